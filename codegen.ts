@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import type { CodegenConfig } from '@graphql-codegen/cli'
+
+const sdl = readFileSync(new URL('./schema/session.graphql', import.meta.url), 'utf8')
+
+const strict = { useTypeImports: true, enumsAsTypes: true, strictScalars: true, skipTypename: true }
+
+const config: CodegenConfig = {
+  schema: './schema/session.graphql',
+  generates: {
+    'src/generated/sdl.ts': {
+      plugins: [{ add: { content: `export const sdl = \`${sdl.replaceAll(/[\\`$]/g, '\\$&')}\`` } }],
+    },
+    'src/generated/resolvers.ts': {
+      plugins: ['typescript', 'typescript-resolvers'],
+      config: {
+        ...strict,
+        contextType: '../resolvers.ts#ResolverContext',
+        mappers: {
+          Session: '../session.ts#Session as SessionSource',
+          SetSessionKeyPayload: '../resolvers.ts#SetSessionKeyResult',
+        },
+        scalars: {
+          JSON: { input: 'unknown', output: 'unknown' },
+          JSONObject: { input: 'Record<string, unknown>', output: 'Record<string, unknown>' },
+          DateTime: { input: 'Date', output: 'Date' },
+          ID: 'string',
+        },
+        makeResolverTypeCallable: true,
+      },
+    },
+    'src/generated/client.ts': {
+      documents: './schema/operations.graphql',
+      plugins: [
+        { add: { content: `import type { Json } from '../value.ts'` } },
+        'typescript-operations',
+        'typed-document-node',
+      ],
+      config: {
+        ...strict,
+        documentMode: 'documentNode',
+        scalars: {
+          JSON: 'Json',
+          JSONObject: '{ readonly [key: string]: Json }',
+          DateTime: 'string',
+          ID: 'string',
+        },
+      },
+    },
+  },
+}
+
+export default config

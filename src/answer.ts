@@ -1,0 +1,43 @@
+import type { ExecutionResult, GraphQLError } from 'graphql'
+import { createGraphQLError } from 'graphql-yoga'
+import { SessionError } from './errors.ts'
+
+/**
+ * A result whose session errors say so, with `extensions.code`. Has to come before Yoga masks what it does
+ * not know as "Unexpected error.".
+ */
+export function translate<Result extends ExecutionResult>(result: Result): Result {
+  if (!result.errors?.some(({ originalError }) => originalError instanceof SessionError)) return result
+  return { ...result, errors: result.errors.map(translateError) }
+}
+
+/** The whole answer when the session could not be saved: nothing of it may look like success. */
+export function failed(error: unknown): ExecutionResult {
+  return {
+    data: null,
+    errors: [
+      error instanceof SessionError
+        ? toGraphQL(error)
+        : createGraphQLError('The session could not be saved.'),
+    ],
+  }
+}
+
+function translateError(error: GraphQLError): GraphQLError {
+  return error.originalError instanceof SessionError ? toGraphQL(error.originalError, error) : error
+}
+
+function toGraphQL({ code, message, outcome }: SessionError, located?: GraphQLError): GraphQLError {
+  const { nodes = null, source = null, positions = null, path = null } = located ?? {}
+  return createGraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions: {
+      code,
+      ...(outcome && { outcome }),
+      ...(code.startsWith('SESSION_STORE_') && { http: { status: 503, headers: { 'retry-after': '1' } } }),
+    },
+  })
+}

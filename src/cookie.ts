@@ -1,0 +1,96 @@
+import { stringifySetCookie } from 'cookie'
+import { SessionError } from './errors.ts'
+import { isToken } from './token.ts'
+
+export interface CookieOptions {
+  /** With the `__Host-` prefix a browser takes the cookie from this host over TLS only. @default '__Host-session' */
+  readonly name?: string
+  /** @default 'lax' */
+  readonly sameSite?: 'lax' | 'strict'
+  /** Share the cookie with subdomains. Needs a `name` without `__Host-`. @default this host only */
+  readonly domain?: string
+  /** Needs a `name` without `__Host-`. @default '/' */
+  readonly path?: string
+}
+
+export interface SentCookie {
+  readonly token: string
+  /** Milliseconds since the epoch; null: with the browser. */
+  readonly expiresAt: number | null
+  readonly now: number
+}
+
+/** The session cookie: how it is read, and with which attributes it is set and deleted. */
+export interface SessionCookie {
+  readonly name: string
+  /**
+   * The token of a `Cookie` header. `null`: no such cookie. `''`: one that cannot be used, because it is
+   * malformed or there are two of them (which one the browser meant cannot be known).
+   */
+  read(header: string | null | undefined): string | null
+  /** A `Set-Cookie` value. */
+  set(cookie: SentCookie): string
+  /** The `Set-Cookie` value that deletes the cookie, with the attributes with which it was set. */
+  clear(): string
+}
+
+/**
+ * @param secure - false only where a browser refuses `Secure`: plain http on a loopback host, in
+ * development. The prefixes `__Host-` and `__Secure-` need it, so they are left off the name.
+ * @throws {SessionError} CONFIG_INVALID
+ */
+export function sessionCookie(options: CookieOptions = {}, secure = true): SessionCookie {
+  const { name: fullName = '__Host-session', sameSite = 'lax', domain, path = '/' } = options
+  if (fullName.startsWith('__Host-') && (domain !== undefined || path !== '/')) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'cookie.domain and cookie.path need a cookie.name without the prefix __Host- (RFC 6265bis, 4.1.3.2).',
+    )
+  }
+  if (sameSite !== 'lax' && sameSite !== 'strict') {
+    throw new SessionError('CONFIG_INVALID', "cookie.sameSite must be 'lax' or 'strict'.")
+  }
+  const name = secure ? fullName : fullName.replace(/^__(Host|Secure)-/, '')
+  const attributes = {
+    name,
+    path,
+    httpOnly: true,
+    secure,
+    sameSite,
+    ...(domain === undefined ? {} : { domain }),
+  }
+  const cookie: SessionCookie = {
+    name,
+    read(header) {
+      if (!header) return null
+      const values = header
+        .split(';')
+        .map((pair) => pair.trim())
+        .filter((pair) => pair.startsWith(`${name}=`))
+      if (values.length === 0) return null
+      const token = values[0]!.slice(name.length + 1)
+      return values.length === 1 && isToken(token) ? token : ''
+    },
+    set({ token, expiresAt, now }) {
+      return stringifySetCookie({
+        ...attributes,
+        value: token,
+        ...(expiresAt === null
+          ? {}
+          : { maxAge: Math.ceil((expiresAt - now) / 1000), expires: new Date(expiresAt) }),
+      })
+    },
+    clear() {
+      return stringifySetCookie({ ...attributes, value: '', maxAge: 0, expires: new Date(0) })
+    },
+  }
+  try {
+    cookie.clear()
+  } catch {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'cookie.name, cookie.domain or cookie.path holds a character that a cookie cannot carry (RFC 6265, 4.1.1).',
+    )
+  }
+  return cookie
+}

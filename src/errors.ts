@@ -1,0 +1,49 @@
+/** Every way in which a session refuses. The same string is GraphQL's `extensions.code`. */
+export type SessionErrorCode =
+  /** The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is a name of the object prototype. */
+  | 'SESSION_KEY_INVALID'
+  /** The client has no such right on the key. Undeclared and server-only keys answer alike. */
+  | 'SESSION_KEY_FORBIDDEN'
+  /** The value is not JSON, or JSON would change it silently. */
+  | 'SESSION_VALUE_INVALID'
+  /** One value is over its limit of bytes. */
+  | 'SESSION_VALUE_TOO_LARGE'
+  /** The session would hold too many keys or bytes. What it held before stays. */
+  | 'SESSION_TOO_LARGE'
+  /** The expiry is not a positive number of seconds, a valid date or a known policy. */
+  | 'SESSION_EXPIRY_INVALID'
+  /** `update` met another writer at every one of its attempts. Nothing was written. */
+  | 'SESSION_CONFLICT'
+  /** The session was deleted or expired while this request used it. */
+  | 'SESSION_GONE'
+  /** The change needs a cookie, and the headers of this response have left. */
+  | 'SESSION_HEADERS_SENT'
+  /** The store failed. Whether the last change was applied may be unknown. */
+  | 'SESSION_STORE_UNAVAILABLE'
+  /** The store did not answer in time; see `outcome`. */
+  | 'SESSION_STORE_TIMEOUT'
+  /** The store keeps sessions in the cookie and cannot end one before its time. */
+  | 'SESSION_NOT_REVOCABLE'
+  /** An option cannot be read. Thrown at start, naming the option. */
+  | 'CONFIG_INVALID'
+
+/**
+ * The one error class. Its message names the key, the limit or the option at fault and what to do;
+ * it never holds a value, a token or a driver's message (`cause` may, and is never sent or logged).
+ */
+export class SessionError extends Error {
+  override readonly name = 'SessionError'
+  readonly code: SessionErrorCode
+  /** `'unknown'` when the store may or may not have applied the change. */
+  readonly outcome: 'unknown' | undefined
+
+  constructor(
+    code: SessionErrorCode,
+    message: string,
+    options: { cause?: unknown; outcome?: 'unknown' } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.outcome = options.outcome
+  }
+}

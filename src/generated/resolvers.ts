@@ -1,0 +1,471 @@
+import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
+import type { Session as SessionSource } from '../session.ts';
+import type { SetSessionKeyResult, ResolverContext } from '../resolvers.ts';
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
+export type RequireFields<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** An instant, RFC 3339 in UTC, e.g. 2026-11-23T01:00:00.000Z. */
+  DateTime: { input: Date; output: Date; }
+  /** Any JSON value. */
+  JSON: { input: unknown; output: unknown; }
+  /** An object of JSON values, key by key. */
+  JSONObject: { input: Record<string, unknown>; output: Record<string, unknown>; }
+};
+
+export type ClearSessionPayload = SessionPayload & {
+  session: Session;
+};
+
+export type DeleteSessionKeyPayload = SessionPayload & {
+  /** True if the key was there. */
+  deleted: Scalars['Boolean']['output'];
+  key: Scalars['String']['output'];
+  session: Session;
+};
+
+export type LogoutPayload = SessionPayload & {
+  /** True if a stored session was deleted from the store. */
+  flushed: Scalars['Boolean']['output'];
+  session: Session;
+};
+
+export type Mutation = {
+  /** Deletes every entry. The session, its id and its cookie stay. */
+  clearSession: ClearSessionPayload;
+  /** Deletes one entry. A key that is absent is no error: deleted is false. */
+  deleteSessionKey: DeleteSessionKeyPayload;
+  /** flush: true deletes the session from the store and goes on in a fresh, empty one with a new id and cookie. flush: false deletes every entry and keeps the id. */
+  logout: LogoutPayload;
+  /** Deletes one entry and returns what it held, or the default. Of two at the same time, one finds it. */
+  popSessionKey: PopSessionKeyPayload;
+  /** New secret and id, same entries, same absolute deadline. The old cookie is worthless at once. */
+  rotateSession: RotateSessionPayload;
+  /** Sets the entry only where the key is absent, and tells which value stands. */
+  setDefaultSessionKey: SetDefaultSessionKeyPayload;
+  /** Says when the session ends. The server's absolute timeout applies all the same. */
+  setSessionExpiry: SetSessionExpiryPayload;
+  /** Sets one entry. null is a value; an omitted value is an error. */
+  setSessionKey: SetSessionKeyPayload;
+  /** Sets every given entry, or none of them. */
+  updateSession: UpdateSessionPayload;
+};
+
+
+export type MutationDeleteSessionKeyArgs = {
+  key: Scalars['String']['input'];
+};
+
+
+export type MutationLogoutArgs = {
+  flush?: Scalars['Boolean']['input'];
+};
+
+
+export type MutationPopSessionKeyArgs = {
+  default?: InputMaybe<Scalars['JSON']['input']>;
+  key: Scalars['String']['input'];
+};
+
+
+export type MutationSetDefaultSessionKeyArgs = {
+  key: Scalars['String']['input'];
+  value?: InputMaybe<Scalars['JSON']['input']>;
+};
+
+
+export type MutationSetSessionExpiryArgs = {
+  expiry: SessionExpiryInput;
+};
+
+
+export type MutationSetSessionKeyArgs = {
+  key: Scalars['String']['input'];
+  value?: InputMaybe<Scalars['JSON']['input']>;
+};
+
+
+export type MutationUpdateSessionArgs = {
+  data: Scalars['JSONObject']['input'];
+};
+
+export type PopSessionKeyPayload = SessionPayload & {
+  /** True if the value was there, and is now yours alone. */
+  found: Scalars['Boolean']['output'];
+  key: Scalars['String']['output'];
+  session: Session;
+  value?: Maybe<Scalars['JSON']['output']>;
+};
+
+export type Query = {
+  /** The session of this request. Asking for it stores nothing. */
+  session: Session;
+};
+
+export type RotateSessionPayload = SessionPayload & {
+  session: Session;
+};
+
+/** What the server remembers of this client between requests, as this client may see it. */
+export type Session = {
+  /** When the session was created. Rotation does not change it. Null while there is nothing to store. */
+  createdAt?: Maybe<Scalars['DateTime']['output']>;
+  /** All readable entries, or those named; an absent key is left out. */
+  entries: Array<SessionEntry>;
+  /** When the session ends if nothing renews it. */
+  expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  /** True when the cookie ends with the browser. */
+  expiresAtBrowserClose: Scalars['Boolean']['output'];
+  /** Whole seconds until then, rounded down. */
+  expiresIn?: Maybe<Scalars['Int']['output']>;
+  /** True when the key is present. A stored null is present. */
+  has: Scalars['Boolean']['output'];
+  /** Public handle: changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the id under which the session is going to be stored. */
+  id?: Maybe<Scalars['ID']['output']>;
+  /** True when no entry is stored, whoever may read it. */
+  isEmpty: Scalars['Boolean']['output'];
+  /** True until the session is stored for the first time. */
+  isNew: Scalars['Boolean']['output'];
+  /** Names of the entries that this client may read, in the order in which they were first set. */
+  keys: Array<Scalars['String']['output']>;
+  /** The value, or the default when the key is absent. A stored null is a value. */
+  value?: Maybe<Scalars['JSON']['output']>;
+};
+
+
+/** What the server remembers of this client between requests, as this client may see it. */
+export type SessionEntriesArgs = {
+  keys?: InputMaybe<Array<Scalars['String']['input']>>;
+};
+
+
+/** What the server remembers of this client between requests, as this client may see it. */
+export type SessionHasArgs = {
+  key: Scalars['String']['input'];
+};
+
+
+/** What the server remembers of this client between requests, as this client may see it. */
+export type SessionValueArgs = {
+  default?: InputMaybe<Scalars['JSON']['input']>;
+  key: Scalars['String']['input'];
+};
+
+/** One key and its value. */
+export type SessionEntry = {
+  key: Scalars['String']['output'];
+  value?: Maybe<Scalars['JSON']['output']>;
+};
+
+/** Exactly one. */
+export type SessionExpiryInput =
+  /** A fixed instant. One that is past ends the session now. */
+  { at: Scalars['DateTime']['input']; policy?: never; seconds?: never; }
+  |  { at?: never; policy: SessionExpiryPolicy; seconds?: never; }
+  |  /** Seconds without activity. */
+  { at?: never; policy?: never; seconds: Scalars['Int']['input']; };
+
+export type SessionExpiryPolicy =
+  /** The cookie ends with the browser; in the store the server's idle timeout applies. */
+  | 'BROWSER_CLOSE'
+  /** Back to the server's own setting. */
+  | 'SERVER_DEFAULT';
+
+/** What every mutation answers with: the session after it. */
+export type SessionPayload = {
+  session: Session;
+};
+
+export type SetDefaultSessionKeyPayload = SessionPayload & {
+  /** True if the key was absent, so that the given value stands. */
+  created: Scalars['Boolean']['output'];
+  /** The entry that stands now. */
+  entry: SessionEntry;
+  session: Session;
+};
+
+export type SetSessionExpiryPayload = SessionPayload & {
+  session: Session;
+};
+
+export type SetSessionKeyPayload = SessionPayload & {
+  /** True if the key was absent before. */
+  created: Scalars['Boolean']['output'];
+  entry: SessionEntry;
+  session: Session;
+};
+
+export type UpdateSessionPayload = SessionPayload & {
+  /** The entries that were set, in the order given. */
+  entries: Array<SessionEntry>;
+  session: Session;
+};
+
+
+
+export type ResolverTypeWrapper<T> = Promise<T> | T;
+
+export type Resolver<TResult, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = ResolverFn<TResult, TParent, TContext, TArgs>;
+
+export type ResolverFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => Promise<TResult> | TResult;
+
+export type SubscriptionSubscribeFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => AsyncIterable<TResult> | Promise<AsyncIterable<TResult>>;
+
+export type SubscriptionResolveFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => TResult | Promise<TResult>;
+
+export interface SubscriptionSubscriberObject<TResult, TKey extends string, TParent, TContext, TArgs> {
+  subscribe: SubscriptionSubscribeFn<{ [key in TKey]: TResult }, TParent, TContext, TArgs>;
+  resolve?: SubscriptionResolveFn<TResult, { [key in TKey]: TResult }, TContext, TArgs>;
+}
+
+export interface SubscriptionResolverObject<TResult, TParent, TContext, TArgs> {
+  subscribe: SubscriptionSubscribeFn<any, TParent, TContext, TArgs>;
+  resolve: SubscriptionResolveFn<TResult, any, TContext, TArgs>;
+}
+
+export type SubscriptionObject<TResult, TKey extends string, TParent, TContext, TArgs> =
+  | SubscriptionSubscriberObject<TResult, TKey, TParent, TContext, TArgs>
+  | SubscriptionResolverObject<TResult, TParent, TContext, TArgs>;
+
+export type SubscriptionResolver<TResult, TKey extends string, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> =
+  | ((...args: any[]) => SubscriptionObject<TResult, TKey, TParent, TContext, TArgs>)
+  | SubscriptionObject<TResult, TKey, TParent, TContext, TArgs>;
+
+export type TypeResolveFn<TTypes, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>> = (
+  parent: TParent,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => Maybe<TTypes> | Promise<Maybe<TTypes>>;
+
+export type IsTypeOfResolverFn<T = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>> = (obj: T, context: TContext, info: GraphQLResolveInfo) => boolean | Promise<boolean>;
+
+export type NextResolverFn<T> = () => Promise<T>;
+
+export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = (
+  next: NextResolverFn<TResult>,
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => TResult | Promise<TResult>;
+
+
+
+
+/** Mapping of interface types */
+export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = {
+  SessionPayload:
+    | ( Omit<ClearSessionPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<DeleteSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<LogoutPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<PopSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<RotateSessionPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<SetDefaultSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<SetSessionExpiryPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( SetSessionKeyResult )
+    | ( Omit<UpdateSessionPayload, 'session'> & { session: _RefType['Session'] } )
+  ;
+};
+
+/** Mapping between all available schema types and the resolvers types */
+export type ResolversTypes = {
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  ClearSessionPayload: ResolverTypeWrapper<Omit<ClearSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
+  DeleteSessionKeyPayload: ResolverTypeWrapper<Omit<DeleteSessionKeyPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  JSON: ResolverTypeWrapper<Scalars['JSON']['output']>;
+  JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
+  LogoutPayload: ResolverTypeWrapper<Omit<LogoutPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  PopSessionKeyPayload: ResolverTypeWrapper<Omit<PopSessionKeyPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  RotateSessionPayload: ResolverTypeWrapper<Omit<RotateSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  Session: ResolverTypeWrapper<SessionSource>;
+  SessionEntry: ResolverTypeWrapper<SessionEntry>;
+  SessionExpiryInput: SessionExpiryInput;
+  SessionExpiryPolicy: SessionExpiryPolicy;
+  SessionPayload: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['SessionPayload']>;
+  SetDefaultSessionKeyPayload: ResolverTypeWrapper<Omit<SetDefaultSessionKeyPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  SetSessionExpiryPayload: ResolverTypeWrapper<Omit<SetSessionExpiryPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  SetSessionKeyPayload: ResolverTypeWrapper<SetSessionKeyResult>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
+  UpdateSessionPayload: ResolverTypeWrapper<Omit<UpdateSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+};
+
+/** Mapping between all available schema types and the resolvers parents */
+export type ResolversParentTypes = {
+  Boolean: Scalars['Boolean']['output'];
+  ClearSessionPayload: Omit<ClearSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  DateTime: Scalars['DateTime']['output'];
+  DeleteSessionKeyPayload: Omit<DeleteSessionKeyPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  ID: Scalars['ID']['output'];
+  Int: Scalars['Int']['output'];
+  JSON: Scalars['JSON']['output'];
+  JSONObject: Scalars['JSONObject']['output'];
+  LogoutPayload: Omit<LogoutPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  Mutation: Record<PropertyKey, never>;
+  PopSessionKeyPayload: Omit<PopSessionKeyPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  Query: Record<PropertyKey, never>;
+  RotateSessionPayload: Omit<RotateSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  Session: SessionSource;
+  SessionEntry: SessionEntry;
+  SessionExpiryInput: SessionExpiryInput;
+  SessionPayload: ResolversInterfaceTypes<ResolversParentTypes>['SessionPayload'];
+  SetDefaultSessionKeyPayload: Omit<SetDefaultSessionKeyPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  SetSessionExpiryPayload: Omit<SetSessionExpiryPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  SetSessionKeyPayload: SetSessionKeyResult;
+  String: Scalars['String']['output'];
+  UpdateSessionPayload: Omit<UpdateSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+};
+
+export type ClearSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['ClearSessionPayload'] = ResolversParentTypes['ClearSessionPayload']> = {
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['DateTime'], any> {
+  name: 'DateTime';
+}
+
+export type DeleteSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['DeleteSessionKeyPayload'] = ResolversParentTypes['DeleteSessionKeyPayload']> = {
+  deleted?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  key?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export interface JsonScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JSON'], any> {
+  name: 'JSON';
+}
+
+export interface JsonObjectScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JSONObject'], any> {
+  name: 'JSONObject';
+}
+
+export type LogoutPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['LogoutPayload'] = ResolversParentTypes['LogoutPayload']> = {
+  flushed?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type MutationResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+  clearSession?: Resolver<ResolversTypes['ClearSessionPayload'], ParentType, ContextType>;
+  deleteSessionKey?: Resolver<ResolversTypes['DeleteSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationDeleteSessionKeyArgs, 'key'>>;
+  logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationLogoutArgs, 'flush'>>;
+  popSessionKey?: Resolver<ResolversTypes['PopSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationPopSessionKeyArgs, 'key'>>;
+  rotateSession?: Resolver<ResolversTypes['RotateSessionPayload'], ParentType, ContextType>;
+  setDefaultSessionKey?: Resolver<ResolversTypes['SetDefaultSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationSetDefaultSessionKeyArgs, 'key'>>;
+  setSessionExpiry?: Resolver<ResolversTypes['SetSessionExpiryPayload'], ParentType, ContextType, RequireFields<MutationSetSessionExpiryArgs, 'expiry'>>;
+  setSessionKey?: Resolver<ResolversTypes['SetSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationSetSessionKeyArgs, 'key'>>;
+  updateSession?: Resolver<ResolversTypes['UpdateSessionPayload'], ParentType, ContextType, RequireFields<MutationUpdateSessionArgs, 'data'>>;
+};
+
+export type PopSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['PopSessionKeyPayload'] = ResolversParentTypes['PopSessionKeyPayload']> = {
+  found?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  key?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  value?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type QueryResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+};
+
+export type RotateSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['RotateSessionPayload'] = ResolversParentTypes['RotateSessionPayload']> = {
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type SessionResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['Session'] = ResolversParentTypes['Session']> = {
+  createdAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  entries?: Resolver<Array<ResolversTypes['SessionEntry']>, ParentType, ContextType, Partial<SessionEntriesArgs>>;
+  expiresAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  expiresAtBrowserClose?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  expiresIn?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
+  has?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<SessionHasArgs, 'key'>>;
+  id?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  isEmpty?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  isNew?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  keys?: Resolver<Array<ResolversTypes['String']>, ParentType, ContextType>;
+  value?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType, RequireFields<SessionValueArgs, 'key'>>;
+};
+
+export type SessionEntryResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SessionEntry'] = ResolversParentTypes['SessionEntry']> = {
+  key?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  value?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
+};
+
+export type SessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SessionPayload'] = ResolversParentTypes['SessionPayload']> = {
+  __resolveType: TypeResolveFn<'ClearSessionPayload' | 'DeleteSessionKeyPayload' | 'LogoutPayload' | 'PopSessionKeyPayload' | 'RotateSessionPayload' | 'SetDefaultSessionKeyPayload' | 'SetSessionExpiryPayload' | 'SetSessionKeyPayload' | 'UpdateSessionPayload', ParentType, ContextType>;
+};
+
+export type SetDefaultSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SetDefaultSessionKeyPayload'] = ResolversParentTypes['SetDefaultSessionKeyPayload']> = {
+  created?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  entry?: Resolver<ResolversTypes['SessionEntry'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type SetSessionExpiryPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SetSessionExpiryPayload'] = ResolversParentTypes['SetSessionExpiryPayload']> = {
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type SetSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SetSessionKeyPayload'] = ResolversParentTypes['SetSessionKeyPayload']> = {
+  created?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  entry?: Resolver<ResolversTypes['SessionEntry'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type UpdateSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['UpdateSessionPayload'] = ResolversParentTypes['UpdateSessionPayload']> = {
+  entries?: Resolver<Array<ResolversTypes['SessionEntry']>, ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type Resolvers<ContextType = ResolverContext> = {
+  ClearSessionPayload?: ClearSessionPayloadResolvers<ContextType>;
+  DateTime?: GraphQLScalarType;
+  DeleteSessionKeyPayload?: DeleteSessionKeyPayloadResolvers<ContextType>;
+  JSON?: GraphQLScalarType;
+  JSONObject?: GraphQLScalarType;
+  LogoutPayload?: LogoutPayloadResolvers<ContextType>;
+  Mutation?: MutationResolvers<ContextType>;
+  PopSessionKeyPayload?: PopSessionKeyPayloadResolvers<ContextType>;
+  Query?: QueryResolvers<ContextType>;
+  RotateSessionPayload?: RotateSessionPayloadResolvers<ContextType>;
+  Session?: SessionResolvers<ContextType>;
+  SessionEntry?: SessionEntryResolvers<ContextType>;
+  SessionPayload?: SessionPayloadResolvers<ContextType>;
+  SetDefaultSessionKeyPayload?: SetDefaultSessionKeyPayloadResolvers<ContextType>;
+  SetSessionExpiryPayload?: SetSessionExpiryPayloadResolvers<ContextType>;
+  SetSessionKeyPayload?: SetSessionKeyPayloadResolvers<ContextType>;
+  UpdateSessionPayload?: UpdateSessionPayloadResolvers<ContextType>;
+};
+

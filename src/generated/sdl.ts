@@ -1,0 +1,142 @@
+export const sdl = `"Any JSON value."
+scalar JSON @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc8259")
+
+"An object of JSON values, key by key."
+scalar JSONObject @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc8259")
+
+"An instant, RFC 3339 in UTC, e.g. 2026-11-23T01:00:00.000Z."
+scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time.html")
+
+type Query {
+  "The session of this request. Asking for it stores nothing."
+  session: Session!
+}
+
+"What the server remembers of this client between requests, as this client may see it."
+type Session {
+  "Public handle: changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the id under which the session is going to be stored."
+  id: ID
+  "True until the session is stored for the first time."
+  isNew: Boolean!
+  "True when no entry is stored, whoever may read it."
+  isEmpty: Boolean!
+  "Names of the entries that this client may read, in the order in which they were first set."
+  keys: [String!]!
+  "True when the key is present. A stored null is present."
+  has(key: String!): Boolean!
+  "The value, or the default when the key is absent. A stored null is a value."
+  value(key: String!, default: JSON): JSON
+  "All readable entries, or those named; an absent key is left out."
+  entries(keys: [String!]): [SessionEntry!]!
+  "When the session was created. Rotation does not change it. Null while there is nothing to store."
+  createdAt: DateTime
+  "When the session ends if nothing renews it."
+  expiresAt: DateTime
+  "Whole seconds until then, rounded down."
+  expiresIn: Int
+  "True when the cookie ends with the browser."
+  expiresAtBrowserClose: Boolean!
+}
+
+"One key and its value."
+type SessionEntry {
+  key: String!
+  value: JSON
+}
+
+type Mutation {
+  "Sets one entry. null is a value; an omitted value is an error."
+  setSessionKey(key: String!, value: JSON): SetSessionKeyPayload!
+  "Sets every given entry, or none of them."
+  updateSession(data: JSONObject!): UpdateSessionPayload!
+  "Sets the entry only where the key is absent, and tells which value stands."
+  setDefaultSessionKey(key: String!, value: JSON): SetDefaultSessionKeyPayload!
+  "Deletes one entry. A key that is absent is no error: deleted is false."
+  deleteSessionKey(key: String!): DeleteSessionKeyPayload!
+  "Deletes one entry and returns what it held, or the default. Of two at the same time, one finds it."
+  popSessionKey(key: String!, default: JSON): PopSessionKeyPayload!
+  "Deletes every entry. The session, its id and its cookie stay."
+  clearSession: ClearSessionPayload!
+  "flush: true deletes the session from the store and goes on in a fresh, empty one with a new id and cookie. flush: false deletes every entry and keeps the id."
+  logout(flush: Boolean! = true): LogoutPayload!
+  "New secret and id, same entries, same absolute deadline. The old cookie is worthless at once."
+  rotateSession: RotateSessionPayload!
+  "Says when the session ends. The server's absolute timeout applies all the same."
+  setSessionExpiry(expiry: SessionExpiryInput!): SetSessionExpiryPayload!
+}
+
+"Exactly one."
+input SessionExpiryInput @oneOf {
+  "Seconds without activity."
+  seconds: Int
+  "A fixed instant. One that is past ends the session now."
+  at: DateTime
+  policy: SessionExpiryPolicy
+}
+
+enum SessionExpiryPolicy {
+  "The cookie ends with the browser; in the store the server's idle timeout applies."
+  BROWSER_CLOSE
+  "Back to the server's own setting."
+  SERVER_DEFAULT
+}
+
+"What every mutation answers with: the session after it."
+interface SessionPayload {
+  session: Session!
+}
+
+type SetSessionKeyPayload implements SessionPayload {
+  session: Session!
+  entry: SessionEntry!
+  "True if the key was absent before."
+  created: Boolean!
+}
+
+type UpdateSessionPayload implements SessionPayload {
+  session: Session!
+  "The entries that were set, in the order given."
+  entries: [SessionEntry!]!
+}
+
+type SetDefaultSessionKeyPayload implements SessionPayload {
+  session: Session!
+  "The entry that stands now."
+  entry: SessionEntry!
+  "True if the key was absent, so that the given value stands."
+  created: Boolean!
+}
+
+type DeleteSessionKeyPayload implements SessionPayload {
+  session: Session!
+  key: String!
+  "True if the key was there."
+  deleted: Boolean!
+}
+
+type PopSessionKeyPayload implements SessionPayload {
+  session: Session!
+  key: String!
+  "True if the value was there, and is now yours alone."
+  found: Boolean!
+  value: JSON
+}
+
+type ClearSessionPayload implements SessionPayload {
+  session: Session!
+}
+
+type LogoutPayload implements SessionPayload {
+  session: Session!
+  "True if a stored session was deleted from the store."
+  flushed: Boolean!
+}
+
+type RotateSessionPayload implements SessionPayload {
+  session: Session!
+}
+
+type SetSessionExpiryPayload implements SessionPayload {
+  session: Session!
+}
+`

@@ -1,0 +1,53 @@
+import { type ChangeSet, changeSet, compose } from './changes.ts'
+
+interface Recorded {
+  readonly scope: object
+  readonly change: ChangeSet
+}
+
+/** What a request recorded and has not saved yet, in order, each change with the scope that made it. */
+export class Journal {
+  #changes: readonly Recorded[] = []
+  #sum: ChangeSet | null = null
+
+  get isEmpty(): boolean {
+    return this.#changes.length === 0
+  }
+
+  /** Everything recorded, as one change set. */
+  get sum(): ChangeSet {
+    return (this.#sum ??= this.#changes.reduce((sum, { change }) => compose(sum, change), changeSet({})))
+  }
+
+  record(scope: object, change: ChangeSet): void {
+    this.#replace([...this.#changes, { scope, change }])
+  }
+
+  /** Forgets what a scope recorded. */
+  drop(scope: object): void {
+    this.#replace(this.#changes.filter((recorded) => recorded.scope !== scope))
+  }
+
+  reset(): void {
+    this.#replace([])
+  }
+
+  /** Forgets what is superseded by a change that was stored at once: it may not be redone at the end. */
+  settle(stored: ChangeSet): void {
+    const cleared = stored.clear ? this.#changes.findLastIndex(({ change }) => change.clear) : -1
+    this.#replace(
+      this.#changes.slice(cleared + 1).map(({ scope, change }) => ({
+        scope,
+        change: {
+          ...change,
+          entries: new Map([...change.entries].filter(([key]) => !stored.entries.has(key))),
+        },
+      })),
+    )
+  }
+
+  #replace(changes: readonly Recorded[]): void {
+    this.#changes = changes
+    this.#sum = null
+  }
+}

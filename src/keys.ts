@@ -1,0 +1,50 @@
+import { SessionError } from './errors.ts'
+
+export type KeyRight = 'read' | 'write' | 'delete'
+
+/**
+ * What clients may do with which key: `{ dark_mode: { client: ['read', 'write'] }, 'pref:*': … }`. A
+ * declaration may end in `*`; the exact name wins, then the longest prefix. Whatever is not declared
+ * is for the server only, as is a key without `client`. Resolvers are not restricted.
+ */
+export type KeyDeclarations<Data extends object = Record<string, unknown>> = {
+  readonly [Name in (keyof Data & string) | `${string}*`]?: { readonly client?: readonly KeyRight[] }
+}
+
+export type MayClient = (right: KeyRight, key: string) => boolean
+
+const rights: readonly string[] = ['read', 'write', 'delete'] satisfies KeyRight[]
+const declarable = /^(?:[A-Za-z_][A-Za-z0-9_.:-]{0,63}|(?:[A-Za-z_][A-Za-z0-9_.:-]{0,62})?\*)$/
+
+/** @throws {SessionError} CONFIG_INVALID */
+export function keyRights(declarations: KeyDeclarations): MayClient {
+  const exact = new Map<string, ReadonlySet<KeyRight>>()
+  const prefixes: [prefix: string, granted: ReadonlySet<KeyRight>][] = []
+  for (const [name, declared] of Object.entries(declarations)) {
+    const { client = [], ...unknown } = declared ?? {}
+    if (!declarable.test(name)) {
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `keys: ${JSON.stringify(name)} is neither a key nor a prefix ending in *.`,
+      )
+    }
+    if (
+      Object.keys(unknown).length > 0 ||
+      !Array.isArray(client) ||
+      !client.every((right) => rights.includes(right))
+    ) {
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `keys.${name} must be { client?: [...] } with the rights 'read', 'write' and 'delete'.`,
+      )
+    }
+    const granted = new Set(client)
+    if (name.endsWith('*')) prefixes.push([name.slice(0, -1), granted])
+    else exact.set(name, granted)
+  }
+  prefixes.sort(([a], [b]) => b.length - a.length)
+  return (right, key) => {
+    const granted = exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
+    return granted?.has(right) ?? false
+  }
+}

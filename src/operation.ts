@@ -1,0 +1,83 @@
+import {
+  defaultFieldResolver,
+  type ExecutionResult,
+  type GraphQLFieldResolver,
+  type GraphQLSchema,
+} from 'graphql'
+import type { UnitOfWork } from './unit.ts'
+
+/**
+ * One GraphQL operation on a session. The root fields of a mutation run one after the other, and what a
+ * field recorded is dropped when it ends in an error.
+ */
+export class Operation {
+  readonly #unit: UnitOfWork
+  readonly #fields: { readonly name: string | number; readonly scope: object }[] = []
+
+  constructor(unit: UnitOfWork) {
+    this.#unit = unit
+  }
+
+  /** In whose name changes are recorded now. */
+  get scope(): object {
+    return this.#fields.at(-1)?.scope ?? this
+  }
+
+  /** Runs a root mutation field in a scope of its own. */
+  async run<T>(name: string | number, resolve: () => Promise<T> | T): Promise<T> {
+    const scope = {}
+    this.#fields.push({ name, scope })
+    // Microtasks run first: only a field that waits for something outside is still busy then.
+    const waiting = setImmediate(() => this.#unit.verify())
+    try {
+      const value = await resolve()
+      // GraphQL takes a returned Error for a thrown one.
+      if (value instanceof Error) throw value
+      return value
+    } catch (error) {
+      this.#unit.drop(scope)
+      throw error
+    } finally {
+      clearImmediate(waiting)
+    }
+  }
+
+  /**
+   * Drops the fields that an error further down erased from the answer. When all data went, execution
+   * stopped at the field begun last.
+   */
+  dropErased({ data, errors = [] }: ExecutionResult): void {
+    for (const { name, scope } of data ? this.#fields : this.#fields.slice(-1)) {
+      const erased = data?.[name] == null && errors.some(({ path }) => path?.[0] === name)
+      if (erased) this.#unit.drop(scope)
+    }
+  }
+}
+
+const operations = new WeakMap<object, Operation>()
+const scoped = new WeakSet<object>()
+
+export function startOperation(session: object, unit: UnitOfWork): Operation {
+  const operation = new Operation(unit)
+  operations.set(session, operation)
+  return operation
+}
+
+export function operationOf(context: unknown): Operation | undefined {
+  const { session } = (context ?? {}) as { session?: object }
+  return session && operations.get(session)
+}
+
+/** Idempotent: several servers may share one schema. */
+export function scopeMutationFields(schema: GraphQLSchema): void {
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    if (scoped.has(field)) continue
+    scoped.add(field)
+    const resolve = field.resolve ?? defaultFieldResolver
+    field.resolve = ((source, args, context, info) => {
+      const call = () => resolve(source, args, context, info)
+      const operation = info.path.prev ? undefined : operationOf(context)
+      return operation ? operation.run(info.path.key, call) : call()
+    }) satisfies GraphQLFieldResolver<unknown, unknown>
+  }
+}

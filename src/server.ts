@@ -1,0 +1,87 @@
+import { makeExecutableSchema } from '@graphql-tools/schema'
+import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
+import { type SessionContext, type SessionOptions, useSession } from './plugin.ts'
+import { sessionResolvers, sessionTypeDefs } from './resolvers.ts'
+import { checkOptions } from './settings.ts'
+import type { Json } from './value.ts'
+
+type YogaOptions = YogaServerOptions<{}, {}>
+type SchemaParts = Parameters<typeof makeExecutableSchema<SessionContext<never>>>[0]
+
+export interface SessionServerOptions<
+  Data extends object = Record<string, Json>,
+> extends SessionOptions<Data> {
+  /** SDL beside the session's own, e.g. `extend type Query { me: User }`. */
+  readonly typeDefs?: SchemaParts['typeDefs']
+  /** Their resolvers; `context.session` is the session. */
+  // The resolvers of an application are typed by its own codegen, which knows more than this library.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly resolvers?: any
+  /** Further Yoga plugins. They run after the session's. */
+  readonly plugins?: readonly Plugin[]
+  /** Several operations in one HTTP request, as Yoga's option. @default false */
+  readonly batching?: YogaOptions['batching']
+  /** Self-contained: the page loads nothing from elsewhere. @default true, unless NODE_ENV is production */
+  readonly graphiql?: boolean | Extract<YogaOptions['graphiql'], { defaultQuery?: string }>
+  /** @default true */
+  readonly logging?: YogaOptions['logging']
+}
+
+/** What the default export of `graphql-session serve --config FILE` holds. */
+export type SessionServerConfig<Data extends object = Record<string, Json>> = Omit<
+  SessionServerOptions<Data>,
+  'store'
+>
+
+const optionNames: readonly string[] = [
+  'store',
+  'keys',
+  'cookie',
+  'idleTimeout',
+  'absoluteTimeout',
+  'limits',
+  'clock',
+  'typeDefs',
+  'resolvers',
+  'plugins',
+  'batching',
+  'graphiql',
+  'logging',
+] satisfies (keyof SessionServerOptions)[]
+
+/**
+ * A Yoga server at `/graphql` with sessions, their schema merged with an application's own, and CORS closed.
+ * Pass it to `createServer` of node:http.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
+export function createSessionServer<Data extends object = Record<string, Json>>(
+  options: SessionServerOptions<Data>,
+): YogaServerInstance<{}, SessionContext<Data>> {
+  checkOptions('createSessionServer', options, optionNames)
+  const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, ...rest } = options
+  const { graphiql = process.env['NODE_ENV'] !== 'production', ...session } = rest
+  return createYoga<{}, SessionContext<Data>>({
+    schema: makeExecutableSchema({
+      typeDefs: [sessionTypeDefs, typeDefs],
+      resolvers: [sessionResolvers, resolvers],
+    }),
+    plugins: [useSession<Data>(session), ...plugins],
+    batching,
+    logging,
+    cors: false,
+    landingPage: graphiql !== false,
+    graphiql: graphiql && {
+      title: 'graphql-session',
+      credentials: 'same-origin',
+      ...(graphiql === true ? {} : graphiql),
+    },
+    renderGraphiQL: selfContainedGraphiQL(),
+  })
+}
+
+/** Yoga's own page loads from a CDN. This one is 9 MB, so it is loaded when asked for and rendered once. */
+function selfContainedGraphiQL(): NonNullable<YogaOptions['renderGraphiQL']> {
+  let page: Promise<string> | undefined
+  return (options) =>
+    (page ??= import('@graphql-yoga/render-graphiql').then(({ renderGraphiQL }) => renderGraphiQL(options)))
+}

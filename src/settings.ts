@@ -1,0 +1,73 @@
+import { SessionError } from './errors.ts'
+import type { Timeouts } from './expiry.ts'
+import type { Limits } from './value.ts'
+
+/** What holds for every session, inside and outside of a request. */
+export interface SessionSettings {
+  /** Seconds without activity after which a session ends. @default 1209600 (14 days, Django's own) */
+  readonly idleTimeout?: number
+  /** Seconds after its creation at which a session ends in any case. @default 7776000 (90 days) */
+  readonly absoluteTimeout?: number
+  readonly limits?: Partial<Limits>
+  /** Milliseconds since the epoch; for tests. @default Date.now */
+  readonly clock?: () => number
+}
+
+export interface Settings {
+  readonly timeouts: Timeouts
+  readonly limits: Limits
+  readonly clock: () => number
+}
+
+const day = 24 * 60 * 60
+
+/** @throws {SessionError} CONFIG_INVALID, naming the option. Unreadable never means unlimited. */
+export function resolveSettings(options: SessionSettings): Settings {
+  const { idleTimeout = 14 * day, absoluteTimeout = 90 * day, limits = {}, clock = Date.now } = options
+  checkOptions('limits', limits, ['valueBytes', 'keys', 'sessionBytes'])
+  const { valueBytes = 8 * 1024, keys = 128, sessionBytes = 64 * 1024 } = limits
+  const numbers = {
+    idleTimeout,
+    absoluteTimeout,
+    'limits.valueBytes': valueBytes,
+    'limits.keys': keys,
+    'limits.sessionBytes': sessionBytes,
+  }
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 31 - 1) {
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `${name} must be a whole number of ${name.endsWith('Timeout') ? 'seconds' : 'them'} from 1 to 2147483647.`,
+      )
+    }
+  }
+  if (idleTimeout > absoluteTimeout) {
+    throw new SessionError('CONFIG_INVALID', 'idleTimeout must not be longer than absoluteTimeout.')
+  }
+  if (typeof clock !== 'function') {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'clock must be a function that returns milliseconds since the epoch.',
+    )
+  }
+  return { timeouts: { idleTimeout, absoluteTimeout }, limits: { valueBytes, keys, sessionBytes }, clock }
+}
+
+/** Refuses what is not an object and names that nobody reads: a typing error must not mean a default. */
+export function checkOptions(
+  name: string,
+  options: unknown,
+  known: readonly string[],
+): asserts options is object {
+  if (typeof options !== 'object' || options === null) {
+    throw new SessionError('CONFIG_INVALID', `${name} must be an object.`)
+  }
+  for (const option of Object.keys(options)) {
+    if (!known.includes(option)) {
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `${name} has no option "${option}". Known: ${known.join(', ')}.`,
+      )
+    }
+  }
+}

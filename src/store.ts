@@ -1,0 +1,39 @@
+import type { ChangeSet, Outcome } from './changes.ts'
+import type { SessionRecord } from './record.ts'
+
+/**
+ * What a storage backend implements. An id is 43 characters of base64url, an entry's text is compact
+ * JSON without control characters, `now` is in ms since the epoch: a store reads no clock and owns no
+ * timer. A record whose `expiresAt` is not after `now` is as good as deleted in every verb. Whatever
+ * happens in a healthy system is a value; an exception means that the store is broken.
+ */
+export interface KeyedStore {
+  /** Inserts. An id in use is an error, never overwritten. */
+  create(id: string, record: SessionRecord): Promise<void>
+  /** `null` when there is no such session. */
+  read(id: string, now: number): Promise<SessionRecord | null>
+  /**
+   * Does at one instant what `apply` says, or nothing. Updates only: a session that is not there is
+   * `gone`, whatever the change set. Once it answers `committed`, every later verb sees the change.
+   */
+  commit(id: string, changes: ChangeSet, now: number): Promise<Outcome>
+  /**
+   * Removes, and hands back the last state: every commit that answered `committed` is in it, every
+   * later one answers `gone`. Of two deletes at the same time one gets the record, the other `null`.
+   */
+  delete(id: string, now: number): Promise<SessionRecord | null>
+}
+
+/** What a session talks to: the same verbs by token, and rotation. Made by `keyed`. */
+export interface Store {
+  /** A new token, under which nothing is stored yet. */
+  mint(): string
+  /** The public id that belongs to a token. */
+  idOf(token: string): string
+  create(token: string, record: SessionRecord): Promise<void>
+  read(token: string, now: number): Promise<SessionRecord | null>
+  commit(token: string, changes: ChangeSet, now: number): Promise<Outcome>
+  delete(token: string, now: number): Promise<SessionRecord | null>
+  /** Moves the session to a new token; `null` when there is none. The old token is dead at once. */
+  rotate(token: string, now: number): Promise<{ token: string; record: SessionRecord } | null>
+}

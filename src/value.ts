@@ -1,0 +1,110 @@
+import { SessionError } from './errors.ts'
+
+/** Anything that JSON can say, as it comes back from a session: deeply frozen. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** Upper bounds of what a client or a resolver can store. All are checked before anything is stored. */
+export interface Limits {
+  /** UTF-8 bytes of one value as JSON text. @default 8192 */
+  readonly valueBytes: number
+  /** Keys in one session. @default 128 */
+  readonly keys: number
+  /** UTF-8 bytes of all keys and values of one session. @default 65536 */
+  readonly sessionBytes: number
+}
+
+const maxDepth = 32
+const keyPattern = /^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$/
+const prototypeNames = new Set(['__proto__', 'constructor', 'prototype'])
+
+/** @throws {SessionError} SESSION_KEY_INVALID. The message does not repeat the key, which may hold anything. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string' || !keyPattern.test(key) || prototypeNames.has(key)) {
+    throw new SessionError(
+      'SESSION_KEY_INVALID',
+      'A session key is 1 to 64 characters: a letter or _ first, then letters, digits, _ . : or -. __proto__, constructor and prototype are refused.',
+    )
+  }
+}
+
+/**
+ * The JSON text of a value, which decodes to an equal value.
+ * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
+ */
+export function encode(key: string, value: unknown, limits: Limits): string {
+  const flaw = flawOf(value, 0)
+  if (flaw !== null) {
+    throw new SessionError('SESSION_VALUE_INVALID', `The value for "${key}" cannot be stored: ${flaw}.`)
+  }
+  const text = JSON.stringify(value)
+  if (Buffer.byteLength(text) > limits.valueBytes) {
+    throw new SessionError(
+      'SESSION_VALUE_TOO_LARGE',
+      `The value for "${key}" is larger than ${limits.valueBytes} bytes of JSON. Store a reference to it instead.`,
+    )
+  }
+  return text
+}
+
+export const decode = (text: string): Json => deepFreeze(JSON.parse(text))
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner)
+    Object.freeze(value)
+  }
+  return value
+}
+
+/** Why JSON would refuse the value or change it silently; null when it would not. */
+function flawOf(value: unknown, depth: number): string | null {
+  switch (typeof value) {
+    case 'boolean':
+      return null
+    case 'string':
+      return textFlaw(value)
+    case 'number':
+      return numberFlaw(value)
+    case 'object':
+      return value === null ? null : objectFlaw(value, depth + 1)
+    case 'undefined':
+      return 'undefined is not JSON; delete the key, or store null'
+    default:
+      return `a ${typeof value} is not JSON`
+  }
+}
+
+function textFlaw(text: string): string | null {
+  if (text.includes('\0')) return 'text must not contain U+0000'
+  return text.isWellFormed() ? null : 'text must be well-formed Unicode, without lone surrogates'
+}
+
+function numberFlaw(number: number): string | null {
+  if (!Number.isFinite(number)) return 'NaN and Infinity are not JSON'
+  return Number.isInteger(number) && !Number.isSafeInteger(number)
+    ? 'integers beyond 2^53-1 lose digits; store them as text'
+    : null
+}
+
+function objectFlaw(value: object, depth: number): string | null {
+  if (depth > maxDepth) return `it is nested more than ${maxDepth} levels deep, or refers to itself`
+  if (Array.isArray(value)) {
+    // A hole reads as undefined here, where Array.prototype.every would skip it.
+    for (const item of value as unknown[]) {
+      const flaw = flawOf(item, depth)
+      if (flaw !== null) return flaw
+    }
+    return null
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    const remedy = value instanceof Date ? '; store its toISOString()' : '; store a plain object'
+    return `a ${value.constructor.name} is not JSON${remedy}`
+  }
+  if (Object.getOwnPropertySymbols(value).length > 0) return 'JSON has no symbol keys'
+  for (const [name, inner] of Object.entries(value)) {
+    const flaw = textFlaw(name) ?? flawOf(inner, depth)
+    if (flaw !== null) return flaw
+  }
+  return null
+}
