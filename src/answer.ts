@@ -6,9 +6,20 @@ import { SessionError } from './errors.ts'
  * A result whose session errors say so, with `extensions.code`. Has to come before Yoga masks what it does
  * not know as "Unexpected error.".
  */
-export function translate<Result extends ExecutionResult>(result: Result): Result {
-  if (!result.errors?.some(({ originalError }) => originalError instanceof SessionError)) return result
-  return { ...result, errors: result.errors.map(translateError) }
+export function translate<Result extends Part>(result: Result): Result {
+  const { errors, incremental } = result
+  if (!errors && !incremental) return result
+  return {
+    ...result,
+    ...(errors && { errors: errors.map(translateError) }),
+    ...(incremental && { incremental: incremental.map(translate) }),
+  }
+}
+
+/** A result, or a part of a stream: those of `@defer` and `@stream` come in `incremental`. */
+interface Part {
+  readonly errors?: readonly GraphQLError[] | undefined
+  readonly incremental?: readonly Part[] | undefined
 }
 
 /** The whole answer when the session could not be saved: nothing of it may look like success. */

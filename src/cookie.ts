@@ -1,5 +1,6 @@
 import { stringifySetCookie } from 'cookie'
 import { SessionError } from './errors.ts'
+import { checkOptions } from './options.ts'
 import { isToken } from './token.ts'
 
 export interface CookieOptions {
@@ -40,7 +41,11 @@ export interface SessionCookie {
  * @throws {SessionError} CONFIG_INVALID
  */
 export function sessionCookie(options: CookieOptions = {}, secure = true): SessionCookie {
+  checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path'])
   const { name: fullName = '__Host-session', sameSite = 'lax', domain, path = '/' } = options
+  if ([fullName, path, domain ?? ''].some((text) => typeof text !== 'string')) {
+    throw new SessionError('CONFIG_INVALID', 'cookie.name, cookie.domain and cookie.path must be text.')
+  }
   if (fullName.startsWith('__Host-') && (domain !== undefined || path !== '/')) {
     throw new SessionError(
       'CONFIG_INVALID',

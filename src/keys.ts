@@ -1,4 +1,6 @@
 import { SessionError } from './errors.ts'
+import { checkOptions } from './options.ts'
+import { isKey } from './value.ts'
 
 export type KeyRight = 'read' | 'write' | 'delete'
 
@@ -14,15 +16,14 @@ export type KeyDeclarations<Data extends object = Record<string, unknown>> = {
 export type MayClient = (right: KeyRight, key: string) => boolean
 
 const rights: readonly string[] = ['read', 'write', 'delete'] satisfies KeyRight[]
-const declarable = /^(?:[A-Za-z_][A-Za-z0-9_.:-]{0,63}|(?:[A-Za-z_][A-Za-z0-9_.:-]{0,62})?\*)$/
-
 /** @throws {SessionError} CONFIG_INVALID */
 export function keyRights(declarations: KeyDeclarations): MayClient {
   const exact = new Map<string, ReadonlySet<KeyRight>>()
   const prefixes: [prefix: string, granted: ReadonlySet<KeyRight>][] = []
+  checkOptions('keys', declarations, Object.keys(declarations ?? {}))
   for (const [name, declared] of Object.entries(declarations)) {
     const { client = [], ...unknown } = declared ?? {}
-    if (!declarable.test(name)) {
+    if (name !== '*' && !isKey(name.replace(/\*$/, ''))) {
       throw new SessionError(
         'CONFIG_INVALID',
         `keys: ${JSON.stringify(name)} is neither a key nor a prefix ending in *.`,

@@ -2,7 +2,7 @@ import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
 import { type SessionContext, type SessionOptions, useSession } from './plugin.ts'
 import { sessionResolvers, sessionTypeDefs } from './resolvers.ts'
-import { checkOptions } from './settings.ts'
+import { checkOptions } from './options.ts'
 import type { Json } from './value.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>

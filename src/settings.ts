@@ -1,5 +1,6 @@
 import { SessionError } from './errors.ts'
 import type { Timeouts } from './expiry.ts'
+import { checkOptions } from './options.ts'
 import type { Limits } from './value.ts'
 
 /** What holds for every session, inside and outside of a request. */
@@ -51,23 +52,4 @@ export function resolveSettings(options: SessionSettings): Settings {
     )
   }
   return { timeouts: { idleTimeout, absoluteTimeout }, limits: { valueBytes, keys, sessionBytes }, clock }
-}
-
-/** Refuses what is not an object and names that nobody reads: a typing error must not mean a default. */
-export function checkOptions(
-  name: string,
-  options: unknown,
-  known: readonly string[],
-): asserts options is object {
-  if (typeof options !== 'object' || options === null) {
-    throw new SessionError('CONFIG_INVALID', `${name} must be an object.`)
-  }
-  for (const option of Object.keys(options)) {
-    if (!known.includes(option)) {
-      throw new SessionError(
-        'CONFIG_INVALID',
-        `${name} has no option "${option}". Known: ${known.join(', ')}.`,
-      )
-    }
-  }
 }

@@ -219,7 +219,10 @@ export class UnitOfWork {
    */
   save(): Promise<void> {
     return this.#exclusive(async () => {
-      if (this.#failure !== null) throw this.#failure
+      if (this.#failure !== null) {
+        if (this.#journal.isEmpty) return
+        throw this.#failure
+      }
       if (this.#journal.sum.policy !== undefined) await this.#readNow()
       await this.#save(this.#now())
     })
@@ -231,8 +234,8 @@ export class UnitOfWork {
     const ends = sum.policy !== undefined && this.#deadline(now) <= now
     switch (atTheEnd[this.#standing][ends ? 'end' : something ? 'something' : 'nothing']) {
       case 'leave':
-        if (this.#standing === 'flushed') this.#cookie = 'clear'
-        this.#leave('absent')
+        if (ends && this.#standing === 'flushed') this.#cookie = 'clear'
+        if (ends) this.#leave('absent')
         break
       case 'create':
         await this.#create(sum, now)

@@ -17,9 +17,11 @@ const maxDepth = 32
 const keyPattern = /^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$/
 const prototypeNames = new Set(['__proto__', 'constructor', 'prototype'])
 
+export const isKey = (key: string): boolean => keyPattern.test(key) && !prototypeNames.has(key)
+
 /** @throws {SessionError} SESSION_KEY_INVALID. The message does not repeat the key, which may hold anything. */
 export function checkKey(key: unknown): asserts key is string {
-  if (typeof key !== 'string' || !keyPattern.test(key) || prototypeNames.has(key)) {
+  if (typeof key !== 'string' || !isKey(key)) {
     throw new SessionError(
       'SESSION_KEY_INVALID',
       'A session key is 1 to 64 characters: a letter or _ first, then letters, digits, _ . : or -. __proto__, constructor and prototype are refused.',

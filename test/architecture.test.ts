@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { staleFiles } from './generated.ts'
+
+const source = join(import.meta.dirname, '..', 'src')
+
+/** From the ground up: a room imports only what stands in a line above its own. */
+const rooms = [
+  ['errors.ts', 'record.ts', 'generated/sdl.ts'],
+  ['value.ts', 'expiry.ts', 'changes.ts', 'token.ts', 'options.ts'],
+  ['keys.ts', 'cookie.ts', 'journal.ts', 'store.ts', 'settings.ts', 'generated/client.ts'],
+  ['stores/keyed.ts', 'stores/memory.ts'],
+  ['unit.ts'],
+  ['session.ts', 'operation.ts'],
+  ['answer.ts', 'generated/resolvers.ts'],
+  ['plugin.ts', 'resolvers.ts'],
+  ['server.ts'],
+  ['index.ts', 'main.ts'],
+]
+
+/** What may be imported from outside, and by whom. Node's own modules go anywhere. */
+const packages: Record<string, readonly string[]> = {
+  'lru-cache': ['stores/memory.ts'],
+  cookie: ['cookie.ts'],
+  graphql: ['answer.ts', 'operation.ts', 'resolvers.ts', 'generated/resolvers.ts'],
+  'graphql-yoga': ['answer.ts', 'plugin.ts', 'resolvers.ts', 'server.ts'],
+  '@graphql-tools/schema': ['server.ts'],
+  '@graphql-yoga/render-graphiql': ['server.ts'],
+  '@graphql-typed-document-node/core': ['generated/client.ts'],
+}
+
+// The generated types name the context of the resolvers that they type.
+const typesOnly = new Set(['generated/resolvers.ts -> resolvers.ts'])
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.ts'),
+)
+const imports = files.flatMap((file) => {
+  const text = readFileSync(join(source, file), 'utf8')
+  const specifiers = text.matchAll(/^(?:import|export)\b[^'"`]*?\bfrom '([^']+)'|\bimport\('([^']+)'\)/gm)
+  return [...specifiers].map(([, from, loaded]) => ({ file, specifier: (from ?? loaded)! }))
+})
+
+const floorOf = (file: string): number => rooms.findIndex((floor) => floor.includes(file))
+
+describe('the rooms of src', () => {
+  it('are all in the table', () => {
+    expect(files.toSorted()).toEqual(rooms.flat().toSorted())
+  })
+
+  it('import downwards only, so that there is no cycle', () => {
+    const inner = imports
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .map(({ file, specifier }) => ({ file, target: join(file, '..', specifier) }))
+    expect(inner.length).toBeGreaterThan(30)
+    const wrong = inner.filter(({ file, target }) => floorOf(target) < 0 || floorOf(target) >= floorOf(file))
+    expect(
+      wrong.map(({ file, target }) => `${file} -> ${target}`).filter((edge) => !typesOnly.has(edge)),
+    ).toEqual([])
+  })
+
+  it('import a package only where it belongs', () => {
+    const outer = imports.filter(({ specifier }) => !/^(?:\.|node:)/.test(specifier))
+    expect(outer.filter(({ file, specifier }) => !packages[specifier]?.includes(file))).toEqual([])
+  })
+
+  it('keep GraphQL and HTTP out of the session, and the session out of the stores', () => {
+    const of = (file: string) =>
+      imports.filter((each) => each.file === file).map(({ specifier }) => specifier)
+    expect(of('session.ts').join()).not.toMatch(/graphql|yoga|http/)
+    expect(of('stores/memory.ts').join()).not.toMatch(/session|value|cookie|token|graphql/)
+  })
+})
+
+it('the generated files are what npm run codegen writes', { timeout: 120_000 }, () => {
+  expect(staleFiles()).toEqual([])
+})

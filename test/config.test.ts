@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import { sessionCookie } from '../src/cookie.ts'
+import { keyRights } from '../src/keys.ts'
+import { useSession } from '../src/plugin.ts'
+import { createSessionServer } from '../src/server.ts'
+import { openSession } from '../src/session.ts'
+import { memoryStore } from '../src/stores/memory.ts'
+
+const store = memoryStore({ max: 10 })
+const invalid = (message: RegExp | string) =>
+  expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) })
+
+describe('options that cannot be read are CONFIG_INVALID at start, naming the option', () => {
+  const unreadable = ['1 month', '15m', '600', Number.NaN, Infinity, -1, 0, 1.5, '', null, 2 ** 31, true]
+
+  it.each(['idleTimeout', 'absoluteTimeout'])('%s', (name) => {
+    for (const value of unreadable) {
+      expect(() => useSession({ store, [name]: value as never })).toThrow(invalid(name))
+      expect(() => openSession(store, null, { [name]: value as never })).toThrow(invalid(name))
+    }
+  })
+
+  it.each(['valueBytes', 'keys', 'sessionBytes'])('limits.%s', (name) => {
+    for (const value of [...unreadable, '10kb']) {
+      expect(() => useSession({ store, limits: { [name]: value } as never })).toThrow(
+        invalid(`limits.${name}`),
+      )
+    }
+  })
+
+  it.each<[string, unknown, RegExp]>([
+    ['no options', undefined, /useSession must be an object/],
+    ['no store', {}, /store must be a session store/],
+    ['something else for a store', { store: {} }, /store must be a session store/],
+    ['an option nobody knows', { store, ttl: 1 }, /useSession has no option "ttl". Known: store, keys/],
+    ['a limit nobody knows', { store, limits: { bytes: 1 } }, /limits has no option "bytes"/],
+    [
+      'a longer idle than absolute timeout',
+      { store, idleTimeout: 10, absoluteTimeout: 5 },
+      /idleTimeout must not be longer/,
+    ],
+    ['a clock that is none', { store, clock: 5 }, /clock must be a function/],
+    ['keys that are no object', { store, keys: 'all' }, /keys must be an object/],
+    ['a key that is none', { store, keys: { 'a b': {} } }, /keys: "a b" is neither a key nor a prefix/],
+    ['a * in the middle', { store, keys: { 'a*b': {} } }, /keys: "a\*b"/],
+    ['a name of the prototype', { store, keys: { constructor: {} } }, /keys: "constructor"/],
+    ['a right nobody knows', { store, keys: { a: { client: ['admin'] } } }, /keys.a must be/],
+    ['rights that are no list', { store, keys: { a: { client: 'read' } } }, /keys.a must be/],
+    ['a declaration nobody knows', { store, keys: { a: { server: ['read'] } } }, /keys.a must be/],
+    ['a cookie that is no object', { store, cookie: 'sid' }, /cookie must be an object/],
+    ['a cookie option nobody knows', { store, cookie: { secure: false } }, /cookie has no option "secure"/],
+    [
+      'a domain with __Host-',
+      { store, cookie: { domain: 'example.com' } },
+      /cookie.domain and cookie.path need/,
+    ],
+    ['a path with __Host-', { store, cookie: { path: '/api' } }, /cookie.domain and cookie.path need/],
+    ['SameSite=None', { store, cookie: { sameSite: 'none' } }, /cookie.sameSite must be/],
+    [
+      'a header in the name',
+      { store, cookie: { name: 'a=b; x' } },
+      /cookie.name, cookie.domain or cookie.path/,
+    ],
+    [
+      'a header in the path',
+      { store, cookie: { name: 'sid', path: '/\r\nSet-Cookie: x' } },
+      /cookie.name, cookie.domain/,
+    ],
+    [
+      'a header in the domain',
+      { store, cookie: { name: 'sid', domain: 'x; y' } },
+      /cookie.name, cookie.domain/,
+    ],
+    ['an empty name', { store, cookie: { name: '' } }, /cookie.name/],
+    ['a name that is no text', { store, cookie: { name: 5 } }, /cookie.name/],
+  ])('%s', (_, options, message) => {
+    expect(() => useSession(options as never)).toThrow(invalid(message))
+  })
+
+  it('of createSessionServer too', () => {
+    expect(() => createSessionServer({ store, cors: true } as never)).toThrow(invalid(/no option "cors"/))
+    expect(() => createSessionServer({ store, idleTimeout: -1 })).toThrow(invalid('idleTimeout'))
+  })
+})
+
+describe('keyRights', () => {
+  it('denies by default, and takes the exact name before the longest prefix', () => {
+    const may = keyRights({
+      'pref:*': { client: ['read', 'write'] },
+      'pref:secret:*': { client: ['read'] },
+      'pref:secret:x': { client: ['delete'] },
+      plain: { client: ['read'] },
+      server: {},
+    })
+    const rightsOn = (key: string) =>
+      (['read', 'write', 'delete'] as const).filter((right) => may(right, key))
+    expect(rightsOn('pref:a')).toEqual(['read', 'write'])
+    expect(rightsOn('pref:')).toEqual(['read', 'write'])
+    expect(rightsOn('pref:secret:y')).toEqual(['read'])
+    expect(rightsOn('pref:secret:x')).toEqual(['delete'])
+    expect(rightsOn('plain')).toEqual(['read'])
+    for (const key of ['server', 'undeclared', 'pref', 'plainer', 'Plain', 'toString'])
+      expect(rightsOn(key)).toEqual([])
+  })
+})
+
+describe('sessionCookie', () => {
+  const sent = { token: 'A'.repeat(43), expiresAt: 61_000, now: 1_000 }
+
+  it('sets and deletes with the same attributes', () => {
+    const cookie = sessionCookie({
+      name: '__Secure-sid',
+      domain: 'example.com',
+      path: '/api',
+      sameSite: 'strict',
+    })
+    const attributes = (text: string) =>
+      text.split('; ').filter((part) => !/^(?:__|Max-Age|Expires)/.test(part))
+    expect(attributes(cookie.set(sent))).toEqual(attributes(cookie.clear()))
+    expect(attributes(cookie.set(sent)).toSorted()).toEqual(
+      ['Domain=example.com', 'HttpOnly', 'Path=/api', 'SameSite=Strict', 'Secure'].toSorted(),
+    )
+    expect(cookie.set(sent)).toContain('Max-Age=60;')
+  })
+
+  it('carries a session outside of Yoga: read, then set', () => {
+    const cookie = sessionCookie()
+    expect(cookie.name).toBe('__Host-session')
+    expect(cookie.read(cookie.set(sent).split(';')[0])).toBe(sent.token)
+    expect(cookie.read(undefined)).toBeNull()
+    expect(cookie.read('other=1')).toBeNull()
+    expect(cookie.read('__Host-session=')).toBe('')
+  })
+})

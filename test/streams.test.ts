@@ -1,0 +1,182 @@
+import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'
+import { describe, expect, it } from 'vitest'
+import type { SessionContext } from '../src/plugin.ts'
+import { Client, gate } from './harness.ts'
+import { shop, type ShopData } from './shop.ts'
+
+const begin = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
+type Context = SessionContext<ShopData>
+
+function deferring(act: (session: Context['session']) => unknown) {
+  return shop({
+    plugins: [useDeferStream()],
+    typeDefs: 'extend type Query { late: Late } type Late { act: Boolean }',
+    resolvers: {
+      Query: { late: () => ({}) },
+      Late: {
+        async act(_: unknown, __: unknown, { session }: Context) {
+          await new Promise((next) => setImmediate(next))
+          await act(session)
+          return true
+        },
+      },
+    },
+  })
+}
+
+const defer = (client: Client) =>
+  client.run('{ session { isNew } late { ... @defer { act } } }', undefined, { accept: 'multipart/mixed' })
+
+describe('@defer', () => {
+  it('saves what a deferred part wrote before that part is delivered', async () => {
+    const { yoga, store } = deferring((session) => session.set('user_id', 'ada'))
+    const client = new Client(yoga)
+    await client.run(begin)
+    store.calls.length = 0
+    const { text, headers, setCookies } = await defer(client)
+    expect(text).toContain('"incremental":[{"data":{"act":true}')
+    expect(store.calls).toEqual(['read', 'commit'])
+    expect([headers.get('vary'), headers.get('cache-control'), setCookies]).toEqual([
+      'Cookie',
+      'no-store',
+      [],
+    ])
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'user_id'])
+  })
+
+  it('delivers an error instead when that cannot be saved', async () => {
+    const { yoga, store } = deferring(async (session) => {
+      await store.delete((await session.id())!, 0)
+      session.set('user_id', 'ada')
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    const { text } = await defer(client)
+    expect(text).toContain('"code":"SESSION_GONE"')
+    expect(text).not.toContain('"act":true')
+  })
+
+  it('marks the answer as depending on the cookie even if only a later part reads the session', async () => {
+    const { yoga } = deferring((session) => session.get('dark_mode'))
+    const { headers } = await new Client(yoga).run('{ late { ... @defer { act } } }', undefined, {
+      accept: 'multipart/mixed',
+    })
+    expect([headers.get('vary'), headers.get('cache-control')]).toEqual(['Cookie', 'no-store'])
+  })
+})
+
+describe('a subscription', () => {
+  const typeDefs = 'type Subscription { ticks: Int, fails: Int }'
+
+  it('saves what an event wrote before the event is delivered, and what came after the last one', async () => {
+    const afterwards = gate()
+    const { yoga } = shop({
+      typeDefs,
+      resolvers: {
+        Subscription: {
+          ticks: {
+            async *subscribe(_: unknown, __: unknown, { session }: Context) {
+              yield { ticks: 1 }
+              yield { ticks: 2 }
+              session.set('pref:after', true)
+              afterwards.resolve()
+            },
+            async resolve({ ticks }: { ticks: number }, _: unknown, { session }: Context) {
+              session.set(`pref:${ticks}`, ticks)
+              return (await session.keys()).length
+            },
+          },
+        },
+      },
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    const { text } = await client.run('subscription { ticks }', undefined, { accept: 'text/event-stream' })
+    expect(text).toContain('data: {"data":{"ticks":2}}')
+    expect(text).toContain('data: {"data":{"ticks":3}}')
+    await afterwards.promise
+    await new Promise((next) => setImmediate(next))
+    const { data } = await client.run('{ session { keys } }')
+    expect(data.session.keys).toEqual(['dark_mode', 'pref:1', 'pref:2', 'pref:after'])
+  })
+
+  it('can begin a session before its stream starts, and only then', async () => {
+    const { yoga } = shop({
+      typeDefs,
+      resolvers: {
+        Subscription: {
+          ticks: {
+            subscribe(_: unknown, __: unknown, { session }: Context) {
+              session.set('user_id', 'ada')
+              return (async function* () {
+                yield { ticks: 1 }
+              })()
+            },
+          },
+        },
+      },
+    })
+    const client = new Client(yoga)
+    const { setCookies } = await client.run('subscription { ticks }', undefined, {
+      accept: 'text/event-stream',
+    })
+    expect(setCookies).toHaveLength(1)
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['user_id'])
+  })
+
+  it('shows the code of a session error, in its source and in its events', async () => {
+    const { yoga } = shop({
+      typeDefs,
+      resolvers: {
+        Subscription: {
+          ticks: {
+            async *subscribe() {
+              yield { ticks: 1 }
+            },
+            resolve: (_: unknown, __: unknown, { session }: Context) => session.set('user_id', 'ada'),
+          },
+          fails: {
+            subscribe: (_: unknown, __: unknown, { session }: Context) => session.set('a b' as 'user_id', ''),
+          },
+        },
+      },
+    })
+    const run = (field: string) =>
+      new Client(yoga).run(`subscription { ${field} }`, undefined, { accept: 'text/event-stream' })
+    expect((await run('ticks')).text).toContain('"code":"SESSION_HEADERS_SENT"')
+    expect((await run('fails')).text).toContain('"code":"SESSION_KEY_INVALID"')
+  })
+
+  it('leaves nothing behind when the client goes away', async () => {
+    const left = gate()
+    const { yoga } = shop({
+      typeDefs,
+      resolvers: {
+        Subscription: {
+          ticks: {
+            async *subscribe() {
+              try {
+                for (let tick = 1; ; tick++) {
+                  yield { ticks: tick }
+                  await new Promise((next) => setImmediate(next))
+                }
+              } finally {
+                left.resolve()
+              }
+            },
+          },
+        },
+      },
+    })
+    const response = await yoga.fetch('http://shop.example/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: 'subscription { ticks }' }),
+    })
+    const reader = response.body!.getReader()
+    await reader.read()
+    await reader.cancel()
+    await left.promise
+    expect(response.status).toBe(200)
+  })
+})
