@@ -19,8 +19,18 @@ export class Journal {
     return (this.#sum ??= this.#changes.reduce((sum, { change }) => compose(sum, change), changeSet({})))
   }
 
+  /** What is recorded now, to be forgotten once it is stored. */
+  get recorded(): readonly Recorded[] {
+    return this.#changes
+  }
+
   record(scope: object, change: ChangeSet): void {
     this.#replace([...this.#changes, { scope, change }])
+  }
+
+  /** Forgets what was stored, and not what others recorded in the meantime. */
+  forget(stored: readonly Recorded[]): void {
+    this.#replace(this.#changes.filter((recorded) => !stored.includes(recorded)))
   }
 
   /** Forgets what a scope recorded. */
@@ -47,7 +57,9 @@ export class Journal {
   }
 
   #replace(changes: readonly Recorded[]): void {
-    this.#changes = changes
+    this.#changes = changes.filter(
+      ({ change }) => change.clear || change.entries.size > 0 || change.policy !== undefined,
+    )
     this.#sum = null
   }
 }

@@ -229,7 +229,7 @@ export class UnitOfWork {
   }
 
   async #save(now: number): Promise<void> {
-    const { sum } = this.#journal
+    const { sum, recorded } = this.#journal
     const something = this.#standing === 'absent' ? adds(sum) : !this.#journal.isEmpty
     const ends = sum.policy !== undefined && this.#deadline(now) <= now
     switch (atTheEnd[this.#standing][ends ? 'end' : something ? 'something' : 'nothing']) {
@@ -247,11 +247,11 @@ export class UnitOfWork {
         if (!(await this.#commit(sum, now))) return this.#save(now)
         break
       case 'delete':
-        await this.#call(this.#store.delete(this.#token!, now))
+        if ((await this.#call(this.#store.delete(this.#token!, now))) === null) this.#lost()
         this.#leave('absent')
         this.#cookie = 'clear'
     }
-    this.#journal.reset()
+    this.#journal.forget(recorded)
   }
 
   async #create(changes: ChangeSet, now: number): Promise<void> {

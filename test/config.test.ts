@@ -22,9 +22,7 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
 
   it.each(['valueBytes', 'keys', 'sessionBytes'])('limits.%s', (name) => {
     for (const value of [...unreadable, '10kb']) {
-      expect(() => useSession({ store, limits: { [name]: value } as never })).toThrow(
-        invalid(`limits.${name}`),
-      )
+      expect(() => useSession({ store, limits: { [name]: value } })).toThrow(invalid(`limits.${name}`))
     }
   })
 

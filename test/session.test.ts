@@ -147,6 +147,34 @@ describe('recorded and at once', () => {
     expect(await openSession(store, session.token).get('n')).toBe(1)
   })
 
+  it('what is recorded while a save is under way is not forgotten with it', async () => {
+    const { next, other } = await begin()
+    next.set('c', 3)
+    const saving = next.save()
+    await Promise.resolve()
+    next.set('d', 4)
+    await saving
+    await next.save()
+    expect(await other().keys()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('what was stored at once is not stored again', async () => {
+    const { store, next } = await begin()
+    next.set('a', 5)
+    await next.update('a', (a) => Number(a) + 1)
+    next.merge({})
+    await next.save()
+    expect(store.calls).toEqual(['read', 'commit'])
+  })
+
+  it('ending a session that somebody else rotated is told, instead of taking their cookie away', async () => {
+    const { next, other } = await begin()
+    await next.get('a')
+    await other().rotate()
+    next.setExpiry(new Date(0))
+    await expect(next.save()).rejects.toThrow(code('SESSION_GONE'))
+  })
+
   it('update reads what this request set, and refuses what is not JSON', async () => {
     const session = open()
     session.set('n', 1)

@@ -1,0 +1,264 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A guard, what the code would be without it, and the tests that have to notice. */
+interface Mutant {
+  readonly guard: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly tests: readonly string[]
+}
+
+const mutants: readonly Mutant[] = [
+  {
+    guard: 'create never overwrites',
+    file: 'stores/memory.ts',
+    from: "if (sessions.has(id)) throw new Error('The id is in use.')",
+    to: '',
+    tests: ['stores/memory'],
+  },
+  {
+    guard: 'commit never creates',
+    file: 'stores/memory.ts',
+    from: 'apply(find(id, now), changes)',
+    to: "apply(find(id, now) ?? { entries: new Map(), createdAt: now, expiresAt: Infinity, policy: '' }, changes)",
+    tests: ['stores/memory', 'races'],
+  },
+  {
+    guard: 'an expired record is as good as deleted',
+    file: 'stores/memory.ts',
+    from: 'if (record.expiresAt > now) return record',
+    to: 'return record',
+    tests: ['stores/memory', 'saving', 'operations'],
+  },
+  {
+    guard: 'the absolute timeout is judged on reading',
+    file: 'unit.ts',
+    from: 'record !== null && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now',
+    to: 'record !== null',
+    tests: ['session'],
+  },
+  {
+    guard: 'a store is keyed by the digest of the token',
+    file: 'token.ts',
+    from: "hash('sha256', token, 'base64url')",
+    to: 'token',
+    tests: ['operations'],
+  },
+  {
+    guard: 'a malformed token never reaches the store',
+    file: 'cookie.ts',
+    from: "values.length === 1 && isToken(token) ? token : ''",
+    to: "values.length === 1 ? token : ''",
+    tests: ['saving'],
+  },
+  {
+    guard: 'of two session cookies none is used',
+    file: 'cookie.ts',
+    from: 'values.length === 1 && isToken(token)',
+    to: 'isToken(token)',
+    tests: ['saving'],
+  },
+  {
+    guard: 'a client has only the declared rights',
+    file: 'session.ts',
+    from: 'if (!rights.every((right) => session.clientMay(right, key))) {',
+    to: 'if (false) {',
+    tests: ['errors'],
+  },
+  {
+    guard: 'a client sees only the keys that it may read',
+    file: 'resolvers.ts',
+    from: ".filter((key) => session.clientMay('read', key))",
+    to: '',
+    tests: ['operations'],
+  },
+  {
+    guard: 'undeclared means denied',
+    file: 'keys.ts',
+    from: 'granted?.has(right) ?? false',
+    to: 'granted?.has(right) ?? true',
+    tests: ['config', 'errors'],
+  },
+  {
+    guard: 'Vary: Cookie',
+    file: 'plugin.ts',
+    from: "headers.append('vary', 'Cookie')",
+    to: '',
+    tests: ['saving', 'plugin'],
+  },
+  {
+    guard: 'Cache-Control: no-store',
+    file: 'plugin.ts',
+    from: "headers.set('cache-control', 'no-store')",
+    to: '',
+    tests: ['saving'],
+  },
+  { guard: 'HttpOnly', file: 'cookie.ts', from: 'httpOnly: true', to: 'httpOnly: false', tests: ['saving'] },
+  {
+    guard: 'Secure',
+    file: 'cookie.ts',
+    from: 'secure,\n    sameSite',
+    to: 'secure: false,\n    sameSite',
+    tests: ['saving'],
+  },
+  {
+    guard: 'SameSite',
+    file: 'cookie.ts',
+    from: 'secure,\n    sameSite,',
+    to: 'secure,',
+    tests: ['saving'],
+  },
+  {
+    guard: 'values are deeply frozen',
+    file: 'value.ts',
+    from: 'Object.freeze(value)',
+    to: '',
+    tests: ['session'],
+  },
+  {
+    guard: 'what a driver says is not passed on',
+    file: 'stores/keyed.ts',
+    from: "'The session store is not available. Try again later.'",
+    to: 'String(cause)',
+    tests: ['errors'],
+  },
+  {
+    guard: 'only session errors are shown, all else stays masked',
+    file: 'answer.ts',
+    from: 'return error.originalError instanceof SessionError ? toGraphQL(error.originalError, error) : error',
+    to: 'return createGraphQLError((error.originalError ?? error).message)',
+    tests: ['errors'],
+  },
+  {
+    guard: 'one session per HTTP request, also in a batch',
+    file: 'plugin.ts',
+    from: 'exchanges.set(request, exchange)',
+    to: '',
+    tests: ['races'],
+  },
+  {
+    guard: 'verbs of a batch run one at a time',
+    file: 'unit.ts',
+    from: 'const done = this.#tail.then(work)',
+    to: 'const done = work()',
+    tests: ['races'],
+  },
+  {
+    guard: 'a session seen alive and then deleted is gone, not begun anew',
+    file: 'unit.ts',
+    from: "if (this.#standing === 'stored') {\n      throw",
+    to: 'if (false) {\n      throw',
+    tests: ['races'],
+  },
+  {
+    guard: 'a write without a read is verified when its request goes on',
+    file: 'operation.ts',
+    from: 'this.#unit.verify()',
+    to: 'undefined',
+    tests: ['races'],
+  },
+  {
+    guard: 'the changes of a failed field are dropped',
+    file: 'operation.ts',
+    from: 'this.#unit.drop(scope)\n      throw error',
+    to: 'throw error',
+    tests: ['plugin'],
+  },
+  {
+    guard: 'the changes of an erased field are dropped',
+    file: 'plugin.ts',
+    from: 'operationOf(args.contextValue)?.dropErased(result)',
+    to: '',
+    tests: ['saving'],
+  },
+  {
+    guard: 'pop compares before it deletes',
+    file: 'unit.ts',
+    from: 'expect: new Map(own ? [] : [[key, text]]),',
+    to: '',
+    tests: ['races', 'errors'],
+  },
+  {
+    guard: 'the store holds sessions to their limit',
+    file: 'unit.ts',
+    from: 'return entries && adds({ entries }) ? { keys, bytes: sessionBytes } : undefined',
+    to: 'return undefined',
+    tests: ['errors'],
+  },
+  {
+    guard: 'nothing needs a cookie once the headers left',
+    file: 'plugin.ts',
+    from: 'unit.seal()',
+    to: '',
+    tests: ['errors', 'streams'],
+  },
+  {
+    guard: 'each part of a stream is stored before it is delivered',
+    file: 'plugin.ts',
+    from: 'const failure = await saved(unit)\n    return',
+    to: 'const failure = null\n    return',
+    tests: ['streams'],
+  },
+  {
+    guard: 'a failed save is an error',
+    file: 'plugin.ts',
+    from: 'if (failure) setResult(Array',
+    to: 'if (false) setResult(Array',
+    tests: ['errors', 'races'],
+  },
+  {
+    guard: 'a save forgets only what it stored',
+    file: 'unit.ts',
+    from: 'this.#journal.forget(recorded)',
+    to: 'this.#journal.reset()',
+    tests: ['session'],
+  },
+  {
+    guard: 'reading moves the deadline at most once per 1/20 of the timeout',
+    file: 'expiry.ts',
+    from: 'target - record.expiresAt >= slack',
+    to: 'target !== record.expiresAt',
+    tests: ['saving'],
+  },
+]
+
+const root = join(import.meta.dirname, '..')
+const copy = mkdtempSync(join(tmpdir(), 'graphql-session-mutants-'))
+const survivors: string[] = []
+try {
+  for (const part of ['src', 'test', 'examples', 'package.json', 'vitest.config.ts', 'tsconfig.json']) {
+    cpSync(join(root, part), join(copy, part), { recursive: true })
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  if (!passes([...new Set(mutants.flatMap(({ tests }) => tests))]))
+    throw new Error('The tests fail without a mutant.')
+  for (const mutant of mutants) {
+    const red = isNoticed(mutant)
+    process.stdout.write(`${red ? 'red     ' : 'SURVIVED'}  ${mutant.guard}\n`)
+    if (!red) survivors.push(mutant.guard)
+  }
+} finally {
+  rmSync(copy, { recursive: true })
+}
+process.stdout.write(`${mutants.length - survivors.length} of ${mutants.length} guards have a test\n`)
+process.exitCode = survivors.length === 0 ? 0 : 1
+
+function isNoticed({ file, from, to, tests }: Mutant): boolean {
+  const path = join(copy, 'src', file)
+  const text = readFileSync(path, 'utf8')
+  if (!text.includes(from)) throw new Error(`${file} does not hold: ${from}`)
+  writeFileSync(path, text.replace(from, to))
+  const noticed = !passes(tests)
+  writeFileSync(path, text)
+  return noticed
+}
+
+function passes(tests: readonly string[]): boolean {
+  const vitest = join(copy, 'node_modules', 'vitest', 'vitest.mjs')
+  const files = tests.map((name) => `test/${name}.test.ts`)
+  return spawnSync(process.execPath, [vitest, 'run', '--bail', '1', ...files], { cwd: copy }).status === 0
+}
