@@ -11,6 +11,7 @@ const rooms = [
   ['value.ts', 'expiry.ts', 'changes.ts', 'token.ts', 'options.ts'],
   ['keys.ts', 'cookie.ts', 'journal.ts', 'store.ts', 'settings.ts', 'generated/client.ts'],
   ['stores/keyed.ts', 'stores/memory.ts'],
+  ['holding.ts'],
   ['unit.ts'],
   ['session.ts', 'operation.ts'],
   ['answer.ts', 'generated/resolvers.ts'],

@@ -36,9 +36,9 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'the absolute timeout is judged on reading',
-    file: 'unit.ts',
-    from: 'record !== null && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now',
-    to: 'record !== null',
+    file: 'holding.ts',
+    from: 'record && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now',
+    to: 'record',
     tests: ['session'],
   },
   {
@@ -149,7 +149,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a session seen alive and then deleted is gone, not begun anew',
-    file: 'unit.ts',
+    file: 'holding.ts',
     from: "if (this.#standing === 'stored') {\n      throw",
     to: 'if (false) {\n      throw',
     tests: ['races'],
@@ -178,8 +178,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'pop compares before it deletes',
     file: 'unit.ts',
-    from: 'expect: new Map(own ? [] : [[key, text]]),',
-    to: '',
+    from: 'expect: new Map(own ? [] : [[key, text]])',
+    to: 'expect: new Map()',
     tests: ['races', 'errors'],
   },
   {
@@ -215,6 +215,13 @@ const mutants: readonly Mutant[] = [
     file: 'unit.ts',
     from: 'this.#journal.forget(recorded)',
     to: 'this.#journal.reset()',
+    tests: ['session'],
+  },
+  {
+    guard: 'ending a session that is not there any more is told',
+    file: 'holding.ts',
+    from: "if (this.#standing === 'stored' && (await this.#delete(now)) === null) this.#lose()",
+    to: 'await this.#delete(now)',
     tests: ['session'],
   },
   {

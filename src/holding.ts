@@ -1,0 +1,229 @@
+import { apply, type ChangeSet, changeSet } from './changes.ts'
+import type { SentCookie } from './cookie.ts'
+import { SessionError } from './errors.ts'
+import { endsWithBrowser } from './expiry.ts'
+import type { SessionRecord } from './record.ts'
+import type { Settings } from './settings.ts'
+import type { Store } from './store.ts'
+
+/**
+ * How a request stands with the store.
+ * - `absent`: no session, or only one that is still to be created
+ * - `unread`: a token was presented, and nothing was asked of the store yet
+ * - `stored`: the session was seen alive: read, created or rotated by this request
+ * - `flushed`: the session was deleted by this request, and its successor is owed to the client
+ */
+export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
+
+/** What the answer does with the cookie; `null`: nothing. */
+export type CookieChange = SentCookie | 'clear' | null
+
+/** The stored session as far as one request knows it, and what follows from that for the cookie. */
+export class Holding {
+  readonly #store: Store
+  readonly #settings: Settings
+  #token: string | null
+  #standing: Standing
+  #record: SessionRecord | null = null
+  #successor: { readonly token: string; readonly createdAt: number } | null = null
+  #cookie: CookieChange = null
+  #failure: SessionError | null = null
+  #sealed = false
+
+  /** @param token - as presented: `null` for none, `''` for one that cannot be used. */
+  constructor(store: Store, settings: Settings, token: string | null) {
+    this.#store = store
+    this.#settings = settings
+    this.#token = token || null
+    this.#standing = token ? 'unread' : 'absent'
+    if (token === '') this.#cookie = 'clear'
+  }
+
+  get standing(): Standing {
+    return this.#standing
+  }
+
+  /** The store's state as last seen; null unless `stored`. */
+  get record(): SessionRecord | null {
+    return this.#record
+  }
+
+  get token(): string | null {
+    return this.#token
+  }
+
+  /** The first failure of the store. It is not asked again by this request. */
+  get failure(): SessionError | null {
+    return this.#failure
+  }
+
+  /** A store that failed is no proof that a cookie is worthless. */
+  get cookie(): CookieChange {
+    return this.#failure && this.#cookie === 'clear' ? null : this.#cookie
+  }
+
+  /** True once the headers left, from when on no cookie can be set. */
+  get isSealed(): boolean {
+    return this.#sealed
+  }
+
+  seal(): void {
+    this.#sealed = true
+  }
+
+  idOf(token: string): string {
+    return this.#store.idOf(token)
+  }
+
+  /** The token and the birth of a session that is still to be created. */
+  issue(): { readonly token: string; readonly createdAt: number } {
+    return (this.#successor ??= { token: this.#store.mint(), createdAt: this.#settings.clock() })
+  }
+
+  /** What a session that is still to be created holds. */
+  blank(): SessionRecord {
+    const createdAt = this.#successor?.createdAt ?? this.#settings.clock()
+    return { entries: new Map(), createdAt, expiresAt: 0, policy: '' }
+  }
+
+  async read(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    if (this.#standing === 'unread') await this.reread()
+  }
+
+  /** @throws {SessionError} SESSION_GONE when the session was seen alive before */
+  async reread(): Promise<void> {
+    const now = this.#settings.clock()
+    const record = await this.#call(this.#store.read(this.#token!, now))
+    // The absolute timeout also ends a session that was stored under a longer one.
+    if (record && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now) {
+      this.#keep(this.#token!, record)
+    } else this.#lose()
+  }
+
+  /** @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE */
+  async create(changes: ChangeSet, now: number): Promise<void> {
+    if (this.#sealed) throw headersSent()
+    const { token } = this.issue()
+    const { outcome, record } = apply(this.blank(), changes)
+    if (outcome === 'full') throw tooLarge(this.#settings)
+    await this.#call(this.#store.create(token, record!))
+    this.#keep(token, record!)
+    this.#send(now)
+  }
+
+  /**
+   * @returns `gone` only when the session was never seen alive; then it is `absent`
+   * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE
+   */
+  async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
+    const outcome = await this.#call(this.#store.commit(this.#token!, changes, now))
+    if (outcome === 'full') throw tooLarge(this.#settings)
+    if (outcome === 'gone') this.#lose()
+    if (outcome === 'committed') this.#move({ ...changes, expect: new Map() }, now)
+    return outcome
+  }
+
+  /** Moves the deadline alone. Whoever only read does not mind that the session ended since. */
+  async touch(expiresAt: number, now: number): Promise<void> {
+    if (this.#sealed || expiresAt === this.#record!.expiresAt) return
+    const changes = changeSet({ expiresAt })
+    if ((await this.#call(this.#store.commit(this.#token!, changes, now))) === 'committed')
+      this.#move(changes, now)
+  }
+
+  /** Ends the session for a deadline that is past. @throws {SessionError} SESSION_GONE */
+  async end(now: number): Promise<void> {
+    if (this.#standing === 'stored' && (await this.#delete(now)) === null) this.#lose()
+    if (this.#standing !== 'absent') this.#cookie = 'clear'
+    this.#leave('absent')
+  }
+
+  /** @returns whether a stored session was deleted */
+  async flush(now: number): Promise<boolean> {
+    const last = await this.#delete(now)
+    this.#successor = null
+    if (last !== null) this.#leave('flushed')
+    if (this.#standing === 'unread') this.#cookie = 'clear'
+    if (this.#standing !== 'flushed') this.#leave('absent')
+    return last !== null
+  }
+
+  /** @throws {SessionError} SESSION_GONE */
+  async rotate(now: number): Promise<void> {
+    this.#successor = null
+    if (this.#token === null) return
+    const rotated = await this.#call(this.#store.rotate(this.#token, now))
+    if (rotated === null) return this.#lose()
+    this.#keep(rotated.token, rotated.record)
+    this.#send(now)
+  }
+
+  async #delete(now: number): Promise<SessionRecord | null> {
+    return this.#token === null ? null : this.#call(this.#store.delete(this.#token, now))
+  }
+
+  /**
+   * The session is not there. Seen alive before, it was ended by somebody else, and this request's work
+   * must not bring it back (Rack CVE-2025-46336, Django's SessionInterrupted). Never seen, the cookie was
+   * worthless from the start, and the request is anonymous.
+   */
+  #lose(): void {
+    if (this.#standing === 'stored') {
+      throw new SessionError(
+        'SESSION_GONE',
+        'The session ended while this request used it, for example by a logout. Its changes were not saved.',
+      )
+    }
+    this.#leave('absent')
+    this.#cookie = 'clear'
+  }
+
+  #keep(token: string, record: SessionRecord): void {
+    this.#standing = 'stored'
+    this.#token = token
+    this.#record = record
+    this.#successor = null
+  }
+
+  #leave(standing: 'absent' | 'flushed'): void {
+    this.#standing = standing
+    this.#token = null
+    this.#record = null
+  }
+
+  /** Follows what the store did; the cookie follows the deadline and the policy. */
+  #move(changes: ChangeSet, now: number): void {
+    const before = this.#record
+    if (before === null) return
+    this.#record = apply(before, changes).record!
+    const { expiresAt, policy } = this.#record
+    if (!this.#sealed && (expiresAt !== before.expiresAt || policy !== before.policy)) this.#send(now)
+  }
+
+  #send(now: number): void {
+    const { expiresAt, policy } = this.#record!
+    this.#cookie = { token: this.#token!, expiresAt: endsWithBrowser(policy) ? null : expiresAt, now }
+  }
+
+  async #call<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof SessionError && error.code.startsWith('SESSION_STORE_')) this.#failure ??= error
+      throw error
+    }
+  }
+}
+
+export const headersSent = (): SessionError =>
+  new SessionError(
+    'SESSION_HEADERS_SENT',
+    'The headers of this response have left, so that no cookie can be set: create, rotate, flush and expire sessions before a stream starts.',
+  )
+
+export const tooLarge = ({ limits: { keys, sessionBytes } }: Settings): SessionError =>
+  new SessionError(
+    'SESSION_TOO_LARGE',
+    `A session holds at most ${keys} keys and ${sessionBytes} bytes. Nothing was stored; delete what is no longer needed.`,
+  )
