@@ -3,5 +3,9 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   // With Vite's own conditions the tests would load another copy of graphql than Yoga does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
-  test: { include: ['test/**/*.test.ts'], setupFiles: ['test/no-secrets.ts'], testTimeout: 30_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/no-secrets.ts'],
+    testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
+  },
 })

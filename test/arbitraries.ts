@@ -7,7 +7,7 @@ export const key = fc.constantFrom('a', 'b', 'pref:x', 'toString', '_')
 export const text = fc.constantFrom('1', '"two"', '{"three":3}', 'null', '"ü€😀"')
 const policyText = fc.constantFrom('', 'browser-close', '300')
 
-const entries = fc
+export const entries = fc
   .array(fc.tuple(key, fc.option(text)), { maxLength: 5 })
   .map((pairs) => new Map<string, string | null>(pairs))
 

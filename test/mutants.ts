@@ -136,8 +136,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'one session per HTTP request, also in a batch',
     file: 'plugin.ts',
-    from: 'exchanges.set(request, exchange)',
-    to: '',
+    from: 'let exchange = exchanges.get(request)',
+    to: 'let exchange: Exchange | undefined',
     tests: ['races'],
   },
   {
