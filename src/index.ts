@@ -6,7 +6,12 @@ export type { KeyDeclarations, KeyRight } from './keys.ts'
 export { type SessionContext, type SessionOptions, useSession } from './plugin.ts'
 export type { SessionRecord } from './record.ts'
 export { sessionResolvers, sessionTypeDefs } from './resolvers.ts'
-export { createSessionServer, type SessionServerConfig, type SessionServerOptions } from './server.ts'
+export {
+  createSessionServer,
+  type GraphiQLOptions,
+  type SessionServerConfig,
+  type SessionServerOptions,
+} from './server.ts'
 export { type Frozen, type OpenSession, openSession, type Session } from './session.ts'
 export type { SessionSettings } from './settings.ts'
 export type { KeyedStore } from './store.ts'

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { SessionError } from './errors.ts'
 import { keyRights } from './keys.ts'
-import { createSessionServer, type SessionServerConfig } from './server.ts'
+import { createSessionServer, servesGraphiQL, type SessionServerConfig } from './server.ts'
 import { resolveSettings } from './settings.ts'
 import type { KeyedStore } from './store.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -95,12 +95,11 @@ function summary(server: Server, host: string, store: string, config: SessionSer
   const port = typeof address === 'object' && address ? address.port : 0
   const shown = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host
   const production = process.env['NODE_ENV'] === 'production'
-  const graphiql = config.graphiql ?? !production
   const { idleTimeout, absoluteTimeout } = resolveSettings(config).timeouts
   const name = config.cookie?.name ?? '__Host-session'
   const plainName = name.replace(/^__(Host|Secure)-/, '')
   return [
-    `serves http://${shown}:${port}/graphql${graphiql ? ' (open it for GraphiQL)' : ''}`,
+    `serves http://${shown}:${port}/graphql${servesGraphiQL(config.graphiql) ? ' (open it for GraphiQL)' : ''}`,
     `  store     ${store}`,
     `  timeouts  ${span(idleTimeout)} without activity, ${span(absoluteTimeout)} in all`,
     `  cookie    ${production ? name : `${name}; over plain http on this machine: ${plainName}`}`,

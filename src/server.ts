@@ -8,6 +8,10 @@ import type { Json } from './value.ts'
 type YogaOptions = YogaServerOptions<{}, {}>
 type SchemaParts = Parameters<typeof makeExecutableSchema<SessionContext<never>>>[0]
 
+export type GraphiQLOptions = Extract<YogaOptions['graphiql'], { defaultQuery?: string }> & {
+  readonly enabled?: boolean
+}
+
 export interface SessionServerOptions<
   Data extends object = Record<string, Json>,
 > extends SessionOptions<Data> {
@@ -21,8 +25,11 @@ export interface SessionServerOptions<
   readonly plugins?: readonly Plugin[]
   /** Several operations in one HTTP request, as Yoga's option. @default false */
   readonly batching?: YogaOptions['batching']
-  /** Self-contained: the page loads nothing from elsewhere. @default true, unless NODE_ENV is production */
-  readonly graphiql?: boolean | Extract<YogaOptions['graphiql'], { defaultQuery?: string }>
+  /**
+   * GraphiQL at `/graphql`, self-contained: the page loads nothing from elsewhere. Options for it do not turn it
+   * on; `enabled` does. @default on, unless NODE_ENV is production
+   */
+  readonly graphiql?: boolean | GraphiQLOptions
   /** @default true */
   readonly logging?: YogaOptions['logging']
 }
@@ -59,29 +66,42 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
 ): YogaServerInstance<{}, SessionContext<Data>> {
   checkOptions('createSessionServer', options, optionNames)
   const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, ...rest } = options
-  const { graphiql = process.env['NODE_ENV'] !== 'production', ...session } = rest
+  const { graphiql, ...session } = rest
+  const page = typeof graphiql === 'object' ? graphiql : {}
   return createYoga<{}, SessionContext<Data>>({
     schema: makeExecutableSchema({
       typeDefs: [sessionTypeDefs, typeDefs],
       resolvers: [sessionResolvers, resolvers],
     }),
-    plugins: [useSession<Data>(session), ...plugins],
+    plugins: [useSession<Data>(session), servesGraphiQL(graphiql) && rootToGraphiQL, ...plugins],
     batching,
     logging,
     cors: false,
-    landingPage: graphiql !== false,
-    graphiql: graphiql && {
-      title: 'graphql-session',
-      credentials: 'same-origin',
-      ...(graphiql === true ? {} : graphiql),
-    },
+    // Yoga's own page loads its icon from elsewhere.
+    landingPage: false,
+    graphiql: servesGraphiQL(graphiql) && { title: 'graphql-session', credentials: 'same-origin', ...page },
     renderGraphiQL: selfContainedGraphiQL(),
   })
+}
+
+export const servesGraphiQL = (option: SessionServerOptions['graphiql']): boolean =>
+  (typeof option === 'object' ? option.enabled : option) ?? process.env['NODE_ENV'] !== 'production'
+
+const rootToGraphiQL: Plugin = {
+  onRequest({ request, url, fetchAPI, endResponse }) {
+    if (request.method !== 'GET' || url.pathname !== '/') return
+    endResponse(new fetchAPI.Response(null, { status: 302, headers: { location: '/graphql' } }))
+  },
 }
 
 /** Yoga's own page loads from a CDN. This one is 9 MB, so it is loaded when asked for and rendered once. */
 function selfContainedGraphiQL(): NonNullable<YogaOptions['renderGraphiQL']> {
   let page: Promise<string> | undefined
   return (options) =>
-    (page ??= import('@graphql-yoga/render-graphiql').then(({ renderGraphiQL }) => renderGraphiQL(options)))
+    (page ??= import('@graphql-yoga/render-graphiql').then(({ renderGraphiQL }) =>
+      renderGraphiQL(options).replace('</head>', `${tabsStayPut}</head>`),
+    ))
 }
+
+// While pressed, a tab of GraphiQL 5 jumps to where its animation believes it to be, and the click misses it.
+const tabsStayPut = '<style>.graphiql-tab { transform: none !important }</style>'

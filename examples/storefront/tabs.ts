@@ -71,7 +71,7 @@ mutation Clear {
 }`,
   `# 7. Log out, keep the id: what clearSession
 #    does.
-mutation LogoutKeepingTheId {
+mutation LogoutKeepId {
   logout(flush: false) {
     flushed
     session { id isEmpty }
