@@ -15,31 +15,15 @@ export type KeyDeclarations<Data extends object = Record<string, unknown>> = {
 
 export type MayClient = (right: KeyRight, key: string) => boolean
 
-const rights: readonly string[] = ['read', 'write', 'delete'] satisfies KeyRight[]
+const rights: readonly unknown[] = ['read', 'write', 'delete'] satisfies KeyRight[]
+
 /** @throws {SessionError} CONFIG_INVALID */
 export function keyRights(declarations: KeyDeclarations): MayClient {
+  checkOptions('keys', declarations, Object.keys(declarations ?? {}))
   const exact = new Map<string, ReadonlySet<KeyRight>>()
   const prefixes: [prefix: string, granted: ReadonlySet<KeyRight>][] = []
-  checkOptions('keys', declarations, Object.keys(declarations ?? {}))
-  for (const [name, declared] of Object.entries(declarations)) {
-    const { client = [], ...unknown } = declared ?? {}
-    if (name !== '*' && !isKey(name.replace(/\*$/, ''))) {
-      throw new SessionError(
-        'CONFIG_INVALID',
-        `keys: ${JSON.stringify(name)} is neither a key nor a prefix ending in *.`,
-      )
-    }
-    if (
-      Object.keys(unknown).length > 0 ||
-      !Array.isArray(client) ||
-      !client.every((right) => rights.includes(right))
-    ) {
-      throw new SessionError(
-        'CONFIG_INVALID',
-        `keys.${name} must be { client?: [...] } with the rights 'read', 'write' and 'delete'.`,
-      )
-    }
-    const granted = new Set(client)
+  for (const [name, declaration] of Object.entries(declarations)) {
+    const granted = grantedBy(name, declaration)
     if (name.endsWith('*')) prefixes.push([name.slice(0, -1), granted])
     else exact.set(name, granted)
   }
@@ -48,4 +32,22 @@ export function keyRights(declarations: KeyDeclarations): MayClient {
     const granted = exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
     return granted?.has(right) ?? false
   }
+}
+
+function grantedBy(name: string, declaration: KeyDeclarations[string]): ReadonlySet<KeyRight> {
+  if (name !== '*' && !isKey(name.replace(/\*$/, ''))) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `keys: ${JSON.stringify(name)} is neither a key nor a prefix ending in *.`,
+    )
+  }
+  checkOptions(`keys.${name}`, declaration, ['client'])
+  const { client = [] } = declaration
+  if (!Array.isArray(client) || !client.every((right) => rights.includes(right))) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `keys.${name}.client must be a list of the rights 'read', 'write' and 'delete'.`,
+    )
+  }
+  return new Set(client)
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -35,6 +36,9 @@ Environment
 
 const stores: Record<string, (url: URL) => { store: KeyedStore; says: string }> = {
   'memory:': (url) => {
+    for (const name of url.searchParams.keys()) {
+      if (name !== 'max') throw usage(`SESSION_STORE: memory: has no option "${name}", only max`)
+    }
     const max = Number(url.searchParams.get('max') ?? 100_000)
     const store = memoryStore({ max })
     return { store, says: `memory, at most ${max} sessions, lost when this process ends` }
@@ -58,12 +62,13 @@ async function run(args: string[]): Promise<void> {
   if (values.version) return console.log(version)
   if (positionals.length !== 1 || positionals[0] !== 'serve')
     throw usage('say "graphql-session serve", or --help')
-  await serve(values.config ? await loadConfig(values.config) : {})
+  await serve(values.config !== undefined ? await loadConfig(values.config) : {})
 }
 
 async function serve(config: SessionServerConfig): Promise<void> {
   const { HOST: host = '127.0.0.1', PORT = '4000', SESSION_STORE = 'memory:' } = process.env
   const port = Number(PORT)
+  if (host === '') throw usage('HOST must not be empty')
   if (!/^\d+$/.test(PORT) || port > 65535) throw usage('PORT must be a whole number from 0 to 65535')
   const { store, says } = openStore(SESSION_STORE)
   const yoga = createSessionServer({ ...config, store })
@@ -79,21 +84,26 @@ function openStore(text: string): { store: KeyedStore; says: string } {
   const scheme = /^[a-z][a-z0-9+.-]*:/.exec(text)?.[0]
   const open = scheme && stores[scheme]
   if (!open) throw usage(`SESSION_STORE must start with one of: ${Object.keys(stores).join(', ')}`)
+  if (!URL.canParse(text)) throw usage('SESSION_STORE is not a URL')
   return open(new URL(text))
 }
 
 async function loadConfig(file: string): Promise<SessionServerConfig> {
+  if (file === '') throw usage('--config needs a file')
   const { default: config } = (await import(pathToFileURL(resolve(file)).href)) as {
     default?: SessionServerConfig
   }
-  if (typeof config !== 'object') throw usage(`${file} has no default export`)
+  if (typeof config !== 'object' || config === null) throw usage(`${file} has no object as default export`)
+  if ('store' in config)
+    throw usage(`${file} has an option "store", but SESSION_STORE says where sessions are kept`)
   return config
 }
 
 function summary(server: Server, host: string, store: string, config: SessionServerConfig): string {
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
-  const shown = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host
+  const isHere = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)
+  const shown = isHere ? 'localhost' : isIPv6(host) ? `[${host}]` : host
   const production = process.env['NODE_ENV'] === 'production'
   const { idleTimeout, absoluteTimeout } = resolveSettings(config).timeouts
   const name = config.cookie?.name ?? '__Host-session'
@@ -130,17 +140,22 @@ function endOnSignal(server: Server): void {
   const end = (signal: NodeJS.Signals): void => {
     console.log(`graphql-session: ${signal}, finishing the requests under way`)
     setTimeout(() => server.closeAllConnections(), 10_000).unref()
+    server.keepAliveTimeout = 1
     server.close(() => process.exit(0))
     server.closeIdleConnections()
   }
   process.once('SIGTERM', end).once('SIGINT', end)
 }
 
-const usage = (message: string): SessionError => new SessionError('CONFIG_INVALID', `${message}.`)
+function usage(message: string): SessionError {
+  return new SessionError('CONFIG_INVALID', `${message}.`)
+}
 
 function describe(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return 'the port is in use; choose another with PORT.'
-  if (code === 'ERR_MODULE_NOT_FOUND' || code?.startsWith('ERR_PARSE_ARGS')) return message
+  const { code, message, syscall } = error as NodeJS.ErrnoException
+  if (syscall === 'listen' || syscall === 'getaddrinfo') return `${message}; choose another HOST or PORT.`
+  if (code === 'ERR_MODULE_NOT_FOUND') return message
+  // What follows is advice to write positional arguments that this command does not have.
+  if (code?.startsWith('ERR_PARSE_ARGS')) return `${message.split(/\.\s/)[0]}; see --help.`
   return error instanceof Error ? (error.stack ?? message) : String(error)
 }

@@ -1,8 +1,9 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
+import { SessionError } from './errors.ts'
+import { checkOptions } from './options.ts'
 import { type SessionContext, type SessionOptions, useSession } from './plugin.ts'
 import { sessionResolvers, sessionTypeDefs } from './resolvers.ts'
-import { checkOptions } from './options.ts'
 import type { Json } from './value.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
@@ -65,6 +66,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
   options: SessionServerOptions<Data>,
 ): YogaServerInstance<{}, SessionContext<Data>> {
   checkOptions('createSessionServer', options, optionNames)
+  checkYogaOptions(options)
   const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, ...rest } = options
   const { graphiql, ...session } = rest
   const page = typeof graphiql === 'object' ? graphiql : {}
@@ -82,6 +84,31 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     graphiql: servesGraphiQL(graphiql) && { title: 'graphql-session', credentials: 'same-origin', ...page },
     renderGraphiQL: selfContainedGraphiQL(),
   })
+}
+
+/** Yoga takes what it cannot read for a default. */
+function checkYogaOptions({
+  graphiql = true,
+  batching = false,
+  logging = true,
+}: SessionServerOptions<never>): void {
+  if (typeof graphiql !== 'boolean' && (typeof graphiql !== 'object' || graphiql === null)) {
+    throw new SessionError('CONFIG_INVALID', 'graphiql must be true, false or options for GraphiQL.')
+  }
+  if (typeof batching !== 'boolean') {
+    checkOptions('batching', batching, ['limit'])
+    const { limit = 10 } = batching
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new SessionError('CONFIG_INVALID', 'batching.limit must be a whole number from 1 up.')
+    }
+  }
+  const levels: readonly unknown[] = ['debug', 'info', 'warn', 'error', 'silent', true, false]
+  if (!levels.includes(logging) && (typeof logging !== 'object' || logging === null)) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'logging must be true, false, a level such as "warn", or a logger.',
+    )
+  }
 }
 
 export const servesGraphiQL = (option: SessionServerOptions['graphiql']): boolean =>

@@ -42,9 +42,14 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
     ['a key that is none', { store, keys: { 'a b': {} } }, /keys: "a b" is neither a key nor a prefix/],
     ['a * in the middle', { store, keys: { 'a*b': {} } }, /keys: "a\*b"/],
     ['a name of the prototype', { store, keys: { constructor: {} } }, /keys: "constructor"/],
-    ['a right nobody knows', { store, keys: { a: { client: ['admin'] } } }, /keys.a must be/],
-    ['rights that are no list', { store, keys: { a: { client: 'read' } } }, /keys.a must be/],
-    ['a declaration nobody knows', { store, keys: { a: { server: ['read'] } } }, /keys.a must be/],
+    ['a right nobody knows', { store, keys: { a: { client: ['admin'] } } }, /keys.a.client must be/],
+    ['rights that are no list', { store, keys: { a: { client: 'read' } } }, /keys.a.client must be/],
+    [
+      'a declaration nobody knows',
+      { store, keys: { a: { server: ['read'] } } },
+      /keys.a has no option "server"/,
+    ],
+    ['no declaration', { store, keys: { a: null } }, /keys.a must be an object/],
     ['a cookie that is no object', { store, cookie: 'sid' }, /cookie must be an object/],
     ['a cookie option nobody knows', { store, cookie: { secure: false } }, /cookie has no option "secure"/],
     [
@@ -78,6 +83,15 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
   it('of createSessionServer too', () => {
     expect(() => createSessionServer({ store, cors: true } as never)).toThrow(invalid(/no option "cors"/))
     expect(() => createSessionServer({ store, idleTimeout: -1 })).toThrow(invalid('idleTimeout'))
+    for (const [name, values] of Object.entries({
+      graphiql: ['no', 1, null],
+      batching: ['yes', 10, { limit: -1 }, { limit: 'all' }, { max: 5 }],
+      logging: ['loud', 1],
+    })) {
+      for (const value of values) {
+        expect(() => createSessionServer({ store, [name]: value } as never)).toThrow(invalid(name))
+      }
+    }
   })
 })
 

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import { apply } from '../changes.ts'
 import { SessionError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { SessionRecord } from '../record.ts'
 import type { KeyedStore } from '../store.ts'
 
 export interface MemoryStoreOptions {
-  /** Sessions at most. The one used longest ago is evicted, and is gone for good. */
+  /** Sessions at most, up to the 2^24 keys of a Map. The one used longest ago is evicted, and gone for good. */
   readonly max: number
   /** Characters at most that the sessions hold together. @default 512 for each of `max`, and at least 1 Mi */
   readonly maxSize?: number
@@ -13,12 +14,10 @@ export interface MemoryStoreOptions {
 
 /** Sessions in this process: for one process, and lost with it. */
 export function memoryStore(options: MemoryStoreOptions): KeyedStore {
+  checkOptions('memoryStore', options, ['max', 'maxSize'])
   const { max, maxSize = Math.max(max * 512, 2 ** 20) } = options
-  for (const [name, value] of Object.entries({ max, maxSize })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new SessionError('CONFIG_INVALID', `memoryStore: ${name} must be a whole number from 1 up.`)
-    }
-  }
+  checkSize('max', max, 2 ** 24)
+  checkSize('maxSize', maxSize, Number.MAX_SAFE_INTEGER)
   const sessions = new LRUCache<string, string>({
     max,
     maxSize,
@@ -59,6 +58,12 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
       sessions.delete(id)
       return record
     },
+  }
+}
+
+function checkSize(name: string, value: number, most: number): void {
+  if (!Number.isSafeInteger(value) || value < 1 || value > most) {
+    throw new SessionError('CONFIG_INVALID', `memoryStore: ${name} must be a whole number from 1 to ${most}.`)
   }
 }
 

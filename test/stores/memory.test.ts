@@ -50,7 +50,10 @@ describe('memoryStore', () => {
     { max: Number.NaN },
     { max: Infinity },
     { max: '10' as unknown as number },
+    { max: 2 ** 24 + 1 },
     { max: 1, maxSize: 0 },
+    { max: 1, size: 1 } as never,
+    undefined as never,
   ])('refuses %o at start', (options) => {
     expect(() => memoryStore(options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })

@@ -1,0 +1,202 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { publint } from 'publint'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import packageJson from '../package.json' with { type: 'json' }
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
+let folder: string
+let tarball: string
+let project: string
+
+/** What a person would type, with the Node of these tests or another one. */
+async function run(command: string, args: string[], cwd: string, node = process.execPath): Promise<string> {
+  const PATH = [dirname(node), process.env['PATH']].join(delimiter)
+  const child = spawn(command, args, { cwd, env: { ...process.env, PATH } })
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  if (code === 0) return stdout
+  throw new Error(`${command} ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'graphql-session-package-'))
+  // Builds dist first: prepack.
+  await run('npm', ['pack', '--pack-destination', folder], root)
+  tarball = join(folder, `${packageJson.name}-${packageJson.version}.tgz`)
+  project = join(folder, 'project')
+  await mkdir(project)
+  await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node'].map(versioned)
+  await run('npm', [...install, tarball, ...(await Promise.all(others))], project)
+}, 300_000)
+
+afterAll(() => rm(folder, { recursive: true }))
+
+async function versioned(name: string): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8'))
+  return `${name}@${version}`
+}
+
+describe('what is published', () => {
+  it('satisfies publint', async () => {
+    const { buffer } = await readFile(tarball)
+    const { messages } = await publint({ pack: { tarball: buffer }, strict: true })
+    expect(messages).toEqual([])
+  })
+
+  it('resolves for every kind of importer (attw)', async () => {
+    await run(
+      'npx',
+      [
+        'attw',
+        tarball,
+        '--profile',
+        'esm-only',
+        '--no-definitely-typed',
+        '--exclude-entrypoints',
+        'session.graphql',
+      ],
+      root,
+    )
+  }, 120_000)
+})
+
+const consumer = `
+import { createServer } from 'node:http'
+import { sessionResolvers, sessionTypeDefs, type SessionContext, useSession } from 'graphql-session'
+import { SetSessionKeyDocument, type SetSessionKeyMutation } from 'graphql-session/client'
+import { memoryStore } from 'graphql-session/stores/memory'
+import { createSchema, createYoga, type YogaInitialContext } from 'graphql-yoga'
+
+interface MyData {
+  dark_mode: boolean
+  cart: { sku: string }[]
+}
+
+const schema = createSchema<YogaInitialContext & SessionContext<MyData>>({
+  typeDefs: [sessionTypeDefs, 'extend type Query { dark: Boolean }'],
+  resolvers: [
+    sessionResolvers,
+    {
+      Query: {
+        async dark(_, __, { session }) {
+          const v: boolean | undefined = await session.get('dark_mode')
+          // @ts-expect-error a boolean is not text
+          const text: string | undefined = await session.get('dark_mode')
+          const cart: readonly { readonly sku: string }[] = await session.get('cart', [])
+          // @ts-expect-error what was read is frozen
+          cart[0]!.sku = 'other'
+          // @ts-expect-error text is not a boolean
+          session.set('dark_mode', 'yes')
+          // @ts-expect-error MyData has no such key
+          await session.get('drak_mode')
+          return v ?? text
+        },
+      },
+    },
+  ],
+})
+const store = memoryStore({ max: 1000 })
+const session = useSession<MyData>({ store, keys: { dark_mode: { client: ['read'] }, 'pref:*': {} } })
+// @ts-expect-error MyData has no such key
+useSession<MyData>({ store, keys: { drak_mode: {} } })
+createServer(createYoga({ schema, plugins: [session] }))
+
+export const created = (data: SetSessionKeyMutation): boolean => data.setSessionKey.created
+export const document: { readonly __apiType?: (variables: never) => SetSessionKeyMutation } = SetSessionKeyDocument
+`
+
+describe('a fresh project that installs it', () => {
+  it('type-checks', async () => {
+    await writeFile(join(project, 'consumer.ts'), consumer)
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node', '--noEmit']
+    await run('npx', ['tsc', ...options, '--skipLibCheck', 'consumer.ts'], project)
+    // The declarations of others do not check (those of Yoga's lru-cache); ours have to.
+    const everything = await run('npx', ['tsc', ...options, 'consumer.ts'], project).catch(String)
+    expect(everything).not.toContain('node_modules/graphql-session/')
+  }, 120_000)
+
+  it(`runs under this Node, ${process.version}`, () => expectToRun(process.execPath), 60_000)
+
+  // Each is a download of some 50 MB, so they are tried where somebody waits for it.
+  it.skipIf(!process.env['CI'] && !process.env['PACKAGE_NODES']).each(['22', '24', '26'])(
+    'runs under Node %s (with CI or PACKAGE_NODES=1)',
+    async (version) => {
+      const home = join(folder, `node${version}`)
+      await mkdir(home)
+      await writeFile(join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
+      await run('npm', [...install, `node@${version}`], home)
+      const node = join(home, 'node_modules/node/bin/node')
+      expect(await run(node, ['--version'], home)).toMatch(new RegExp(`^v${version}\\.`))
+      await expectToRun(node)
+    },
+    300_000,
+  )
+})
+
+/** Imports what this package exports, asks a server over HTTP, and reports. */
+const program = `
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { print } from 'graphql'
+import { sessionResolvers, sessionTypeDefs, useSession } from 'graphql-session'
+import { SetSessionKeyDocument } from 'graphql-session/client'
+import { memoryStore } from 'graphql-session/stores/memory'
+import { createSchema, createYoga } from 'graphql-yoga'
+
+const yoga = createYoga({
+  schema: createSchema({ typeDefs: sessionTypeDefs, resolvers: sessionResolvers }),
+  plugins: [useSession({ store: memoryStore({ max: 1000 }), keys: { dark_mode: { client: ['write'] } } })],
+})
+
+const server = createServer(yoga).listen(0, '127.0.0.1')
+await once(server, 'listening')
+const response = await fetch('http://127.0.0.1:' + server.address().port + '/graphql', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ query: print(SetSessionKeyDocument), variables: { key: 'dark_mode', value: true } }),
+})
+const { data, errors } = await response.json()
+server.close()
+server.closeAllConnections()
+
+const exports = {}
+for (const specifier of process.argv.slice(2)) exports[specifier] = Object.keys(await import(specifier)).sort()
+const sdl = readFileSync(new URL(import.meta.resolve('graphql-session/session.graphql')), 'utf8')
+console.log(JSON.stringify({ data, errors, cookies: response.headers.getSetCookie().length, exports, sdl }))
+`
+
+async function expectToRun(node: string): Promise<void> {
+  await writeFile(join(project, 'program.js'), program)
+  const exported = await exportedBySource()
+  const report = JSON.parse(await run(node, ['program.js', ...Object.keys(exported)], project, node))
+  expect(report).toMatchObject({
+    data: { setSessionKey: { created: true, entry: { key: 'dark_mode', value: true } } },
+    cookies: 1,
+    exports: exported,
+    sdl: await readFile(join(root, 'schema/session.graphql'), 'utf8'),
+  })
+  expect(await run('npx', ['graphql-session', '--version'], project, node)).toBe(`${packageJson.version}\n`)
+}
+
+/** By specifier, the names that the source of each exported module has. */
+async function exportedBySource(): Promise<Record<string, string[]>> {
+  const exported: Record<string, string[]> = {}
+  for (const [path, target] of Object.entries(packageJson.exports)) {
+    if (typeof target === 'string') continue
+    const source = target.default.replace('./dist/', '../src/').replace(/js$/, 'ts')
+    exported[path.replace('.', packageJson.name)] = Object.keys(await import(source)).toSorted()
+  }
+  return exported
+}
