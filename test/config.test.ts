@@ -89,7 +89,7 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
       logging: ['loud', 1],
     })) {
       for (const value of values) {
-        expect(() => createSessionServer({ store, [name]: value } as never)).toThrow(invalid(name))
+        expect(() => createSessionServer({ store, [name]: value })).toThrow(invalid(name))
       }
     }
   })
