@@ -65,6 +65,35 @@ describe('@defer', () => {
   })
 })
 
+describe('@stream', () => {
+  it('saves what an item wrote before that item is delivered', async () => {
+    const { yoga } = shop({
+      plugins: [useDeferStream()],
+      typeDefs: 'extend type Query { items: [Int] }',
+      resolvers: {
+        Query: {
+          async *items(_: unknown, __: unknown, { session }: Context) {
+            for (const item of [1, 2, 3]) {
+              await new Promise((next) => setImmediate(next))
+              session.set(`pref:${item}`, item)
+              yield item
+            }
+          },
+        },
+      },
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    const { text } = await client.run('{ items @stream(initialCount: 1) }', undefined, {
+      accept: 'multipart/mixed',
+    })
+    expect(text).toContain('"hasNext":true')
+    expect(text).not.toContain('errors')
+    const { data } = await client.run('{ session { keys } }')
+    expect(data.session.keys).toEqual(['dark_mode', 'pref:1', 'pref:2', 'pref:3'])
+  })
+})
+
 describe('a subscription', () => {
   const typeDefs = 'type Subscription { ticks: Int, fails: Int }'
 
