@@ -17,7 +17,7 @@ const config: CodegenConfig = {
         ...strict,
         contextType: '../resolvers.ts#ResolverContext',
         mappers: {
-          Session: '../session.ts#Session as SessionSource',
+          Session: '../session.ts#AnySession',
           SetSessionKeyPayload: '../resolvers.ts#SetSessionKeyResult',
         },
         scalars: {

@@ -11,8 +11,8 @@ export function translate<Result extends Part>(result: Result): Result {
   if (!errors && !incremental) return result
   return {
     ...result,
-    ...(errors && { errors: errors.map(translateError) }),
-    ...(incremental && { incremental: incremental.map(translate) }),
+    ...(errors && { errors: errors.map((error) => translateError(error)) }),
+    ...(incremental && { incremental: incremental.map(translatePart) }),
   }
 }
 
@@ -22,6 +22,8 @@ interface Part {
   readonly incremental?: readonly Part[] | undefined
 }
 
+export const unavailable = { status: 503, headers: { 'retry-after': '1' } }
+
 /** The whole answer when the session could not be saved: nothing of it may look like success. */
 export function failed(error: unknown): ExecutionResult {
   return {
@@ -29,16 +31,26 @@ export function failed(error: unknown): ExecutionResult {
     errors: [
       error instanceof SessionError
         ? toGraphQL(error)
-        : createGraphQLError('The session could not be saved.'),
+        : createGraphQLError('Unexpected error.', { extensions: { code: 'INTERNAL_SERVER_ERROR' } }),
     ],
   }
 }
 
-function translateError(error: GraphQLError): GraphQLError {
-  return error.originalError instanceof SessionError ? toGraphQL(error.originalError, error) : error
+/** The status and headers left with the first part, and Yoga would print them in a later one. */
+function translatePart(part: Part): Part {
+  return part.errors ? { ...part, errors: part.errors.map((error) => translateError(error, false)) } : part
 }
 
-function toGraphQL({ code, message, outcome }: SessionError, located?: GraphQLError): GraphQLError {
+function translateError(error: GraphQLError, hasHeaders = true): GraphQLError {
+  const { originalError } = error
+  return originalError instanceof SessionError ? toGraphQL(originalError, error, hasHeaders) : error
+}
+
+export function toGraphQL(
+  { code, message, outcome }: SessionError,
+  located?: GraphQLError,
+  hasHeaders = true,
+): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null } = located ?? {}
   return createGraphQLError(message, {
     nodes,
@@ -48,7 +60,7 @@ function toGraphQL({ code, message, outcome }: SessionError, located?: GraphQLEr
     extensions: {
       code,
       ...(outcome && { outcome }),
-      ...(code.startsWith('SESSION_STORE_') && { http: { status: 503, headers: { 'retry-after': '1' } } }),
+      ...(hasHeaders && code.startsWith('SESSION_STORE_') && { http: unavailable }),
     },
   })
 }

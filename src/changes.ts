@@ -12,6 +12,8 @@ export interface ChangeSet {
   readonly policy?: string | undefined
   /** The new deadline, if it moves (ms since the epoch). */
   readonly expiresAt?: number | undefined
+  /** The policy that the new deadline follows from. Where another one stands meanwhile, the deadline stays. */
+  readonly under?: string | undefined
   /** What the session may hold after the change, else `full`. Only carried by a change set that adds something. */
   readonly limit?: SizeLimit | undefined
 }
@@ -52,25 +54,19 @@ export function apply(
     else entries.set(key, text)
   }
   if (changes.limit && exceeds(entries, changes.limit)) return { outcome: 'full', record }
-  return {
-    outcome: 'committed',
-    record: {
-      entries,
-      createdAt: record.createdAt,
-      expiresAt: changes.expiresAt ?? record.expiresAt,
-      policy: changes.policy ?? (changes.clear ? '' : record.policy),
-    },
-  }
+  const policy = changes.policy ?? (changes.clear ? '' : record.policy)
+  const moves = changes.expiresAt !== undefined && (changes.under ?? policy) === policy
+  const expiresAt = moves ? changes.expiresAt : record.expiresAt
+  return { outcome: 'committed', record: { entries, createdAt: record.createdAt, expiresAt, policy } }
 }
 
-/** One change set that does what the two do one after the other. Neither may carry `expect`. */
+/** One change set that does what the two do one after the other, of what a request records: no `expect`, no deadline. */
 export function compose(first: ChangeSet, second: ChangeSet): ChangeSet {
   return {
     expect: none,
     clear: first.clear || second.clear,
     entries: second.clear ? second.entries : new Map([...first.entries, ...second.entries]),
     policy: second.policy ?? (second.clear ? undefined : first.policy),
-    expiresAt: second.expiresAt ?? first.expiresAt,
     limit: second.limit ?? first.limit,
   }
 }

@@ -36,26 +36,32 @@ export interface SessionCookie {
 }
 
 /**
- * @param secure - false only where a browser refuses `Secure`: plain http on a loopback host, in
+ * @param place - `secure`: false only where a browser refuses `Secure`: plain http on a loopback host, in
  * development. The prefixes `__Host-` and `__Secure-` need it, so they are left off the name.
  * @throws {SessionError} CONFIG_INVALID
  */
-export function sessionCookie(options: CookieOptions = {}, secure = true): SessionCookie {
+export function sessionCookie(options: CookieOptions = {}, { secure = true } = {}): SessionCookie {
   checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path'])
   const { name: fullName = '__Host-session', sameSite = 'lax', domain, path = '/' } = options
   if ([fullName, path, domain ?? ''].some((text) => typeof text !== 'string')) {
     throw new SessionError('CONFIG_INVALID', 'cookie.name, cookie.domain and cookie.path must be text.')
   }
-  if (fullName.startsWith('__Host-') && (domain !== undefined || path !== '/')) {
+  if (/^__host-/i.test(fullName) && (domain !== undefined || path !== '/')) {
     throw new SessionError(
       'CONFIG_INVALID',
       'cookie.domain and cookie.path need a cookie.name without the prefix __Host- (RFC 6265bis, 4.1.3.2).',
     )
   }
+  if (!path.startsWith('/') || domain === '') {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'cookie.path must begin with a /, and cookie.domain must not be empty.',
+    )
+  }
   if (sameSite !== 'lax' && sameSite !== 'strict') {
     throw new SessionError('CONFIG_INVALID', "cookie.sameSite must be 'lax' or 'strict'.")
   }
-  const name = secure ? fullName : fullName.replace(/^__(Host|Secure)-/, '')
+  const name = secure ? fullName : fullName.replace(/^__(?:host|secure)-/i, '')
   const attributes = {
     name,
     path,
@@ -82,7 +88,7 @@ export function sessionCookie(options: CookieOptions = {}, secure = true): Sessi
         value: token,
         ...(expiresAt === null
           ? {}
-          : { maxAge: Math.ceil((expiresAt - now) / 1000), expires: new Date(expiresAt) }),
+          : { maxAge: Math.max(0, Math.ceil((expiresAt - now) / 1000)), expires: new Date(expiresAt) }),
       })
     },
     clear() {

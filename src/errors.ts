@@ -1,6 +1,6 @@
 /** Every way in which a session refuses. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
-  /** The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is a name of the object prototype. */
+  /** The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is `__proto__`, `constructor` or `prototype`. */
   | 'SESSION_KEY_INVALID'
   /** The client has no such right on the key. Undeclared and server-only keys answer alike. */
   | 'SESSION_KEY_FORBIDDEN'
@@ -12,7 +12,7 @@ export type SessionErrorCode =
   | 'SESSION_TOO_LARGE'
   /** The expiry is not a positive number of seconds, a valid date or a known policy. */
   | 'SESSION_EXPIRY_INVALID'
-  /** `update` met another writer at every one of its attempts. Nothing was written. */
+  /** `update`, `pop` or `setDefault` met another writer at every one of its attempts. Nothing was written. */
   | 'SESSION_CONFLICT'
   /** The session was deleted or expired while this request used it. */
   | 'SESSION_GONE'
@@ -20,15 +20,15 @@ export type SessionErrorCode =
   | 'SESSION_HEADERS_SENT'
   /** The store failed. Whether the last change was applied may be unknown. */
   | 'SESSION_STORE_UNAVAILABLE'
-  /** The store did not answer in time; see `outcome`. */
+  /** The store did not answer in time; see `outcome`. For a store to throw. */
   | 'SESSION_STORE_TIMEOUT'
-  /** The store keeps sessions in the cookie and cannot end one before its time. */
+  /** The store keeps sessions in the cookie and cannot end one before its time. For a store to throw. */
   | 'SESSION_NOT_REVOCABLE'
   /** An option cannot be read. Thrown at start, naming the option. */
   | 'CONFIG_INVALID'
 
 /**
- * The one error class. Its message names the key, the limit or the option at fault and what to do;
+ * The one error class. Its message names the limit, the option or (unless it is no key at all) the key at fault;
  * it never holds a value, a token or a driver's message (`cause` may, and is never sent or logged).
  */
 export class SessionError extends Error {

@@ -36,9 +36,11 @@ export function deadline(policy: string, createdAt: number, now: number, timeout
 
 /**
  * Whether activity has to be written. At most once per 1/20 of the idle timeout, so that reading does
- * not mean writing; a deadline that came nearer, by configuration or a cleared policy, is due at once.
+ * not mean writing, and once when the absolute end comes into reach; a deadline that came nearer, by configuration or a cleared policy, is due at once.
  */
 export function isDue(record: SessionRecord, target: number, timeouts: Timeouts): boolean {
+  const end = record.createdAt + timeouts.absoluteTimeout * 1000
+  if (target === end && record.expiresAt < end) return true
   const slack = (idleSeconds(record.policy, timeouts) * 1000) / 20
   return target < record.expiresAt || target - record.expiresAt >= slack
 }

@@ -1,4 +1,4 @@
-import { apply, type ChangeSet, changeSet } from './changes.ts'
+import { apply, type ChangeSet } from './changes.ts'
 import type { SentCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser } from './expiry.ts'
@@ -87,14 +87,13 @@ export class Holding {
   }
 
   async read(): Promise<void> {
-    if (this.#failure !== null) throw this.#failure
     if (this.#standing === 'unread') await this.reread()
   }
 
   /** @throws {SessionError} SESSION_GONE when the session was seen alive before */
   async reread(): Promise<void> {
     const now = this.#settings.clock()
-    const record = await this.#call(this.#store.read(this.#token!, now))
+    const record = await this.#call(() => this.#store.read(this.#token!, now))
     // The absolute timeout also ends a session that was stored under a longer one.
     if (record && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now) {
       this.#keep(this.#token!, record)
@@ -107,7 +106,7 @@ export class Holding {
     const { token } = this.issue()
     const { outcome, record } = apply(this.blank(), changes)
     if (outcome === 'full') throw tooLarge(this.#settings)
-    await this.#call(this.#store.create(token, record!))
+    await this.#call(() => this.#store.create(token, record!))
     this.#keep(token, record!)
     this.#send(now)
   }
@@ -117,7 +116,7 @@ export class Holding {
    * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE
    */
   async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
-    const outcome = await this.#call(this.#store.commit(this.#token!, changes, now))
+    const outcome = await this.#call(() => this.#store.commit(this.#token!, changes, now))
     if (outcome === 'full') throw tooLarge(this.#settings)
     if (outcome === 'gone') this.#lose()
     if (outcome === 'committed') this.#move({ ...changes, expect: new Map() }, now)
@@ -125,10 +124,9 @@ export class Holding {
   }
 
   /** Moves the deadline alone. Whoever only read does not mind that the session ended since. */
-  async touch(expiresAt: number, now: number): Promise<void> {
-    if (this.#sealed || expiresAt === this.#record!.expiresAt) return
-    const changes = changeSet({ expiresAt })
-    if ((await this.#call(this.#store.commit(this.#token!, changes, now))) === 'committed')
+  async touch(changes: ChangeSet, now: number): Promise<void> {
+    if (this.#sealed || changes.expiresAt === this.#record!.expiresAt) return
+    if ((await this.#call(() => this.#store.commit(this.#token!, changes, now))) === 'committed')
       this.#move(changes, now)
   }
 
@@ -152,15 +150,17 @@ export class Holding {
   /** @throws {SessionError} SESSION_GONE */
   async rotate(now: number): Promise<void> {
     this.#successor = null
-    if (this.#token === null) return
-    const rotated = await this.#call(this.#store.rotate(this.#token, now))
+    const token = this.#token
+    if (token === null) return
+    const rotated = await this.#call(() => this.#store.rotate(token, now))
     if (rotated === null) return this.#lose()
     this.#keep(rotated.token, rotated.record)
     this.#send(now)
   }
 
   async #delete(now: number): Promise<SessionRecord | null> {
-    return this.#token === null ? null : this.#call(this.#store.delete(this.#token, now))
+    const token = this.#token
+    return token === null ? null : this.#call(() => this.#store.delete(token, now))
   }
 
   /**
@@ -206,9 +206,10 @@ export class Holding {
     this.#cookie = { token: this.#token!, expiresAt: endsWithBrowser(policy) ? null : expiresAt, now }
   }
 
-  async #call<T>(answer: Promise<T>): Promise<T> {
+  async #call<T>(verb: () => Promise<T>): Promise<T> {
+    if (this.#failure !== null) throw this.#failure
     try {
-      return await answer
+      return await verb()
     } catch (error) {
       if (error instanceof SessionError && error.code.startsWith('SESSION_STORE_')) this.#failure ??= error
       throw error
@@ -225,5 +226,5 @@ export const headersSent = (): SessionError =>
 export const tooLarge = ({ limits: { keys, sessionBytes } }: Settings): SessionError =>
   new SessionError(
     'SESSION_TOO_LARGE',
-    `A session holds at most ${keys} keys and ${sessionBytes} bytes. Nothing was stored; delete what is no longer needed.`,
+    `A session holds at most ${keys} keys and ${sessionBytes} bytes, and no more than its store has room for. Nothing was stored; delete what is no longer needed.`,
   )

@@ -12,7 +12,7 @@ export {
   type SessionServerConfig,
   type SessionServerOptions,
 } from './server.ts'
-export { type Frozen, type OpenSession, openSession, type Session } from './session.ts'
+export { type AnySession, type Frozen, type OpenSession, openSession, type Session } from './session.ts'
 export type { SessionSettings } from './settings.ts'
 export type { KeyedStore } from './store.ts'
 export type { Json, Limits } from './value.ts'

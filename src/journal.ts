@@ -7,8 +7,8 @@ interface Recorded {
 
 /** What a request recorded and has not saved yet, in order, each change with the scope that made it. */
 export class Journal {
-  #changes: readonly Recorded[] = []
-  #sum: ChangeSet | null = null
+  #changes: Recorded[] = []
+  #sum = changeSet({})
 
   get isEmpty(): boolean {
     return this.#changes.length === 0
@@ -16,21 +16,23 @@ export class Journal {
 
   /** Everything recorded, as one change set. */
   get sum(): ChangeSet {
-    return (this.#sum ??= this.#changes.reduce((sum, { change }) => compose(sum, change), changeSet({})))
+    return this.#sum
   }
 
   /** What is recorded now, to be forgotten once it is stored. */
-  get recorded(): readonly Recorded[] {
-    return this.#changes
+  get recorded(): ReadonlySet<Recorded> {
+    return new Set(this.#changes)
   }
 
   record(scope: object, change: ChangeSet): void {
-    this.#replace([...this.#changes, { scope, change }])
+    if (!changesSomething(change)) return
+    this.#changes.push({ scope, change })
+    this.#sum = compose(this.#sum, change)
   }
 
   /** Forgets what was stored, and not what others recorded in the meantime. */
-  forget(stored: readonly Recorded[]): void {
-    this.#replace(this.#changes.filter((recorded) => !stored.includes(recorded)))
+  forget(stored: ReadonlySet<Recorded>): void {
+    this.#replace(this.#changes.filter((recorded) => !stored.has(recorded)))
   }
 
   /** Forgets what a scope recorded. */
@@ -57,9 +59,10 @@ export class Journal {
   }
 
   #replace(changes: readonly Recorded[]): void {
-    this.#changes = changes.filter(
-      ({ change }) => change.clear || change.entries.size > 0 || change.policy !== undefined,
-    )
-    this.#sum = null
+    this.#changes = changes.filter(({ change }) => changesSomething(change))
+    this.#sum = this.#changes.reduce((sum, { change }) => compose(sum, change), changeSet({}))
   }
 }
+
+const changesSomething = ({ clear, entries, policy }: ChangeSet): boolean =>
+  clear || entries.size > 0 || policy !== undefined

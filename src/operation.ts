@@ -27,8 +27,6 @@ export class Operation {
   async run<T>(name: string | number, resolve: () => Promise<T> | T): Promise<T> {
     const scope = {}
     this.#fields.push({ name, scope })
-    // Microtasks run first: only a field that waits for something outside is still busy then.
-    const waiting = setImmediate(() => this.#unit.verify())
     try {
       const value = await resolve()
       // GraphQL takes a returned Error for a thrown one.
@@ -37,8 +35,6 @@ export class Operation {
     } catch (error) {
       this.#unit.drop(scope)
       throw error
-    } finally {
-      clearImmediate(waiting)
     }
   }
 

@@ -1,11 +1,5 @@
-import {
-  finalAsyncIterator,
-  isAsyncIterable,
-  mapAsyncIterator,
-  type Plugin,
-  type YogaInitialContext,
-} from 'graphql-yoga'
-import { failed, translate } from './answer.ts'
+import { isAsyncIterable, type Plugin, type YogaInitialContext, type YogaLogger } from 'graphql-yoga'
+import { failed, toGraphQL, translate, unavailable } from './answer.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { type KeyDeclarations, keyRights } from './keys.ts'
@@ -14,7 +8,7 @@ import { Session } from './session.ts'
 import { checkOptions } from './options.ts'
 import { resolveSettings, type SessionSettings } from './settings.ts'
 import type { KeyedStore } from './store.ts'
-import { keyed } from './stores/keyed.ts'
+import { checkStore, keyed } from './stores/keyed.ts'
 import { UnitOfWork } from './unit.ts'
 import type { Json } from './value.ts'
 
@@ -32,15 +26,15 @@ export interface SessionContext<Data extends object = Record<string, Json>> {
   session: Session<Data>
 }
 
-const optionNames: readonly string[] = [
-  'store',
-  'keys',
-  'cookie',
-  'idleTimeout',
-  'absoluteTimeout',
-  'limits',
-  'clock',
-] satisfies (keyof SessionOptions)[]
+export const sessionOptionNames: Record<keyof SessionOptions, true> = {
+  store: true,
+  keys: true,
+  cookie: true,
+  idleTimeout: true,
+  absoluteTimeout: true,
+  limits: true,
+  clock: true,
+}
 
 /** One HTTP request: its work on the session, and how its cookie is written. */
 interface Exchange {
@@ -57,21 +51,17 @@ interface Exchange {
 export function useSession<Data extends object = Record<string, Json>>(
   options: SessionOptions<Data>,
 ): Plugin<SessionContext<Data>> {
-  checkOptions('useSession', options, optionNames)
+  checkOptions('useSession', options, Object.keys(sessionOptionNames))
   const { keys = {}, cookie: cookieOptions = {} } = options
-  if (typeof options.store?.commit !== 'function') {
-    throw new SessionError(
-      'CONFIG_INVALID',
-      'store must be a session store, e.g. memoryStore({ max: 10_000 }).',
-    )
-  }
+  checkStore(options.store)
   const store = keyed(options.store)
   const settings = resolveSettings(options)
   const mayClient = keyRights(keys)
   const secureCookie = sessionCookie(cookieOptions)
   const plainCookie =
-    process.env['NODE_ENV'] === 'production' ? secureCookie : sessionCookie(cookieOptions, false)
+    process.env['NODE_ENV'] === 'production' ? secureCookie : sessionCookie(cookieOptions, { secure: false })
   const exchanges = new WeakMap<Request, Exchange>()
+  let logger: YogaLogger | undefined
 
   function exchangeOf(request: Request): Exchange {
     let exchange = exchanges.get(request)
@@ -84,7 +74,21 @@ export function useSession<Data extends object = Record<string, Json>>(
     return exchange
   }
 
+  /** For whoever runs the server. A driver's message may hold a password, so that only its code is shown. */
+  function log(failure: unknown): void {
+    if (!(failure instanceof SessionError)) {
+      if (failure) logger?.error(failure)
+    } else if (failure.code.startsWith('SESSION_STORE_')) {
+      const { name, code = '' } = (failure.cause ?? failure) as NodeJS.ErrnoException
+      logger?.error(`${failure.code}: ${name} ${code}`.trimEnd())
+    }
+  }
+
   return {
+    onYogaInit({ yoga }) {
+      logger = yoga.logger
+    },
+
     onSchemaChange({ schema }) {
       scopeMutationFields(schema)
     },
@@ -111,6 +115,9 @@ export function useSession<Data extends object = Record<string, Json>>(
         if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
         return setResult(translate(result))
       },
+      onSubscribeError({ error, setError }) {
+        if (error instanceof SessionError) setError(toGraphQL(error))
+      },
     }),
 
     async onResultProcess({ request, result, setResult }) {
@@ -118,29 +125,39 @@ export function useSession<Data extends object = Record<string, Json>>(
       if (!exchange) return
       const { unit } = exchange
       const failure = await saved(unit)
+      log(unit.failure ?? failure)
       if (isAsyncIterable(result)) {
         exchange.streams = true
         unit.seal()
         if (failure) await result[Symbol.asyncIterator]().return?.()
         else setResult(saveAlong(result, unit))
-      }
+      } else unit.close()
       if (failure) setResult(Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure))
     },
 
     // Runs also for requests that never had a session: health checks, GraphiQL's page, preflights.
-    onResponse({ request, response: { headers } }) {
+    onResponse({ request, response, setResponse, fetchAPI }) {
       const exchange = exchanges.get(request)
       if (!exchange?.unit.touched && !exchange?.streams) return
-      const vary = headers.get('vary')
-      if (!vary?.split(',').some((name) => ['*', 'cookie'].includes(name.trim().toLowerCase()))) {
-        headers.append('vary', 'Cookie')
+      addHeaders(response.headers, exchange)
+      // Yoga answers a batch with 200, whatever its results say.
+      if (exchange.unit.failure && !exchange.streams && response.status < unavailable.status) {
+        const { headers, body } = response
+        for (const [name, value] of Object.entries(unavailable.headers)) headers.set(name, value)
+        setResponse(new fetchAPI.Response(body, { status: unavailable.status, headers }))
       }
-      headers.set('cache-control', 'no-store')
-      const { unit, cookie } = exchange
-      if (unit.cookie === 'clear') headers.append('set-cookie', cookie.clear())
-      else if (unit.cookie) headers.append('set-cookie', cookie.set(unit.cookie))
     },
   }
+}
+
+function addHeaders(headers: Headers, { unit, cookie }: Exchange): void {
+  const vary = headers.get('vary')
+  if (!vary?.split(',').some((name) => ['*', 'cookie'].includes(name.trim().toLowerCase()))) {
+    headers.append('vary', 'Cookie')
+  }
+  headers.set('cache-control', 'no-store')
+  if (unit.cookie === 'clear') headers.append('set-cookie', cookie.clear())
+  else if (unit.cookie) headers.append('set-cookie', cookie.set(unit.cookie))
 }
 
 /** A throw in onResultProcess would run its hooks again, and then answer with a stack trace. */
@@ -153,15 +170,37 @@ async function saved(unit: UnitOfWork): Promise<unknown> {
   }
 }
 
-/** Each part of a stream is delivered when what was recorded until then is stored. */
-function saveAlong<Part extends object>(parts: AsyncIterable<Part>, unit: UnitOfWork): AsyncIterable<Part> {
-  const saving = mapAsyncIterator(parts, async (part) => {
+/**
+ * Each part of a stream is delivered when what was recorded until then is stored, and so is its end. What could
+ * not be stored is told once and forgotten.
+ */
+function saveAlong<Part extends object>(parts: AsyncIterable<Part>, unit: UnitOfWork): AsyncGenerator<Part> {
+  const source = parts[Symbol.asyncIterator]()
+  const afterSaving = async (step: IteratorResult<Part>): Promise<IteratorResult<Part>> => {
     const failure = await saved(unit)
-    return failure
-      ? ({ ...failed(failure), ...('hasNext' in part && { hasNext: part.hasNext }) } as unknown as Part)
-      : part
-  })
-  return finalAsyncIterator(saving, () => void saved(unit))
+    if (!failure) return step
+    unit.discard()
+    const { hasNext } = (step.value ?? {}) as { hasNext?: boolean }
+    return { done: false, value: { ...failed(failure), ...(hasNext !== undefined && { hasNext }) } as never }
+  }
+  return {
+    next: async () => afterSaving(await source.next()),
+    async return(value: unknown) {
+      const step = (await source.return?.(value)) ?? { done: true, value }
+      await saved(unit)
+      return step
+    },
+    async throw(error: unknown) {
+      if (!source.throw) throw error
+      return afterSaving(await source.throw(error))
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async [Symbol.asyncDispose]() {
+      await this.return(undefined)
+    },
+  }
 }
 
 /** Where browsers refuse `Secure` and the prefixes that need it, except that some trust localhost. */

@@ -4,16 +4,17 @@ import { SessionError } from './errors.ts'
 import type { Expiry } from './expiry.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
-import { checkRights, type Session } from './session.ts'
-import type { Json } from './value.ts'
+import type { KeyRight } from './keys.ts'
+import type { AnySession } from './session.ts'
+import { checkKey, type Json } from './value.ts'
 
 /** What the resolvers need of the GraphQL context; `useSession` puts it there. */
 export interface ResolverContext {
-  readonly session: Session
+  readonly session: AnySession
 }
 
 export interface SetSessionKeyResult {
-  readonly session: Session
+  readonly session: AnySession
   readonly entry: { readonly key: string; readonly value?: unknown }
   /** Only answered, and the store only read for it, when the client selects it. */
   readonly created: () => Promise<boolean>
@@ -82,7 +83,7 @@ export const sessionResolvers: Resolvers = {
     updateSession: (_, { data }, { session }) => {
       const keys = Object.keys(data)
       for (const key of keys) checkRights(session, key, 'write')
-      session.merge(data as Record<string, never>)
+      session.merge(data)
       return { session, entries: keys.map((key) => ({ key, value: data[key] })) }
     },
 
@@ -126,6 +127,14 @@ export const sessionResolvers: Resolvers = {
   },
 }
 
+/** @throws {SessionError} SESSION_KEY_INVALID, SESSION_KEY_FORBIDDEN */
+function checkRights(session: AnySession, key: string, ...rights: KeyRight[]): void {
+  checkKey(key)
+  if (!rights.every((right) => session.clientMay(right, key))) {
+    throw new SessionError('SESSION_KEY_FORBIDDEN', `"${key}" is not for clients to ${rights.join(' and ')}.`)
+  }
+}
+
 const toExpiry = ({ seconds, at, policy }: SessionExpiryInput): Expiry =>
   seconds ?? at ?? (policy === 'BROWSER_CLOSE' ? 'browser-close' : null)
 
@@ -137,14 +146,13 @@ function given({ key, value }: { readonly key: string; readonly value?: unknown 
   )
 }
 
-// An error's message never repeats what a client sent.
 function toObject(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>
   throw createGraphQLError('A JSONObject must be an object.', { extensions: { code: 'BAD_USER_INPUT' } })
 }
 
-const rfc3339 = /^(\d{4}-\d\d-)(\d\d)T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
+const rfc3339 = /^(\d{4}-\d\d-)(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
 
 function toDate(value: unknown): Date {
   const [, month, day] = (typeof value === 'string' && rfc3339.exec(value)) || []

@@ -2,7 +2,7 @@ import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
-import { type SessionContext, type SessionOptions, useSession } from './plugin.ts'
+import { type SessionContext, sessionOptionNames, type SessionOptions, useSession } from './plugin.ts'
 import { sessionResolvers, sessionTypeDefs } from './resolvers.ts'
 import type { Json } from './value.ts'
 
@@ -41,21 +41,14 @@ export type SessionServerConfig<Data extends object = Record<string, Json>> = Om
   'store'
 >
 
-const optionNames: readonly string[] = [
-  'store',
-  'keys',
-  'cookie',
-  'idleTimeout',
-  'absoluteTimeout',
-  'limits',
-  'clock',
-  'typeDefs',
-  'resolvers',
-  'plugins',
-  'batching',
-  'graphiql',
-  'logging',
-] satisfies (keyof SessionServerOptions)[]
+const optionNames: Record<Exclude<keyof SessionServerOptions, keyof SessionOptions>, true> = {
+  typeDefs: true,
+  resolvers: true,
+  plugins: true,
+  batching: true,
+  graphiql: true,
+  logging: true,
+}
 
 /**
  * A Yoga server at `/graphql` with sessions, their schema merged with an application's own, and CORS closed.
@@ -65,7 +58,7 @@ const optionNames: readonly string[] = [
 export function createSessionServer<Data extends object = Record<string, Json>>(
   options: SessionServerOptions<Data>,
 ): YogaServerInstance<{}, SessionContext<Data>> {
-  checkOptions('createSessionServer', options, optionNames)
+  checkOptions('createSessionServer', options, Object.keys({ ...sessionOptionNames, ...optionNames }))
   checkYogaOptions(options)
   const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, ...rest } = options
   const { graphiql, ...session } = rest

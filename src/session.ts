@@ -1,14 +1,19 @@
-import { SessionError } from './errors.ts'
+import type { SessionCookie } from './cookie.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import type { KeyRight, MayClient } from './keys.ts'
+import { checkOptions } from './options.ts'
 import { resolveSettings, type SessionSettings } from './settings.ts'
 import type { KeyedStore } from './store.ts'
-import { keyed } from './stores/keyed.ts'
+import { checkStore, keyed } from './stores/keyed.ts'
 import { isToken } from './token.ts'
 import { UnitOfWork } from './unit.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
 
 type Key<Data> = keyof Data & string
+/** A key that may be absent is declared optional; the value itself is never undefined. */
+type Value<Data, K extends keyof Data> = Exclude<Data[K], undefined>
+/** What was read can be written back. */
+type Input<Data, K extends keyof Data> = Value<Data, K> | Frozen<Value<Data, K>>
 
 /** Values come back deeply frozen: a change in place throws, instead of not being saved. */
 export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
@@ -38,8 +43,8 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /** The value, or `fallback` when the key is absent. A stored null is a value. */
-  get<K extends Key<Data>>(key: K): Promise<Frozen<Data[K]> | undefined>
-  get<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Data[K]> | F>
+  get<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | undefined>
+  get<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
   async get(key: string, fallback?: unknown): Promise<unknown> {
     checkKey(key)
     const text = (await this.#unit.view()).entries.get(key)
@@ -57,7 +62,7 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /** In the order of `keys()`. */
-  async entries(): Promise<{ [K in Key<Data>]: [K, Frozen<Data[K]>] }[Key<Data>][]> {
+  async entries(): Promise<{ [K in Key<Data>]: [K, Frozen<Value<Data, K>>] }[Key<Data>][]> {
     const { entries } = await this.#unit.view()
     return [...entries].map(([key, text]) => [key, decode(text)]) as never
   }
@@ -70,12 +75,12 @@ export class Session<Data extends object = Record<string, Json>> {
    * Sets one entry. The value is copied now: changing the object afterwards has no effect.
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
-  set<K extends Key<Data>>(key: K, value: Data[K]): void {
-    this.merge({ [key]: value } as unknown as Partial<Data>)
+  set<K extends Key<Data>>(key: K, value: Input<Data, K>): void {
+    this.merge({ [key]: value } as never)
   }
 
   /** Sets every given entry, or none of them. @throws {SessionError} as `set` */
-  merge(data: Partial<Data>): void {
+  merge(data: { readonly [K in Key<Data>]?: Input<Data, K> }): void {
     const entries = new Map<string, string>()
     for (const [key, value] of Object.entries(data)) entries.set(key, this.#encode(key, value))
     this.#unit.record(this.#scope(), { entries })
@@ -92,8 +97,8 @@ export class Session<Data extends object = Record<string, Json>> {
    * Takes a value out, once: of two requests at the same time one gets it and the other finds nothing.
    * @throws {SessionError} SESSION_GONE
    */
-  pop<K extends Key<Data>>(key: K): Promise<Frozen<Data[K]> | undefined>
-  pop<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Data[K]> | F>
+  pop<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | undefined>
+  pop<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
   async pop(key: string, fallback?: unknown): Promise<unknown> {
     checkKey(key)
     let taken: string | null = null
@@ -111,8 +116,8 @@ export class Session<Data extends object = Record<string, Json>> {
    */
   async setDefault<K extends Key<Data>>(
     key: K,
-    value: Data[K],
-  ): Promise<{ value: Frozen<Data[K]>; created: boolean }> {
+    value: Input<Data, K>,
+  ): Promise<{ value: Frozen<Value<Data, K>>; created: boolean }> {
     const given = this.#encode(key, value)
     let standing = given
     let created = false
@@ -121,7 +126,7 @@ export class Session<Data extends object = Record<string, Json>> {
       standing = text ?? given
       return created ? given : undefined
     })
-    return { value: decode(standing) as Frozen<Data[K]>, created }
+    return { value: decode(standing) as Frozen<Value<Data, K>>, created }
   }
 
   /**
@@ -133,15 +138,18 @@ export class Session<Data extends object = Record<string, Json>> {
    */
   async update<K extends Key<Data>>(
     key: K,
-    compute: (current: Frozen<Data[K]> | undefined) => Data[K],
-  ): Promise<Frozen<Data[K]>> {
+    compute: (current: Frozen<Value<Data, K>> | undefined) => Input<Data, K>,
+  ): Promise<Frozen<Value<Data, K>>> {
     checkKey(key)
     let stored = ''
     await this.#unit.change(key, (text) => {
-      stored = this.#encode(key, compute(text === null ? undefined : (decode(text) as Frozen<Data[K]>)))
+      stored = this.#encode(
+        key,
+        compute(text === null ? undefined : (decode(text) as Frozen<Value<Data, K>>)),
+      )
       return stored
     })
-    return decode(stored) as Frozen<Data[K]>
+    return decode(stored) as Frozen<Value<Data, K>>
   }
 
   /** Deletes every entry and the expiry set by `setExpiry`; keeps the id and the cookie. Does not read the store. */
@@ -235,6 +243,10 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 }
 
+/** A session of whatever keys: what resolvers take that serve any application. */
+// oxlint-disable-next-line typescript/no-explicit-any -- nothing else is a supertype of every Session<Data>
+export type AnySession = Session<any>
+
 /** A session outside of a GraphQL request. */
 export class OpenSession<Data extends object = Record<string, Json>> extends Session<Data> {
   readonly #unit: UnitOfWork
@@ -253,12 +265,19 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
   get token(): string | null {
     return this.#unit.token
   }
+
+  /** After `save`: the `Set-Cookie` value that the client has to get; null when its cookie is right as it is. */
+  setCookie(cookie: SessionCookie): string | null {
+    const change = this.#unit.cookie
+    return change === 'clear' ? cookie.clear() : change && cookie.set(change)
+  }
 }
 
 /**
  * Opens a session outside of a GraphQL request: scripts, jobs, other HTTP routes. Nothing is saved before
  * `save()` (or `flush`, `rotate`, `pop`, `update` and `setDefault`, which act at once).
  * @param token - from the cookie; null for a new session
+ * @param settings - the same as those of `useSession`, lest the session get a longer life than the server gives it
  * @throws {SessionError} CONFIG_INVALID
  */
 export function openSession<Data extends object = Record<string, Json>>(
@@ -266,16 +285,10 @@ export function openSession<Data extends object = Record<string, Json>>(
   token: string | null = null,
   settings: SessionSettings = {},
 ): OpenSession<Data> {
+  checkOptions('openSession', settings, ['idleTimeout', 'absoluteTimeout', 'limits', 'clock'])
+  checkStore(store)
   const usable = token === null || (typeof token === 'string' && isToken(token))
   return new OpenSession(new UnitOfWork(keyed(store), resolveSettings(settings), usable ? token : ''))
-}
-
-/** @throws {SessionError} SESSION_KEY_INVALID, SESSION_KEY_FORBIDDEN */
-export function checkRights(session: Session, key: string, ...rights: KeyRight[]): void {
-  checkKey(key)
-  if (!rights.every((right) => session.clientMay(right, key))) {
-    throw new SessionError('SESSION_KEY_FORBIDDEN', `"${key}" is not for clients to ${rights.join(' and ')}.`)
-  }
 }
 
 const toDate = (at: number | null): Date | null => (at === null ? null : new Date(at))

@@ -27,21 +27,11 @@ export function resolveSettings(options: SessionSettings): Settings {
   const { idleTimeout = 14 * day, absoluteTimeout = 90 * day, limits = {}, clock = Date.now } = options
   checkOptions('limits', limits, ['valueBytes', 'keys', 'sessionBytes'])
   const { valueBytes = 8 * 1024, keys = 128, sessionBytes = 64 * 1024 } = limits
-  const numbers = {
-    idleTimeout,
-    absoluteTimeout,
-    'limits.valueBytes': valueBytes,
-    'limits.keys': keys,
-    'limits.sessionBytes': sessionBytes,
-  }
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 31 - 1) {
-      throw new SessionError(
-        'CONFIG_INVALID',
-        `${name} must be a whole number of ${name.endsWith('Timeout') ? 'seconds' : 'them'} from 1 to 2147483647.`,
-      )
-    }
-  }
+  checkNumber('idleTimeout', idleTimeout, 'seconds')
+  checkNumber('absoluteTimeout', absoluteTimeout, 'seconds')
+  checkNumber('limits.valueBytes', valueBytes, 'bytes')
+  checkNumber('limits.keys', keys, 'keys')
+  checkNumber('limits.sessionBytes', sessionBytes, 'bytes')
   if (idleTimeout > absoluteTimeout) {
     throw new SessionError('CONFIG_INVALID', 'idleTimeout must not be longer than absoluteTimeout.')
   }
@@ -52,4 +42,9 @@ export function resolveSettings(options: SessionSettings): Settings {
     )
   }
   return { timeouts: { idleTimeout, absoluteTimeout }, limits: { valueBytes, keys, sessionBytes }, clock }
+}
+
+function checkNumber(name: string, value: number, unit: string): void {
+  if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return
+  throw new SessionError('CONFIG_INVALID', `${name} must be a whole number of ${unit} from 1 to 2147483647.`)
 }

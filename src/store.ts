@@ -5,7 +5,8 @@ import type { SessionRecord } from './record.ts'
  * What a storage backend implements. An id is 43 characters of base64url, an entry's text is compact
  * JSON without control characters, `now` is in ms since the epoch: a store reads no clock and owns no
  * timer. A record whose `expiresAt` is not after `now` is as good as deleted in every verb. Whatever
- * happens in a healthy system is a value; an exception means that the store is broken.
+ * happens in a healthy system is a value; an exception means that the store is broken. What is thrown becomes
+ * `SESSION_STORE_UNAVAILABLE`, unless it is a `SessionError` with a code of its own.
  */
 export interface KeyedStore {
   /** Inserts. An id in use is an error, never overwritten. */

@@ -9,11 +9,11 @@ import type { Store } from './store.ts'
 
 /** The commit policy: what happens at the end of a request, by how it stands and what it recorded. */
 const atTheEnd = {
-  absent: { nothing: 'leave', something: 'create', expiry: 'end' },
-  unread: { nothing: 'leave', something: 'commit', expiry: 'end' },
-  stored: { nothing: 'touch', something: 'commit', expiry: 'end' },
-  flushed: { nothing: 'create', something: 'create', expiry: 'end' },
-} as const satisfies Record<Standing, Record<'nothing' | 'something' | 'expiry', string>>
+  absent: { nothing: 'leave', something: 'create' },
+  unread: { nothing: 'leave', something: 'commit' },
+  stored: { nothing: 'touch', something: 'commit' },
+  flushed: { nothing: 'create', something: 'create' },
+} as const satisfies Record<Standing, Record<'nothing' | 'something', string>>
 
 /**
  * A hundred writers at once are done after a hundred attempts. Whoever loses more often than this is told
@@ -28,6 +28,8 @@ export class UnitOfWork {
   readonly #journal = new Journal()
   #tail: Promise<unknown> = Promise.resolve()
   #touched = false
+  #closed = false
+  #verifying: NodeJS.Immediate | undefined
 
   /** @param token - as presented: `null` for none, `''` for one that cannot be used. */
   constructor(store: Store, settings: Settings, token: string | null) {
@@ -49,9 +51,20 @@ export class UnitOfWork {
     return this.#holding.token
   }
 
+  /** The first failure of the store, if it failed. */
+  get failure(): SessionError | null {
+    return this.#holding.failure
+  }
+
   /** From here on no cookie can be set: whatever needs one is refused. */
   seal(): void {
     this.#holding.seal()
+  }
+
+  /** From here on nothing is saved any more: whatever would be recorded is refused. */
+  close(): void {
+    this.seal()
+    this.#closed = true
   }
 
   /** The session as this request sees it: the stored record, or an empty one, under what was recorded. */
@@ -104,8 +117,10 @@ export class UnitOfWork {
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
     if (apply(this.#seen(), change).outcome === 'full') throw tooLarge(this.settings)
     const needsCookie = change.policy !== undefined || (this.#holding.standing === 'absent' && adds(change))
-    if (this.#holding.isSealed && needsCookie) throw headersSent()
+    if (this.#closed || (this.#holding.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change)
+    // Microtasks run first: only a request that waits for something outside is still busy then.
+    if (this.#holding.standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
   }
 
   /** Forgets what a scope recorded. What was done at once stays. */
@@ -113,12 +128,9 @@ export class UnitOfWork {
     this.#journal.drop(scope)
   }
 
-  /**
-   * Finds out whether the session is there, if something was recorded without asking. Called when a
-   * request goes on for longer: a session that ends from here on was used while it lived.
-   */
-  verify(): void {
-    if (!this.#journal.isEmpty) this.#read().catch(() => {})
+  /** Forgets whatever was recorded. */
+  discard(): void {
+    this.#journal.reset()
   }
 
   /**
@@ -170,6 +182,8 @@ export class UnitOfWork {
    * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT, SESSION_STORE_…
    */
   save(): Promise<void> {
+    clearImmediate(this.#verifying)
+    this.#verifying = undefined
     return this.#exclusive(async () => {
       const { failure } = this.#holding
       if (failure && this.#journal.isEmpty) return
@@ -184,26 +198,29 @@ export class UnitOfWork {
     const { recorded, sum } = this.#journal
     const { standing, record } = this.#holding
     const expiresAt = this.#deadline(now)
-    const changed = standing === 'absent' ? adds(sum) : recorded.length > 0
-    const what = sum.policy !== undefined && expiresAt <= now ? 'expiry' : changed ? 'something' : 'nothing'
-    switch (atTheEnd[standing][what]) {
+    const under = this.#seen().policy
+    const changed = standing === 'absent' ? adds(sum) : recorded.size > 0
+    const ends = sum.policy !== undefined && expiresAt <= now
+    switch (ends ? 'end' : atTheEnd[standing][changed ? 'something' : 'nothing']) {
       case 'leave':
+        break
+      case 'end':
+        await this.#holding.end(now)
         break
       case 'create':
         await this.#holding.create({ ...sum, expiresAt }, now)
         break
       case 'touch':
-        await this.#holding.touch(expiresAt, now)
+        await this.#holding.touch(changeSet({ expiresAt, under }), now)
         break
       case 'commit': {
         // A deadline that does not move is left out: somebody else may have moved it since it was read.
-        const moves = record && !this.#holding.isSealed && expiresAt !== record.expiresAt
-        const outcome = await this.#holding.commit({ ...sum, expiresAt: moves ? expiresAt : undefined }, now)
+        // A clear that was not preceded by a read resets the policy, and so the deadline.
+        const moves = record ? expiresAt !== record.expiresAt : sum.clear
+        const renewal = moves && !this.#holding.isSealed ? { expiresAt, under } : {}
+        const outcome = await this.#holding.commit({ ...sum, ...renewal }, now)
         if (outcome === 'gone') return this.#save(now)
-        break
       }
-      case 'end':
-        await this.#holding.end(now)
     }
     this.#journal.forget(recorded)
   }
@@ -220,10 +237,20 @@ export class UnitOfWork {
     if (this.#holding.standing === 'stored') {
       if ((await this.#holding.commit(changes, now)) !== 'committed') return false
     } else if (next !== null) {
-      await this.#holding.create(changeSet({ entries, limit, expiresAt: this.#deadline(now) }), now)
+      // Under the server's policy: one that was recorded is stored at the end, with its own deadline.
+      const expiresAt = deadline('', this.#holding.issue().createdAt, now, this.settings.timeouts)
+      await this.#holding.create(changeSet({ entries, limit, expiresAt }), now)
     }
     this.#journal.settle(changes)
     return true
+  }
+
+  /**
+   * Finds out whether the session is there, when something was recorded without asking and the request goes
+   * on: a session that ends from here on was used while it lived.
+   */
+  #verify(): void {
+    if (!this.#journal.isEmpty) this.#read().catch(() => {})
   }
 
   async #read(): Promise<void> {

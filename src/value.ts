@@ -48,7 +48,15 @@ export function encode(key: string, value: unknown, limits: Limits): string {
   return text
 }
 
-export const decode = (text: string): Json => deepFreeze(JSON.parse(text))
+/** @throws {SessionError} SESSION_STORE_UNAVAILABLE when the store holds something else than this library put there */
+export function decode(text: string): Json {
+  try {
+    return deepFreeze(JSON.parse(text))
+  } catch {
+    // Without the cause: what JSON.parse says quotes the text.
+    throw new SessionError('SESSION_STORE_UNAVAILABLE', 'The session store holds an entry that is not JSON.')
+  }
+}
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
@@ -90,7 +98,12 @@ function numberFlaw(number: number): string | null {
 
 function objectFlaw(value: object, depth: number): string | null {
   if (depth > maxDepth) return `it is nested more than ${maxDepth} levels deep, or refers to itself`
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' && !(value instanceof Date)) {
+    return 'JSON would store what its toJSON() returns; store that'
+  }
   if (Array.isArray(value)) {
+    if (Object.keys(value).length > value.length)
+      return 'JSON would drop the names that the array has beside its items'
     // A hole reads as undefined here, where Array.prototype.every would skip it.
     for (const item of value as unknown[]) {
       const flaw = flawOf(item, depth)
@@ -101,7 +114,7 @@ function objectFlaw(value: object, depth: number): string | null {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
     const remedy = value instanceof Date ? '; store its toISOString()' : '; store a plain object'
-    return `a ${value.constructor.name} is not JSON${remedy}`
+    return `a ${value.constructor?.name ?? 'object with a prototype'} is not JSON${remedy}`
   }
   if (Object.getOwnPropertySymbols(value).length > 0) return 'JSON has no symbol keys'
   for (const [name, inner] of Object.entries(value)) {

@@ -23,6 +23,8 @@ export const anyChange: fc.Arbitrary<ChangeSet> = fc
     entries,
     policy: fc.option(policyText, { nil: undefined }),
     limit: fc.option(fc.record({ keys: fc.nat(5), bytes: fc.nat(60) }), { nil: undefined }),
+    expiresAt: fc.option(fc.integer({ min: 20_000, max: 1_000_000 }), { nil: undefined }),
+    under: fc.option(policyText, { nil: undefined }),
   })
   .map(changeSet)
 

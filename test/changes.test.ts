@@ -82,6 +82,14 @@ describe('apply', () => {
     expect(after).toEqual(bare(['b', '3']))
   })
 
+  it('moves the deadline only under the policy that it follows from', () => {
+    const renewal = changeSet({ expiresAt: 9, under: '' })
+    expect(apply(bare(), renewal).record?.expiresAt).toBe(9)
+    expect(apply({ ...bare(), policy: '300' }, renewal).record?.expiresAt).toBe(2)
+    expect(apply({ ...bare(), policy: '300' }, { ...renewal, clear: true }).record?.expiresAt).toBe(9)
+    expect(apply(bare(), { ...renewal, policy: '300', under: '300' }).record?.expiresAt).toBe(9)
+  })
+
   it('keeps the order of first setting', () => {
     const after = apply(bare(['a', '1'], ['b', '2']), set(['b', '3'], ['c', '4'], ['a', '5'])).record
     expect([...after!.entries.keys()]).toEqual(['a', 'b', 'c'])

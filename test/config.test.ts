@@ -58,6 +58,13 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
       /cookie.domain and cookie.path need/,
     ],
     ['a path with __Host-', { store, cookie: { path: '/api' } }, /cookie.domain and cookie.path need/],
+    [
+      'a path with __HOST-',
+      { store, cookie: { name: '__HOST-x', path: '/api' } },
+      /cookie.domain and cookie.path need/,
+    ],
+    ['a path that is none', { store, cookie: { name: 'sid', path: 'api' } }, /cookie.path must begin/],
+    ['an empty domain', { store, cookie: { name: 'sid', domain: '' } }, /cookie.domain must not be empty/],
     ['SameSite=None', { store, cookie: { sameSite: 'none' } }, /cookie.sameSite must be/],
     [
       'a header in the name',

@@ -222,7 +222,7 @@ describe('SESSION_VALUE_TOO_LARGE', () => {
 
 describe('SESSION_TOO_LARGE', () => {
   const message =
-    'A session holds at most 128 keys and 65536 bytes. Nothing was stored; delete what is no longer needed.'
+    'A session holds at most 128 keys and 65536 bytes, and no more than its store has room for. Nothing was stored; delete what is no longer needed.'
   const data = (count: number, text = '1') =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`pref:${index}`, text]))
   const update = 'mutation ($data: JSONObject!) { updateSession(data: $data) { __typename } }'
@@ -457,6 +457,73 @@ describe('a store in trouble', () => {
     client.cookies.set('__Host-session', 'A'.repeat(43))
     const answer = await client.run('{ __typename }')
     expect([answer.status, answer.data]).toEqual([200, { __typename: 'Query' }])
+  })
+
+  it('is 503 for a batch too, with the code in each result that needed the session', async () => {
+    const client = new Client(shop({}, down()).yoga)
+    client.cookies.set('__Host-session', 'A'.repeat(43))
+    const answer = await client.post([{ query: '{ session { keys } }' }, { query: '{ __typename }' }])
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(answer.codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+    expect(answer.setCookies).toEqual([])
+  })
+
+  it('leaves the cookie of the client alone, and is asked once by a request', async () => {
+    const { yoga, store } = shop({}, down())
+    const client = new Client(yoga)
+    client.cookies.set('__Host-session', 'A'.repeat(43))
+    const answer = await client.run('mutation { logout(flush: false) { session { isNew isEmpty keys } } }')
+    expect(answer.codes.length).toBeGreaterThan(0)
+    expect(new Set(answer.codes)).toEqual(new Set(['SESSION_STORE_UNAVAILABLE']))
+    expect(store.calls).toEqual(['read'])
+    const again = await client.run('{ a: session { keys } b: session { isEmpty } }')
+    expect(store.calls).toEqual(['read', 'read'])
+    expect([again.status, again.setCookies]).toEqual([503, []])
+  })
+
+  it('does not flush halfway: what comes after a failure is refused without asking', async () => {
+    const { yoga, store } = shop(
+      {
+        typeDefs: 'extend type Mutation { both: [Boolean] }',
+        resolvers: {
+          Mutation: {
+            async both(_: unknown, __: unknown, { session }: SessionContext<ShopData>) {
+              const settled = await Promise.allSettled([session.get('dark_mode')])
+              const flushed = await Promise.allSettled([session.flush()])
+              return [...settled, ...flushed].map(({ status }) => status === 'fulfilled')
+            },
+          },
+        },
+      },
+      down(),
+    )
+    const client = new Client(yoga)
+    client.cookies.set('__Host-session', 'A'.repeat(43))
+    const answer = await client.run('mutation { both }')
+    expect(answer.data.both).toEqual([false, false])
+    expect(store.calls).toEqual(['read'])
+    expect(answer.setCookies).toEqual([])
+  })
+
+  it('is told to whoever runs the server, without what the driver said', async () => {
+    const before = seen.length
+    const client = new Client(shop({ logging: true }, failing('read', Object.assign(new Error('hunter2'), { code: 'ECONNREFUSED' }))).yoga) // prettier-ignore
+    client.cookies.set('__Host-session', 'A'.repeat(43))
+    await client.run('{ session { keys } }')
+    const logged = seen.slice(before).join()
+    expect(logged).toContain('SESSION_STORE_UNAVAILABLE: Error ECONNREFUSED')
+    expect(logged).not.toContain('hunter2')
+  })
+
+  it('is a store that holds what it was not given, without quoting it', async () => {
+    const store = memoryStore({ max: 10 })
+    const client = new Client(shop({}, store).yoga)
+    await client.run(set('dark_mode', '1'))
+    const { id } = (await client.run('{ session { id } }')).data.session
+    await store.commit(id, changeSet({ entries: new Map([['dark_mode', '{hunter2']]) }), 0)
+    const answer = await client.run('{ session { value(key: "dark_mode") } }')
+    expect(answer.codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+    expect(answer.text).not.toContain('hunter2')
   })
 
   it('passes a timeout on as SESSION_STORE_TIMEOUT with its unknown outcome', async () => {

@@ -313,6 +313,65 @@ describe('setSessionExpiry', () => {
     expect(setSessionExpiry.session).toMatchObject({ expiresIn: 14 * day, expiresAtBrowserClose: false })
   })
 
+  it('is not undone by somebody else who only read, and whose deadline was due', async () => {
+    const held = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    const { yoga, clock } = shop({
+      typeDefs: 'extend type Query { slow: Boolean }',
+      resolvers: {
+        Query: {
+          async slow(_: unknown, __: unknown, { session }: any) {
+            await session.get('dark_mode')
+            reached.resolve()
+            await held.promise
+            return true
+          },
+        },
+      },
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    clock.forward(day)
+    const slow = client.fork().run('{ slow }')
+    await reached.promise
+    await client.run(expire('{ seconds: 600 }'))
+    held.resolve()
+    await slow
+    clock.forward(600)
+    expect((await client.run(state)).data.session.isNew).toBe(true)
+  })
+
+  it('goes with a clear that reads nothing, and the deadline with it', async () => {
+    const { client, clock, run } = open()
+    await run(begin)
+    await run(expire('{ seconds: 6912000 }'))
+    await run('mutation { clearSession { __typename } }')
+    clock.forward(14 * day)
+    expect((await client.run(state)).data.session.isNew).toBe(true)
+  })
+
+  it('of the past, with something that is stored at once: nothing is left, and the cookie is no riddle', async () => {
+    const { client } = open()
+    const answer = await client.run(
+      'mutation { setSessionExpiry(expiry: { at: "2020-01-01T00:00:00Z" }) { __typename } setDefaultSessionKey(key: "pref:a", value: 1) { created } }',
+    )
+    expect(answer.codes).toEqual([])
+    expect(client.token).toBeUndefined()
+    expect(answer.setCookies.join()).not.toContain('Max-Age=-')
+  })
+
+  it('lets an active session live to its absolute end', async () => {
+    const { yoga, clock } = shop({ idleTimeout: 3600, absoluteTimeout: 7370 })
+    const client = new Client(yoga)
+    await client.run(begin)
+    for (let seconds = 20; seconds < 7370; seconds += 20) {
+      clock.forward(20)
+      expect((await client.run('{ session { isNew } }')).data.session.isNew).toBe(false)
+    }
+    clock.forward(20)
+    expect((await client.run('{ session { isNew } }')).data.session.isNew).toBe(true)
+  })
+
   it('begins a session, as in Django', async () => {
     const { run, look } = open()
     await run(expire('{ seconds: 600 }'))

@@ -85,6 +85,28 @@ describe('useSession in somebody’s own Yoga', () => {
     }
   })
 
+  it('refuses what comes after the answer, instead of losing it', async () => {
+    let kept: Session<Data> | undefined
+    const keep: Plugin<{ session: Session<Data> }> = {
+      onContextBuilding:
+        () =>
+        ({ context }) =>
+          void (kept = context.session),
+    }
+    const yoga = createYoga({
+      schema: schema(),
+      plugins: [useSession<Data>({ store: memoryStore({ max: 10 }) }), keep],
+    })
+    const client = new Client(yoga)
+    await client.run('mutation { visit }')
+    await client.run('{ visits }')
+    const refused = expect.objectContaining({ code: 'SESSION_HEADERS_SENT' })
+    expect(() => kept!.set('visits', 9)).toThrow(refused)
+    await expect(kept!.rotate()).rejects.toThrow(refused)
+    await expect(kept!.flush()).rejects.toThrow(refused)
+    expect((await client.run('{ visits }')).data.visits).toBe(1)
+  })
+
   it('serves one schema from two servers, each with its own sessions', async () => {
     const shared = schema()
     const yoga = () =>

@@ -131,6 +131,7 @@ describe('a slow mutation held open while another request flushes', () => {
     ['reads, then writes', (session) => session.get('dark_mode'), write],
     ['writes without reading, before and after', write, write],
     ['writes without reading, before', write, () => {}],
+    ['waits, then writes without reading', (session) => nextTurn().then(() => write(session)), () => {}],
     ['reads, then pops', (session) => session.get('dark_mode'), (session) => session.pop('dark_mode')],
     [
       'reads, then updates',

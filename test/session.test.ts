@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { openSession, type OpenSession } from '../src/session.ts'
+import { sessionCookie } from '../src/cookie.ts'
+import { type AnySession, openSession, type OpenSession } from '../src/session.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { decode, encode, type Json } from '../src/value.ts'
 import { manualClock, watched } from './harness.ts'
@@ -60,7 +61,10 @@ describe('values', () => {
     ['an instance of a class', new Money(), /a Money is not JSON/],
     ['a BigInt', 1n, /a bigint is not JSON/],
     ['a function', () => 1, /a function is not JSON/],
-    ['toJSON', { toJSON: () => 1 }, /a function is not JSON/],
+    ['toJSON', { toJSON: () => 1 }, /what its toJSON\(\) returns/],
+    ['toJSON of an array', Object.assign([1], { toJSON: () => 1 }), /what its toJSON\(\) returns/],
+    ['an array with names', Object.assign([1], { x: 2 }), /names that the array has/],
+    ['an object of a strange kind', Object.create(Object.create(null)), /an? object with a prototype/],
     ['a symbol', Symbol('x'), /a symbol is not JSON/],
     ['a symbol key', { [Symbol('x')]: 1 }, /no symbol keys/],
     ['NaN', Number.NaN, /NaN and Infinity/],
@@ -185,6 +189,14 @@ describe('recorded and at once', () => {
   })
 })
 
+it('recording is quick, however much is recorded', () => {
+  const session = open()
+  const start = performance.now()
+  for (let round = 0; round < 5_000; round++) session.set(`key${round % 100}`, round)
+  // Some 100 ms here; work that grows with the square of it took a hundred times as long.
+  expect(performance.now() - start).toBeLessThan(5_000)
+})
+
 describe('openSession', () => {
   it('carries a session outside of a request, by token', async () => {
     const store = memoryStore({ max: 10 })
@@ -222,6 +234,31 @@ describe('openSession', () => {
     }
   })
 
+  it('says which cookie the client has to get', async () => {
+    const store = memoryStore({ max: 10 })
+    const cookie = sessionCookie()
+    const session = openSession(store)
+    await session.save()
+    expect(session.setCookie(cookie)).toBeNull()
+    session.set('a', 1)
+    await session.save()
+    expect(session.setCookie(cookie)).toMatch(new RegExp(`^__Host-session=${session.token};`))
+    const again = openSession(store, session.token)
+    again.set('a', 2)
+    await again.save()
+    expect(again.setCookie(cookie)).toBeNull()
+    const bogus = openSession(store, 'bogus')
+    await bogus.get('a')
+    expect(bogus.setCookie(cookie)).toBe(cookie.clear())
+  })
+
+  it('refuses a store and settings that it cannot read', () => {
+    const invalid = code('CONFIG_INVALID')
+    expect(() => openSession(undefined as never)).toThrow(invalid)
+    expect(() => openSession({ commit() {} } as never)).toThrow(invalid)
+    expect(() => openSession(memoryStore({ max: 1 }), null, { idleTimout: 5 } as never)).toThrow(invalid)
+  })
+
   it('ends at the idle and at the absolute timeout, even one that was shortened since', async () => {
     const store = memoryStore({ max: 10 })
     const clock = manualClock()
@@ -253,6 +290,12 @@ describe('openSession', () => {
     expect(() => session.set('dark_mode', 'yes')).not.toThrow()
     // @ts-expect-error -- a key that the application does not know
     expect(() => session.set('dark_mod', true)).not.toThrow()
+    session.set('cart', [{ sku: 'a' }])
+    const readBack = async () => session.set('cart', await session.get('cart', []))
+    expect(readBack).toBeInstanceOf(Function)
+    expectTypeOf(session).toExtend<AnySession>()
+    const optional = openSession<{ user_id?: string }>(memoryStore({ max: 1 }))
+    expectTypeOf(optional.get('user_id', null)).resolves.toEqualTypeOf<string | null>()
     expectTypeOf(openSession(memoryStore({ max: 1 })).get('x')).resolves.toEqualTypeOf<Json | undefined>()
   })
 })

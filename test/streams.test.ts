@@ -176,20 +176,48 @@ describe('a subscription', () => {
     expect((await run('fails')).text).toContain('"code":"SESSION_KEY_INVALID"')
   })
 
-  it('leaves nothing behind when the client goes away', async () => {
-    const left = gate()
+  it('goes on after a part that could not be saved, which is told once', async () => {
     const { yoga } = shop({
       typeDefs,
+      limits: { keys: 2 },
       resolvers: {
         Subscription: {
           ticks: {
             async *subscribe() {
+              for (const ticks of [1, 2, 3]) yield { ticks }
+            },
+            resolve({ ticks }: { ticks: number }, _: unknown, { session }: Context) {
+              if (ticks < 3) session.set(`pref:${ticks}`, ticks)
+              return ticks
+            },
+          },
+        },
+      },
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    const { text } = await client.run('subscription { ticks }', undefined, { accept: 'text/event-stream' })
+    expect(text.match(/SESSION_TOO_LARGE/g)).toHaveLength(1)
+    expect(text).toContain('{"data":{"ticks":1}}')
+    expect(text).toContain('{"data":{"ticks":3}}')
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'pref:1'])
+  })
+
+  it('leaves nothing behind when the client goes away, and saves what its end recorded', async () => {
+    const left = gate()
+    const { yoga, store } = shop({
+      typeDefs,
+      resolvers: {
+        Subscription: {
+          ticks: {
+            async *subscribe(_: unknown, __: unknown, { session }: Context) {
               try {
                 for (let tick = 1; ; tick++) {
                   yield { ticks: tick }
                   await new Promise((next) => setImmediate(next))
                 }
               } finally {
+                session.set('user_id', 'left')
                 left.resolve()
               }
             },
@@ -197,15 +225,18 @@ describe('a subscription', () => {
         },
       },
     })
+    const client = new Client(yoga)
+    await client.run(begin)
     const response = await yoga.fetch('http://shop.example/graphql', {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', cookie: client.cookie },
       body: JSON.stringify({ query: 'subscription { ticks }' }),
     })
     const reader = response.body!.getReader()
     await reader.read()
     await reader.cancel()
     await left.promise
-    expect(response.status).toBe(200)
+    await expect.poll(() => store.calls.at(-1)).toBe('commit')
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'user_id'])
   })
 })

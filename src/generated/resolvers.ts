@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { Session as SessionSource } from '../session.ts';
+import type { AnySession } from '../session.ts';
 import type { SetSessionKeyResult, ResolverContext } from '../resolvers.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
@@ -304,7 +304,7 @@ export type ResolversTypes = {
   PopSessionKeyPayload: ResolverTypeWrapper<Omit<PopSessionKeyPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   RotateSessionPayload: ResolverTypeWrapper<Omit<RotateSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
-  Session: ResolverTypeWrapper<SessionSource>;
+  Session: ResolverTypeWrapper<AnySession>;
   SessionEntry: ResolverTypeWrapper<SessionEntry>;
   SessionExpiryInput: SessionExpiryInput;
   SessionExpiryPolicy: SessionExpiryPolicy;
@@ -331,7 +331,7 @@ export type ResolversParentTypes = {
   PopSessionKeyPayload: Omit<PopSessionKeyPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   Query: Record<PropertyKey, never>;
   RotateSessionPayload: Omit<RotateSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
-  Session: SessionSource;
+  Session: AnySession;
   SessionEntry: SessionEntry;
   SessionExpiryInput: SessionExpiryInput;
   SessionPayload: ResolversInterfaceTypes<ResolversParentTypes>['SessionPayload'];

@@ -25,6 +25,17 @@ export function keyed(backend: KeyedStore): Store {
   }
 }
 
+/** @throws {SessionError} CONFIG_INVALID */
+export function checkStore(store: KeyedStore): void {
+  for (const verb of ['create', 'read', 'commit', 'delete'] as const) {
+    if (typeof store?.[verb] === 'function') continue
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'store must be a session store, e.g. memoryStore({ max: 10_000 }).',
+    )
+  }
+}
+
 async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call()

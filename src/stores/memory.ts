@@ -44,7 +44,9 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
   return {
     async create(id, record) {
       if (sessions.has(id)) throw new Error('The id is in use.')
-      if (!put(id, record)) throw new Error('The record is larger than the whole store.')
+      if (!put(id, record)) {
+        throw new SessionError('SESSION_TOO_LARGE', 'The session is larger than the whole store.')
+      }
     },
     async read(id, now) {
       return find(id, now)
