@@ -64,7 +64,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a client has only the declared rights',
-    file: 'session.ts',
+    file: 'resolvers.ts',
     from: 'if (!rights.every((right) => session.clientMay(right, key))) {',
     to: 'if (false) {',
     tests: ['errors'],
@@ -129,8 +129,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'only session errors are shown, all else stays masked',
     file: 'answer.ts',
-    from: 'return error.originalError instanceof SessionError ? toGraphQL(error.originalError, error) : error',
-    to: 'return createGraphQLError((error.originalError ?? error).message)',
+    from: 'return originalError instanceof SessionError ? toGraphQL(originalError, error, hasHeaders) : error',
+    to: 'return createGraphQLError((originalError ?? error).message)',
     tests: ['errors'],
   },
   {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   project = join(folder, 'project')
   await mkdir(project)
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
-  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node'].map(versioned)
+  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node', '@urql/core'].map(versioned)
   await run('npm', [...install, tarball, ...(await Promise.all(others))], project)
 }, 300_000)
 
@@ -124,6 +124,37 @@ describe('a fresh project that installs it', () => {
     // The declarations of others do not check (those of Yoga's lru-cache); ours have to.
     const everything = await run('npx', ['tsc', ...options, 'consumer.ts'], project).catch(String)
     expect(everything).not.toContain('node_modules/graphql-session/')
+  }, 120_000)
+
+  it('type-checks every example of the README', async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8')
+    const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!)
+    expect(examples).toHaveLength(6)
+    const files = examples.map((code, index) => {
+      // The text calls it so, and the example before imports it.
+      const name =
+        code.includes('interface MySession') && code.includes('export const schema')
+          ? 'schema'
+          : `readme-${index}`
+      return { name: `${name}.ts`, code }
+    })
+    for (const { name, code } of files) await writeFile(join(project, name), `${code}\nexport {}\n`)
+    const options = [
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--types',
+      'node',
+      '--noEmit',
+      '--skipLibCheck',
+    ]
+    await run(
+      'npx',
+      ['tsc', ...options, '--allowImportingTsExtensions', ...files.map(({ name }) => name)],
+      project,
+    )
   }, 120_000)
 
   it(`runs under this Node, ${process.version}`, () => expectToRun(process.execPath), 60_000)
