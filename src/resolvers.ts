@@ -121,7 +121,7 @@ export const sessionResolvers: Resolvers = {
     },
 
     setSessionExpiry: (_, { expiry }, { session }) => {
-      session.setExpiry(toExpiry(expiry))
+      session.shortenExpiry(toExpiry(expiry))
       return { session }
     },
   },

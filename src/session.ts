@@ -185,6 +185,20 @@ export class Session<Data extends object = Record<string, Json>> {
     this.#unit.record(this.#scope(), { policy: encodePolicy(expiry) })
   }
 
+  /**
+   * `setExpiry` for an expiry that a client chose: it can end its session sooner than the server's idle timeout
+   * would, and not keep it longer.
+   * @throws {SessionError} as `setExpiry`
+   */
+  shortenExpiry(expiry: Expiry): void {
+    const { clock, timeouts } = this.#unit.settings
+    const { idleTimeout } = timeouts
+    encodePolicy(expiry)
+    if (typeof expiry === 'number') this.setExpiry(Math.min(expiry, idleTimeout))
+    else if (!(expiry instanceof Date)) this.setExpiry(expiry)
+    else this.setExpiry(new Date(Math.min(expiry.getTime(), clock() + idleTimeout * 1000)))
+  }
+
   /** Public handle: the digest of the secret. Null while there is nothing to store. */
   id(): Promise<string | null> {
     return this.#unit.id()

@@ -228,7 +228,8 @@ const mutants: readonly Mutant[] = [
     guard: 'a stream forgets what could not be stored',
     file: 'plugin.ts',
     from: 'unit.discard()',
-    to: '',
+    // Once only: without an end the stream would tell the same failure for ever.
+    to: 'if (step.done) unit.discard()',
     tests: ['streams'],
   },
   {
@@ -317,6 +318,9 @@ const mutants: readonly Mutant[] = [
   },
 ]
 
+// A mutant may run for ever.
+const timeout = 120_000
+
 const root = join(import.meta.dirname, '..')
 const copy = mkdtempSync(join(tmpdir(), 'graphql-session-mutants-'))
 const survivors: string[] = []
@@ -351,5 +355,7 @@ function isNoticed({ file, from, to, tests }: Mutant): boolean {
 function passes(tests: readonly string[]): boolean {
   const vitest = join(copy, 'node_modules', 'vitest', 'vitest.mjs')
   const files = tests.map((name) => `test/${name}.test.ts`)
-  return spawnSync(process.execPath, [vitest, 'run', '--bail', '1', ...files], { cwd: copy }).status === 0
+  return (
+    spawnSync(process.execPath, [vitest, 'run', '--bail', '1', ...files], { cwd: copy, timeout }).status === 0
+  )
 }

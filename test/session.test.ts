@@ -234,6 +234,27 @@ describe('openSession', () => {
     }
   })
 
+  it('takes any expiry from the application, up to the absolute timeout', async () => {
+    const clock = manualClock()
+    const session = openSession(memoryStore({ max: 1 }), null, {
+      clock,
+      idleTimeout: 60,
+      absoluteTimeout: 3600,
+    })
+    const lasts = async (expiry: Parameters<typeof session.setExpiry>[0]) => {
+      session.setExpiry(expiry)
+      return session.expiresIn()
+    }
+    expect(await lasts(600)).toBe(600)
+    expect(await lasts(2_000_000_000)).toBe(3600)
+    expect(await lasts(new Date(clock() + 500_000))).toBe(500)
+    expect(await lasts(new Date('2099-01-01'))).toBe(3600)
+    for (const invalid of [0, -1, 1.5, Number.NaN, Infinity, '5', undefined, new Date('x')]) {
+      expect(() => session.setExpiry(invalid as never)).toThrow(code('SESSION_EXPIRY_INVALID'))
+      expect(() => session.shortenExpiry(invalid as never)).toThrow(code('SESSION_EXPIRY_INVALID'))
+    }
+  })
+
   it('says which cookie the client has to get', async () => {
     const store = memoryStore({ max: 10 })
     const cookie = sessionCookie()

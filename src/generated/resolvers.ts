@@ -50,7 +50,7 @@ export type Mutation = {
   rotateSession: RotateSessionPayload;
   /** Sets the entry only where the key is absent, and tells which value stands. */
   setDefaultSessionKey: SetDefaultSessionKeyPayload;
-  /** Says when the session ends. The server's absolute timeout applies all the same. */
+  /** Says when the session ends, at the latest when the server's own idle and absolute timeouts would end it. */
   setSessionExpiry: SetSessionExpiryPayload;
   /** Sets one entry. null is a value; an omitted value is an error. */
   setSessionKey: SetSessionKeyPayload;

@@ -61,7 +61,7 @@ type Mutation {
   logout(flush: Boolean! = true): LogoutPayload!
   "New secret and id, same entries, same absolute deadline. The old cookie is worthless at once."
   rotateSession: RotateSessionPayload!
-  "Says when the session ends. The server's absolute timeout applies all the same."
+  "Says when the session ends, at the latest when the server's own idle and absolute timeouts would end it."
   setSessionExpiry(expiry: SessionExpiryInput!): SetSessionExpiryPayload!
 }
 
