@@ -481,6 +481,13 @@ describe('a store in trouble', () => {
     expect([again.status, again.setCookies]).toEqual([503, []])
   })
 
+  it('does not even delete a malformed cookie while it fails', async () => {
+    const client = new Client(shop({}, failing('create', new Error('down'))).yoga)
+    client.cookies.set('__Host-session', 'malformed')
+    const answer = await client.run(set('dark_mode', '1'))
+    expect([answer.status, answer.setCookies]).toEqual([503, []])
+  })
+
   it('does not flush halfway: what comes after a failure is refused without asking', async () => {
     const { yoga, store } = shop(
       {

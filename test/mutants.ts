@@ -255,9 +255,9 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a store that failed is no proof that a cookie is worthless',
-    file: 'stores/keyed.ts',
-    from: 'throw new SessionError(',
-    to: 'if (call.toString().includes(".read(")) return null as never\n    throw new SessionError(',
+    file: 'holding.ts',
+    from: "return this.#failure && this.#cookie === 'clear' ? null : this.#cookie",
+    to: 'return this.#cookie',
     tests: ['errors'],
   },
   {

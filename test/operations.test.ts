@@ -282,6 +282,17 @@ describe('setSessionExpiry', () => {
     expect((await client.run(state)).data.session.isNew).toBe(true)
   })
 
+  it('applies also when nothing of the session is asked for', async () => {
+    const { client, clock, run } = open()
+    await run(begin)
+    const { setCookies } = await client.run(
+      'mutation { setSessionExpiry(expiry: { seconds: 600 }) { __typename } }',
+    )
+    expect(setCookies[0]).toContain('Max-Age=600;')
+    clock.forward(600)
+    expect((await client.run(state)).data.session.isNew).toBe(true)
+  })
+
   it('a date is fixed, and a client keeps its session no longer than the server would', async () => {
     const { clock, run } = open()
     await run(begin)

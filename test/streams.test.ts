@@ -1,4 +1,5 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { describe, expect, it } from 'vitest'
 import type { SessionContext } from '../src/plugin.ts'
 import { Client, gate } from './harness.ts'
@@ -201,6 +202,40 @@ describe('a subscription', () => {
     expect(text).toContain('{"data":{"ticks":1}}')
     expect(text).toContain('{"data":{"ticks":3}}')
     expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'pref:1'])
+  })
+
+  it('saves what its end recorded when nobody waits for the next event', async () => {
+    const takeOne: Plugin = {
+      async onResultProcess({ result, setResult }) {
+        if (!isAsyncIterable(result)) return
+        const parts = result[Symbol.asyncIterator]()
+        await parts.next()
+        await parts.return?.()
+        setResult({ data: {} })
+      },
+    }
+    const { yoga } = shop({
+      typeDefs,
+      plugins: [takeOne],
+      resolvers: {
+        Subscription: {
+          ticks: {
+            async *subscribe(_: unknown, __: unknown, { session }: Context) {
+              try {
+                yield { ticks: 1 }
+                yield { ticks: 2 }
+              } finally {
+                session.set('user_id', 'left')
+              }
+            },
+          },
+        },
+      },
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    await client.run('subscription { ticks }', undefined, { accept: 'text/event-stream' })
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'user_id'])
   })
 
   it('leaves nothing behind when the client goes away, and saves what its end recorded', async () => {
