@@ -250,6 +250,7 @@ export class UnitOfWork {
    * on: a session that ends from here on was used while it lived.
    */
   #verify(): void {
+    this.#verifying = undefined
     if (!this.#journal.isEmpty) this.#read().catch(() => {})
   }
 
