@@ -137,10 +137,17 @@ function span(seconds: number): string {
 
 /** Requests under way may finish within 10 s; streams have no end of their own and are cut then. */
 function endOnSignal(server: Server): void {
+  let ending = false
+  // A client keeps its connection open for the next request, which there is not going to be.
+  server.on('request', (_, response) => {
+    response.once('close', () => {
+      if (ending) server.closeIdleConnections()
+    })
+  })
   const end = (signal: NodeJS.Signals): void => {
+    ending = true
     console.log(`graphql-session: ${signal}, finishing the requests under way`)
     setTimeout(() => server.closeAllConnections(), 10_000).unref()
-    server.keepAliveTimeout = 1
     server.close(() => process.exit(0))
     server.closeIdleConnections()
   }
