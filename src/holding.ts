@@ -94,10 +94,8 @@ export class Holding {
   async reread(): Promise<void> {
     const now = this.#settings.clock()
     const record = await this.#call(() => this.#store.read(this.#token!, now))
-    // The absolute timeout also ends a session that was stored under a longer one.
-    if (record && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now) {
-      this.#keep(this.#token!, record)
-    } else this.#lose()
+    if (record && this.#isAlive(record, now)) this.#keep(this.#token!, record)
+    else this.#lose()
   }
 
   /** @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE */
@@ -154,8 +152,17 @@ export class Holding {
     if (token === null) return
     const rotated = await this.#call(() => this.#store.rotate(token, now))
     if (rotated === null) return this.#lose()
+    if (!this.#isAlive(rotated.record, now)) {
+      await this.#call(() => this.#store.delete(rotated.token, now))
+      return this.#lose()
+    }
     this.#keep(rotated.token, rotated.record)
     this.#send(now)
+  }
+
+  /** A store may keep a session beyond its absolute end: of a longer timeout, or cleared without a read. */
+  #isAlive({ createdAt }: SessionRecord, now: number): boolean {
+    return createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now
   }
 
   async #delete(now: number): Promise<SessionRecord | null> {

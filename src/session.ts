@@ -95,7 +95,7 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Takes a value out, once: of two requests at the same time one gets it and the other finds nothing.
-   * @throws {SessionError} SESSION_GONE
+   * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE
    */
   pop<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | undefined>
   pop<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
@@ -112,7 +112,7 @@ export class Session<Data extends object = Record<string, Json>> {
   /**
    * Sets the entry only where the key is absent; of two requests at the same time one does. `value` is the
    * one that stands.
-   * @throws {SessionError} as `set`, and SESSION_GONE
+   * @throws {SessionError} as `set`, SESSION_CONFLICT, SESSION_GONE
    */
   async setDefault<K extends Key<Data>>(
     key: K,

@@ -37,9 +37,16 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the absolute timeout is judged on reading',
     file: 'holding.ts',
-    from: 'record && record.createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now',
-    to: 'record',
+    from: 'if (record && this.#isAlive(record, now))',
+    to: 'if (record)',
     tests: ['session'],
+  },
+  {
+    guard: 'the absolute timeout is judged on rotating',
+    file: 'holding.ts',
+    from: 'if (!this.#isAlive(rotated.record, now)) {',
+    to: 'if (false) {',
+    tests: ['operations'],
   },
   {
     guard: 'a store is keyed by the digest of the token',

@@ -265,6 +265,24 @@ describe('rotateSession', () => {
   })
 })
 
+describe('the absolute timeout', () => {
+  it('ends a session whatever is asked of it first, also one that a clear kept in the store', async () => {
+    const { yoga, clock, store } = shop({ absoluteTimeout: 20 * day })
+    const client = new Client(yoga)
+    await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
+    for (let days = 0; days < 15; days += 5) {
+      clock.forward(5 * day)
+      await client.run('mutation { clearSession { __typename } }')
+    }
+    await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { __typename } }')
+    clock.forward(6 * day)
+    const { data, setCookies } = await client.run('mutation { rotateSession { session { isNew keys } } }')
+    expect(data.rotateSession.session).toEqual({ isNew: true, keys: [] })
+    expect(setCookies[0]).toContain('Max-Age=0')
+    expect(store.calls.at(-1)).toBe('delete')
+  })
+})
+
 describe('setSessionExpiry', () => {
   const expire = (expiry: string) =>
     `mutation { setSessionExpiry(expiry: ${expiry}) { session { expiresAt expiresIn expiresAtBrowserClose } } }`
