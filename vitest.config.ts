@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/global-setup.ts'],
     setupFiles: ['test/no-secrets.ts'],
     testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
   },

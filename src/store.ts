@@ -3,7 +3,7 @@ import type { SessionRecord } from './record.ts'
 
 /**
  * What a storage backend implements. An id is 43 characters of base64url, an entry's text is compact
- * JSON without control characters, `now` is in ms since the epoch: a store reads no clock and owns no
+ * JSON without control characters, instants are whole ms since the epoch: a store reads no clock and owns no
  * timer. A record whose `expiresAt` is not after `now` is as good as deleted in every verb. Whatever
  * happens in a healthy system is a value; an exception means that the store is broken. What is thrown becomes
  * `SESSION_STORE_UNAVAILABLE`, unless it is a `SessionError` with a code of its own.
@@ -23,6 +23,16 @@ export interface KeyedStore {
    * later one answers `gone`. Of two deletes at the same time one gets the record, the other `null`.
    */
   delete(id: string, now: number): Promise<SessionRecord | null>
+  /**
+   * Removes expired sessions, a bounded batch at most, and tells how many: 0 when none is left. Only where the
+   * backend does not drop them by itself.
+   */
+  sweep?(now: number): Promise<number>
+  /**
+   * For the start of a process: which promises the backend's configuration does not keep, one line each with the
+   * remedy. Throws when there is no place for sessions, or no answer.
+   */
+  check?(): Promise<readonly string[]>
 }
 
 /** What a session talks to: the same verbs by token, and rotation. Made by `keyed`. */

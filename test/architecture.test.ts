@@ -10,7 +10,9 @@ const rooms = [
   ['errors.ts', 'record.ts', 'generated/sdl.ts'],
   ['value.ts', 'expiry.ts', 'changes.ts', 'token.ts', 'options.ts'],
   ['keys.ts', 'cookie.ts', 'journal.ts', 'store.ts', 'settings.ts', 'generated/client.ts'],
-  ['stores/keyed.ts', 'stores/memory.ts'],
+  ['stores/packed.ts', 'histories.ts'],
+  ['stores/keyed.ts', 'stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts'],
+  ['store-suite.ts'],
   ['holding.ts'],
   ['unit.ts'],
   ['session.ts', 'operation.ts'],
@@ -24,6 +26,7 @@ const rooms = [
 const packages: Record<string, readonly string[]> = {
   'lru-cache': ['stores/memory.ts'],
   cookie: ['cookie.ts'],
+  'fast-check': ['histories.ts', 'store-suite.ts'],
   graphql: ['answer.ts', 'operation.ts', 'resolvers.ts', 'generated/resolvers.ts'],
   'graphql-yoga': ['answer.ts', 'plugin.ts', 'resolvers.ts', 'server.ts'],
   '@graphql-tools/schema': ['server.ts'],
@@ -70,7 +73,9 @@ describe('the rooms of src', () => {
     const of = (file: string) =>
       imports.filter((each) => each.file === file).map(({ specifier }) => specifier)
     expect(of('session.ts').join()).not.toMatch(/graphql|yoga|http/)
-    expect(of('stores/memory.ts').join()).not.toMatch(/session|value|cookie|token|graphql/)
+    for (const store of ['memory', 'redis', 'postgres', 'sqlite']) {
+      expect(of(`stores/${store}.ts`).join()).not.toMatch(/session|value|cookie|token|graphql/)
+    }
   })
 })
 

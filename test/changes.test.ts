@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { apply, changeSet, compose } from '../src/changes.ts'
 import type { SessionRecord } from '../src/record.ts'
-import { anyChange, entries, record, recordedChange, runs } from './arbitraries.ts'
+import { anyChange, entries, record, recordedChange } from '../src/histories.ts'
+import { runs } from './runs.ts'
 
 const numRuns = runs(1_000, 100_000)
 const set = (...pairs: [string, string | null][]) => changeSet({ entries: new Map(pairs) })

@@ -116,8 +116,8 @@ export async function listen(
   }
 }
 
-/** A clock that stands still until told otherwise. Milliseconds since the epoch. */
-export function manualClock(now = Date.UTC(2026, 10, 23)): { (): number; forward(seconds: number): void } {
+/** A clock that stands still until told otherwise (ms since the epoch); ahead of the one by which a store drops sessions itself. */
+export function manualClock(now = Date.UTC(2100, 10, 23)): { (): number; forward(seconds: number): void } {
   return Object.assign(() => now, { forward: (seconds: number) => void (now += seconds * 1000) })
 }
 

@@ -139,7 +139,7 @@ describe('the table "When is it saved, and what does the client get"', () => {
     expect(calls).toEqual(['create'])
     expect(marks(answer)).toEqual({ cookies: 1, ...touched })
     expect(answer.setCookies[0]).toMatch(
-      /^session=[\w-]{43}; Max-Age=1209600; Path=\/; Expires=Mon, 07 Dec 2026 00:00:00 GMT; HttpOnly; SameSite=Lax$/,
+      /^session=[\w-]{43}; Max-Age=1209600; Path=\/; Expires=Tue, 07 Dec 2100 00:00:00 GMT; HttpOnly; SameSite=Lax$/,
     )
   })
 

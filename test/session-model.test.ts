@@ -4,7 +4,7 @@ import { it } from 'vitest'
 import { openSession, type OpenSession } from '../src/session.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import type { Json } from '../src/value.ts'
-import { runs } from './arbitraries.ts'
+import { runs } from './runs.ts'
 
 /** What a request would see in a plain Map, and what outlives it. */
 interface Model {

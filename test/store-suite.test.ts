@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { apply } from '../src/changes.ts'
 import type { SessionRecord } from '../src/record.ts'
 import type { KeyedStore } from '../src/store.ts'
-import { guarantees } from './store-suite.ts'
+import { guarantees } from '../src/store-suite.ts'
 
 /** What most session libraries do: load the whole record, modify it, save the whole record. */
 function naiveStore(): KeyedStore {

@@ -4,6 +4,7 @@ import { SessionError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { SessionRecord } from '../record.ts'
 import type { KeyedStore } from '../store.ts'
+import { pack, unpack } from './packed.ts'
 
 export interface MemoryStoreOptions {
   /** Sessions at most, up to the 2^24 keys of a Map. The one used longest ago is evicted, and gone for good. */
@@ -67,18 +68,4 @@ function checkSize(name: string, value: number, most: number): void {
   if (!Number.isSafeInteger(value) || value < 1 || value > most) {
     throw new SessionError('CONFIG_INVALID', `memoryStore: ${name} must be a whole number from 1 to ${most}.`)
   }
-}
-
-/**
- * One flat string a session: half the heap of a Map (bench/memory.ts). Keys, policies and JSON text
- * hold no control characters, so a line feed separates.
- */
-const pack = (record: SessionRecord): string =>
-  [record.createdAt, record.expiresAt, record.policy, ...[...record.entries].flat()].join('\n')
-
-function unpack(text: string): SessionRecord {
-  const [createdAt, expiresAt, policy, ...pairs] = text.split('\n') as [string, string, string, ...string[]]
-  const entries = new Map<string, string>()
-  for (let at = 0; at < pairs.length; at += 2) entries.set(pairs[at]!, pairs[at + 1]!)
-  return { entries, createdAt: Number(createdAt), expiresAt: Number(expiresAt), policy }
 }

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { changeSet } from '../../src/changes.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { guarantees } from '../store-suite.ts'
+import { guarantees } from '../../src/store-suite.ts'
+import { runs } from '../runs.ts'
 
 const blank = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 100, policy: '' }
 const ids = ['a', 'b', 'c'] as const
 
 describe('memoryStore', () => {
-  it.each(guarantees)('$id $title', ({ check }) => check(memoryStore({ max: 1_000_000 })))
+  it.each(guarantees)('$id $title', ({ check }) =>
+    check(memoryStore({ max: 1_000_000 }), { histories: runs(1_000, 100_000) }),
+  )
 
   it('evicts the session used longest ago, which is then gone for good', async () => {
     const store = memoryStore({ max: 2 })

@@ -1,21 +1,26 @@
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
-import { apply, type ChangeSet, changeSet } from '../src/changes.ts'
-import type { SessionRecord } from '../src/record.ts'
-import type { KeyedStore } from '../src/store.ts'
-import { digest, mint } from '../src/token.ts'
-import { anyChange, record, runs } from './arbitraries.ts'
+import * as fc from 'fast-check'
+import { apply, type ChangeSet, changeSet } from './changes.ts'
+import type { SessionRecord } from './record.ts'
+import type { KeyedStore } from './store.ts'
+import { digest, mint } from './token.ts'
+import { anyChange, end, record, start, step } from './histories.ts'
 
 export interface Guarantee {
   /** Stable: documentation and other code cite it. */
   readonly id: string
   readonly title: string
-  readonly check: (store: KeyedStore) => Promise<void>
+  /** Throws an AssertionError where the store does not keep it. */
+  readonly check: (store: KeyedStore, options?: CheckOptions) => Promise<void>
 }
 
-const now = 10_000
-const end = 1_000_000
-const blank: SessionRecord = { entries: new Map(), createdAt: 1_000, expiresAt: end, policy: '' }
+export interface CheckOptions {
+  /** Random histories to compare with `apply`. @default 100 */
+  readonly histories?: number
+}
+
+const now = start + 10_000
+const blank: SessionRecord = { entries: new Map(), createdAt: start, expiresAt: end, policy: '' }
 const holding = (...pairs: [string, string][]): SessionRecord => ({ ...blank, entries: new Map(pairs) })
 const setting = (...pairs: [string, string | null][]): ChangeSet => changeSet({ entries: new Map(pairs) })
 const pairsOf = (session: SessionRecord | null): [string, string][] => [...(session?.entries ?? [])]
@@ -78,22 +83,34 @@ export const guarantees: readonly Guarantee[] = [
   {
     id: 'S05',
     title: 'MUST do what apply says, for any history of change sets',
-    async check(store) {
-      await fc.assert(
-        fc.asyncProperty(record, fc.array(anyChange, { maxLength: 12 }), async (first, changes) => {
-          const id = await created(store, first)
-          let expected: SessionRecord | null = first
-          for (const change of changes) {
+    async check(store, { histories = 100 } = {}) {
+      // Side by side, as a round trip is mostly waiting.
+      const lanes = Math.min(8, histories)
+      const property = fc.asyncProperty(record, fc.array(step, { maxLength: 12 }), async (first, steps) => {
+        const id = await created(store, first)
+        let expected: SessionRecord | null = first
+        let instant = now
+        for (const { wait, change } of steps) {
+          instant += wait
+          if (expected && expected.expiresAt <= instant) expected = null
+          if (change === 'delete') {
+            const last = await store.delete(id, instant)
+            assert.deepEqual(last, expected)
+            assert.deepEqual(pairsOf(last), pairsOf(expected))
+            expected = null
+          } else {
             const applied: ReturnType<typeof apply> = apply(expected, change)
-            assert.equal(await store.commit(id, change, now), applied.outcome)
+            assert.equal(await store.commit(id, change, instant), applied.outcome)
             expected = applied.record
-            const read = await store.read(id, now)
-            assert.deepEqual(read, expected)
-            assert.deepEqual(pairsOf(read), pairsOf(expected))
           }
-        }),
-        { numRuns: runs(1_000, 100_000) },
-      )
+          if (expected && expected.expiresAt <= instant) expected = null
+          const read = await store.read(id, instant)
+          assert.deepEqual(read, expected)
+          assert.deepEqual(pairsOf(read), pairsOf(expected))
+        }
+      })
+      const lane = () => fc.assert(property, { numRuns: Math.ceil(histories / lanes) })
+      await Promise.all(Array.from({ length: lanes }, lane))
     },
   },
   {
@@ -186,6 +203,20 @@ export const guarantees: readonly Guarantee[] = [
       const before = await store.read(id, now)
       await store.commit(id, setting(['a', '2'], ['b', '3']), now)
       assert.deepEqual(pairsOf(before), [['a', '1']])
+    },
+  },
+  {
+    id: 'S14',
+    title: 'MUST sweep what expired and nothing else, where it sweeps',
+    async check(store) {
+      if (!store.sweep) return
+      const dead = await Promise.all(Array.from({ length: 25 }, () => created(store)))
+      const alive = await created(store, { ...blank, expiresAt: end + 1 })
+      while ((await store.sweep(end)) > 0);
+      // Asked at an earlier instant, what is still there would be found.
+      assert.deepEqual(await Promise.all(dead.map((id) => store.read(id, now))), dead.map(() => null)) // prettier-ignore
+      assert.notEqual(await store.read(alive, now), null)
+      assert.equal(await store.sweep(end), 0)
     },
   },
 ]

@@ -1,6 +1,12 @@
-import fc from 'fast-check'
-import { type ChangeSet, changeSet } from '../src/changes.ts'
-import type { SessionRecord } from '../src/record.ts'
+import * as fc from 'fast-check'
+import { type ChangeSet, changeSet } from './changes.ts'
+import type { SessionRecord } from './record.ts'
+
+/** Far ahead, so that what a backend drops by its own clock stays. Whole ms since the epoch. */
+export const start = Date.UTC(2100, 0)
+
+/** The deadline of what is created here, unless it is moved. */
+export const end = start + 1_000_000
 
 // Few keys and texts, so that changes meet.
 export const key = fc.constantFrom('a', 'b', 'pref:x', 'toString', '_')
@@ -23,14 +29,25 @@ export const anyChange: fc.Arbitrary<ChangeSet> = fc
     entries,
     policy: fc.option(policyText, { nil: undefined }),
     limit: fc.option(fc.record({ keys: fc.nat(5), bytes: fc.nat(60) }), { nil: undefined }),
-    expiresAt: fc.option(fc.integer({ min: 20_000, max: 1_000_000 }), { nil: undefined }),
+    expiresAt: fc.option(fc.integer({ min: start + 20_000, max: end }), { nil: undefined }),
     under: fc.option(policyText, { nil: undefined }),
   })
   .map(changeSet)
 
 export const record: fc.Arbitrary<SessionRecord> = fc
   .tuple(fc.array(fc.tuple(key, text), { maxLength: 5 }), policyText)
-  .map(([pairs, policy]) => ({ entries: new Map(pairs), createdAt: 1_000, expiresAt: 1_000_000, policy }))
+  .map(([pairs, policy]) => ({ entries: new Map(pairs), createdAt: start, expiresAt: end, policy }))
 
-/** Runs of a property: many where time allows it (`npm run test:long`). */
-export const runs = (usual: number, long: number): number => (process.env['LONG'] ? long : usual)
+/** What happens to a session, and how long after the step before it (ms). */
+export interface Step {
+  readonly wait: number
+  readonly change: ChangeSet | 'delete'
+}
+
+export const step: fc.Arbitrary<Step> = fc.record({
+  wait: fc.oneof({ weight: 5, arbitrary: fc.nat(100) }, { weight: 1, arbitrary: fc.nat(400_000) }),
+  change: fc.oneof(
+    { weight: 30, arbitrary: anyChange },
+    { weight: 1, arbitrary: fc.constant('delete' as const) },
+  ),
+})

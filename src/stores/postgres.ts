@@ -1,0 +1,223 @@
+import { hash } from 'node:crypto'
+import type { ChangeSet, Outcome } from '../changes.ts'
+import { SessionError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { SessionRecord } from '../record.ts'
+import type { KeyedStore } from '../store.ts'
+
+/** What is used of a `Pool` of the package `pg`. */
+export interface PgPool {
+  query(statement: { text: string; values: string[]; name?: string }): Promise<{ rows: unknown[] }>
+  on(event: 'error', listener: () => void): unknown
+}
+
+/** What is used of the package `postgres`. */
+export interface PostgresSql {
+  unsafe(text: string, values: string[], options: { prepare: boolean }): PromiseLike<readonly unknown[]>
+}
+
+export interface PostgresStoreOptions {
+  /** The table, with its schema where needed. Lower case. @default 'graphql_session' */
+  readonly table?: string
+  /**
+   * Whether PostgreSQL keeps the plans of the statements. Not behind a pooler that hands out a connection per
+   * transaction and does not know prepared statements (PgBouncer before 1.21). @default true
+   */
+  readonly prepare?: boolean
+}
+
+const sweptAtOnce = 500
+
+/** The table and its index, for whoever migrates by other means than `graphql-session migrate`. Can be run again. */
+export function postgresSchema(table = 'graphql_session'): string {
+  checkTable(table)
+  return `CREATE TABLE IF NOT EXISTS ${table} (
+  id         text   PRIMARY KEY, -- SHA-256 of the token in the cookie
+  created_at bigint NOT NULL,    -- milliseconds since the epoch, as is expires_at
+  expires_at bigint NOT NULL,
+  policy     text   NOT NULL,
+  entries    jsonb  NOT NULL     -- [[key, JSON text], ...] in the order in which the keys were first set
+);
+CREATE INDEX IF NOT EXISTS ${table.replace('.', '_')}_expires_at ON ${table} (expires_at);
+`
+}
+
+/**
+ * Sessions in PostgreSQL, a row each; a verb is one statement, which is its own transaction, and one round trip. The
+ * table has to be there: `graphql-session migrate`, or `postgresSchema`.
+ * @param client - a `Pool` of `pg`, or the function of `postgres`; closed by whoever made it
+ */
+export function postgresStore(client: PgPool | PostgresSql, options: PostgresStoreOptions = {}): KeyedStore {
+  checkOptions('postgresStore', options, ['table', 'prepare'])
+  const { table = 'graphql_session', prepare = true } = options
+  checkTable(table)
+  if (typeof prepare !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'postgresStore: prepare must be true or false.')
+  }
+  const run = runner(client, prepare)
+  const sql = statements(table)
+  // Of a connection that breaks while it is idle. Without a listener the pool's event would end the process.
+  if ('on' in client) client.on('error', () => {})
+
+  return {
+    async create(id, { createdAt, expiresAt, policy, entries }) {
+      await run(sql.create, [id, String(createdAt), String(expiresAt), policy, JSON.stringify([...entries])])
+    },
+    async read(id, now) {
+      return toRecord((await run(sql.read, [id]))[0], now)
+    },
+    async commit(id, changes, now) {
+      const [row] = await run(sql.commit, [id, String(now), toJson(changes)])
+      return (row as { outcome: Outcome } | undefined)?.outcome ?? 'gone'
+    },
+    async delete(id, now) {
+      return toRecord((await run(sql.delete, [id]))[0], now)
+    },
+    async sweep(now) {
+      return Number(((await run(sql.sweep, [String(now)]))[0] as { count: string }).count)
+    },
+    async check() {
+      return judge((await run(sql.check, [table]))[0] as Setup, table)
+    },
+  }
+}
+
+type Statements = Readonly<Record<'create' | 'read' | 'commit' | 'delete' | 'sweep' | 'check', string>>
+
+/** Instants travel as text: as numbers they would be a bigint to one driver and text to another. */
+function statements(table: string): Statements {
+  const columns = 'created_at::text, expires_at::text, policy, entries::text'
+  return {
+    create: `INSERT INTO ${table} (id, created_at, expires_at, policy, entries)
+      VALUES ($1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb)`,
+    read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
+    // Each step is a line of apply. The row is locked first, so that what follows sees its latest version and
+    // nobody changes it in between.
+    commit: `WITH hit AS MATERIALIZED (
+        SELECT entries, policy, expires_at FROM ${table}
+        WHERE id = $1 AND expires_at > $2::text::bigint FOR UPDATE
+      ), asked AS MATERIALIZED (
+        SELECT change, (change->>'clear')::boolean AS clear FROM (SELECT $3::text::jsonb AS change) AS given
+      ), held AS (
+        SELECT pair->>0 AS key, pair->>1 AS text, place
+        FROM hit, jsonb_array_elements(entries) WITH ORDINALITY AS each (pair, place)
+      ), broken AS (
+        SELECT FROM asked, jsonb_array_elements(change->'expect') AS each (pair)
+        LEFT JOIN held ON held.key = pair->>0
+        WHERE held.text IS DISTINCT FROM pair->>1
+      ), wanted AS (
+        SELECT pair->>0 AS key, pair->>1 AS text, place
+        FROM asked, jsonb_array_elements(change->'entries') WITH ORDINALITY AS each (pair, place)
+      ), kept AS (
+        SELECT key, held.text, place FROM held, asked WHERE NOT clear
+      ), merged AS (
+        SELECT key, CASE WHEN wanted.place IS NULL THEN kept.text ELSE wanted.text END AS text,
+          kept.place AS old_place, wanted.place AS new_place
+        FROM kept FULL JOIN wanted USING (key)
+      ), next AS (
+        SELECT coalesce(jsonb_agg(jsonb_build_array(key, text) ORDER BY old_place, new_place), '[]') AS entries,
+          count(*) AS keys, coalesce(sum(octet_length(key) + octet_length(text)), 0) AS bytes
+        FROM merged WHERE text IS NOT NULL
+      ), verdict AS (
+        SELECT CASE
+            WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
+            WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
+            ELSE 'committed'
+          END AS outcome, next.entries, hit.expires_at, (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
+          coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy
+        FROM hit, asked, next
+      ), done AS (
+        UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy,
+          expires_at = CASE WHEN coalesce(under, verdict.policy) = verdict.policy
+            THEN coalesce(moved_to, verdict.expires_at) ELSE verdict.expires_at END
+        FROM verdict WHERE id = $1 AND outcome = 'committed'
+      )
+      SELECT outcome FROM verdict`,
+    delete: `DELETE FROM ${table} WHERE id = $1 RETURNING ${columns}`,
+    sweep: `WITH swept AS (
+        DELETE FROM ${table} WHERE id IN (
+          SELECT id FROM ${table} WHERE expires_at <= $1::text::bigint
+          ORDER BY expires_at LIMIT ${sweptAtOnce} FOR UPDATE SKIP LOCKED
+        ) RETURNING 1
+      )
+      SELECT count(*)::text AS count FROM swept`,
+    check: `SELECT (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass($1)) AS persistence,
+        current_setting('synchronous_commit') AS synchronous_commit,
+        current_setting('fsync') AS fsync,
+        current_setting('default_transaction_isolation') AS isolation,
+        current_setting('server_encoding') AS encoding`,
+  }
+}
+
+function toJson({ expect, entries, ...rest }: ChangeSet): string {
+  return JSON.stringify({ ...rest, expect: [...expect], entries: [...entries] })
+}
+
+function toRecord(row: unknown, now: number): SessionRecord | null {
+  if (row === undefined) return null
+  const { created_at, expires_at, policy, entries } = row as Record<string, string>
+  const expiresAt = Number(expires_at)
+  if (expiresAt <= now) return null
+  const pairs = JSON.parse(entries!) as [string, string][]
+  return { entries: new Map(pairs), createdAt: Number(created_at), expiresAt, policy: policy! }
+}
+
+function runner(client: PgPool | PostgresSql, prepare: boolean) {
+  // By the text, as stores with other tables may share the pool.
+  const names = new Map<string, string>()
+  const nameOf = (text: string): string => {
+    const name = names.get(text) ?? `graphql_session_${hash('sha1', text)}`
+    names.set(text, name)
+    return name
+  }
+  return async (text: string, values: string[]): Promise<readonly unknown[]> => {
+    if ('unsafe' in client) return client.unsafe(text, values, { prepare })
+    return (await client.query({ text, values, ...(prepare && { name: nameOf(text) }) })).rows
+  }
+}
+
+function checkTable(table: string): void {
+  if (/^(?:[a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$/.test(table) && table.length <= 63) return
+  throw new SessionError(
+    'CONFIG_INVALID',
+    'postgresStore: table must be a name of lower case letters, digits and _, with a schema and a dot before it if need be.',
+  )
+}
+
+interface Setup {
+  readonly persistence: string | null
+  readonly synchronous_commit: string
+  readonly fsync: string
+  readonly isolation: string
+  readonly encoding: string
+}
+
+function judge(setup: Setup, table: string): string[] {
+  if (setup.persistence === null) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `PostgreSQL has no table ${table}. Run "graphql-session migrate", or the SQL of postgresSchema().`,
+    )
+  }
+  if (setup.encoding !== 'UTF8') {
+    throw new SessionError('CONFIG_INVALID', 'The database of the sessions must have the encoding UTF8.')
+  }
+  const warnings = []
+  if (setup.persistence !== 'p') {
+    warnings.push(
+      `PostgreSQL empties the table ${table} after a crash: it is not logged. ALTER TABLE ${table} SET LOGGED.`,
+    )
+  }
+  if (setup.synchronous_commit === 'off' || setup.fsync === 'off') {
+    const option = setup.fsync === 'off' ? 'fsync' : 'synchronous_commit'
+    warnings.push(
+      `PostgreSQL may lose the latest changes when it crashes, and deleted sessions come back: ${option} is off. Set it to on.`,
+    )
+  }
+  if (setup.isolation !== 'read committed') {
+    warnings.push(
+      `PostgreSQL refuses changes of one session at the same time: default_transaction_isolation is ${setup.isolation}. Set it to read committed.`,
+    )
+  }
+  return warnings
+}

@@ -1,0 +1,232 @@
+import { hash } from 'node:crypto'
+import type { ChangeSet, Outcome } from '../changes.ts'
+import { SessionError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { SessionRecord } from '../record.ts'
+import type { KeyedStore } from '../store.ts'
+
+/** What is used of a client, or a cluster client, of the package `redis`. */
+export interface NodeRedisClient {
+  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  on(event: 'error', listener: () => void): unknown
+}
+
+/**
+ * What is used of a client, or a cluster client, of the package `ioredis`. It sends again what was in flight when a
+ * connection broke, though it may have been applied: set `autoResendUnfulfilledCommands: false`, and
+ * `retryDelayOnFailover: 0` for a cluster, else an `update` can count twice.
+ */
+export interface IORedisClient {
+  evalsha(sha: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>
+  eval(script: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>
+  on(event: 'error', listener: () => void): unknown
+}
+
+export interface RedisStoreOptions {
+  /** What the key of a session begins with; its id follows. @default 'session:' */
+  readonly prefix?: string
+}
+
+/**
+ * Sessions in Redis or Valkey, one hash each: a Redis 7 or later, plain, replicated or cluster. A verb is one script
+ * on one key, and one round trip; reads go to the master, also where a client prefers replicas for reading.
+ * @param client - connected, and closed, by whoever made it
+ */
+export function redisStore(
+  client: NodeRedisClient | IORedisClient,
+  options: RedisStoreOptions = {},
+): KeyedStore {
+  checkOptions('redisStore', options, ['prefix'])
+  const { prefix = 'session:' } = options
+  if (typeof prefix !== 'string') {
+    throw new SessionError('CONFIG_INVALID', 'redisStore: prefix must be text.')
+  }
+  const run = runner(client)
+  // Each verb is told of its own failure; without a listener the client's event would end the process.
+  client.on('error', () => {})
+
+  return {
+    async create(id, record) {
+      const { createdAt, expiresAt, policy, entries } = record
+      let bytes = 0
+      const fields = [...entries].flatMap(([key, text], index) => {
+        bytes += Buffer.byteLength(key) + Buffer.byteLength(text)
+        return [key, `${index + 1} ${text}`]
+      })
+      const head = `${createdAt} ${expiresAt} ${entries.size} ${bytes} ${policy}`
+      const reply = await run(scripts.create, prefix + id, [String(expiresAt), '', head, ...fields])
+      if (reply !== 'created') throw new Error('The id is in use.')
+    },
+    async read(id, now) {
+      return toRecord(await run(scripts.read, prefix + id, []), now)
+    },
+    async commit(id, changes, now) {
+      return (await run(scripts.commit, prefix + id, toArguments(changes, now))) as Outcome
+    },
+    async delete(id, now) {
+      return toRecord(await run(scripts.delete, prefix + id, []), now)
+    },
+    async check() {
+      return judge(String(await run(scripts.info, `${prefix}check`, [])))
+    },
+  }
+}
+
+/**
+ * The hash has a field for each entry, `place text`, and one without a name, which no key can have:
+ * `createdAt expiresAt places bytes policy`. It keeps an emptied session alive, since Redis deletes an empty hash,
+ * and spares `limit` from reading every entry. `places` counts up, for the order in which keys were first set.
+ *
+ * Instants stay text, as Lua would print a large number as 4.1e+12. Nothing is written before the verdict, so
+ * that a Redis that is out of memory refuses the first write and with it the whole change.
+ */
+const scripts = {
+  create: script(`
+    if redis.call('EXISTS', KEYS[1]) == 1 then return 'in use' end
+    for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+    redis.call('PEXPIREAT', KEYS[1], ARGV[1])
+    return 'created'`),
+
+  read: script(`return redis.call('HGETALL', KEYS[1])`),
+
+  delete: script(`
+    local last = redis.call('HGETALL', KEYS[1])
+    redis.call('DEL', KEYS[1])
+    return last`),
+
+  commit: script(`
+    local id, now, clear, newPolicy, newExpiresAt, under = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4], ARGV[5]
+    local maxKeys, maxBytes, expectEnd = tonumber(ARGV[6]), tonumber(ARGV[7]), 8 + 2 * ARGV[8]
+
+    local head = redis.call('HGET', id, '')
+    if not head then return 'gone' end
+    local createdAt, expiresAt, places, bytes, policy = string.match(head, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
+    if tonumber(expiresAt) <= tonumber(now) then return 'gone' end
+
+    local function held(key)
+      local field = redis.call('HGET', id, key)
+      if field then return string.match(field, '^(%d+) (.*)$') end
+    end
+
+    for i = 9, expectEnd, 2 do
+      local _, text = held(ARGV[i])
+      if (text or '') ~= ARGV[i + 1] then return 'conflict' end
+    end
+
+    local keys = redis.call('HLEN', id) - 1
+    places, bytes = tonumber(places), tonumber(bytes)
+    if clear then keys, places, bytes = 0, 0, 0 end
+    local writes = {}
+    for i = expectEnd + 1, #ARGV, 2 do
+      local key, text, place, old = ARGV[i], ARGV[i + 1], nil, nil
+      if not clear then place, old = held(key) end
+      if old then keys, bytes = keys - 1, bytes - #key - #old end
+      if text ~= '' then
+        keys, bytes = keys + 1, bytes + #key + #text
+        if not place then places = places + 1; place = string.format('%d', places) end
+        writes[#writes + 1] = { key, place .. ' ' .. text }
+      elseif old then
+        writes[#writes + 1] = { key }
+      end
+    end
+    if maxKeys and (keys > maxKeys or bytes > maxBytes) then return 'full' end
+
+    if newPolicy ~= '' then policy = string.sub(newPolicy, 2) elseif clear then policy = '' end
+    local moves = newExpiresAt ~= '' and (under == '' or string.sub(under, 2) == policy)
+    if moves then expiresAt = newExpiresAt end
+    if clear then redis.call('DEL', id) end
+    redis.call('HSET', id, '', string.format('%s %s %d %d %s', createdAt, expiresAt, places, bytes, policy))
+    for _, write in ipairs(writes) do
+      if write[2] then redis.call('HSET', id, write[1], write[2]) else redis.call('HDEL', id, write[1]) end
+    end
+    if moves or clear then redis.call('PEXPIREAT', id, expiresAt) end
+    return 'committed'`),
+
+  info: script(`return redis.call('INFO', 'memory') .. redis.call('INFO', 'persistence')`),
+}
+
+interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+function script(text: string): Script {
+  return { text, sha: hash('sha1', text) }
+}
+
+/** Absent and deleted are the empty text, which is no JSON; a policy that is given begins with "=". */
+function toArguments(changes: ChangeSet, now: number): string[] {
+  const { expect, clear, entries, policy, expiresAt, under, limit } = changes
+  const pairs = [...expect, ...entries].flatMap(([key, text]) => [key, text ?? ''])
+  return [
+    String(now),
+    clear ? '1' : '',
+    policy === undefined ? '' : `=${policy}`,
+    String(expiresAt ?? ''),
+    under === undefined ? '' : `=${under}`,
+    String(limit?.keys ?? ''),
+    String(limit?.bytes ?? ''),
+    String(expect.size),
+    ...pairs,
+  ]
+}
+
+function toRecord(reply: unknown, now: number): SessionRecord | null {
+  const flat = reply as string[]
+  const placed: { place: number; key: string; text: string }[] = []
+  let head: string | undefined
+  for (let at = 0; at < flat.length; at += 2) {
+    const [key, field] = [flat[at]!, flat[at + 1]!]
+    const space = field.indexOf(' ')
+    if (key === '') head = field
+    else placed.push({ place: Number(field.slice(0, space)), key, text: field.slice(space + 1) })
+  }
+  if (head === undefined) return null
+  const [createdAt, expiresAt, , , ...policy] = head.split(' ')
+  if (!(Number(expiresAt) > now)) return null
+  return {
+    entries: new Map(placed.toSorted((a, b) => a.place - b.place).map(({ key, text }) => [key, text])),
+    createdAt: Number(createdAt),
+    expiresAt: Number(expiresAt),
+    policy: policy.join(' '),
+  }
+}
+
+function runner(client: NodeRedisClient | IORedisClient) {
+  const bySha = ({ sha }: Script, key: string, args: string[]): Promise<unknown> =>
+    'evalSha' in client
+      ? client.evalSha(sha, { keys: [key], arguments: args })
+      : client.evalsha(sha, 1, key, ...args)
+  const byText = ({ text }: Script, key: string, args: string[]): Promise<unknown> =>
+    'evalSha' in client
+      ? client.eval(text, { keys: [key], arguments: args })
+      : client.eval(text, 1, key, ...args)
+  return async (each: Script, key: string, args: string[]): Promise<unknown> => {
+    try {
+      return await bySha(each, key, args)
+    } catch (error) {
+      // A Redis that was restarted, or another node of a cluster. Nothing ran, so that it can be sent again.
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      return byText(each, key, args)
+    }
+  }
+}
+
+function judge(info: string): string[] {
+  const { maxmemory, maxmemory_policy, aof_enabled } = Object.fromEntries(
+    info.split('\r\n').map((line) => line.split(':') as [string, string]),
+  ) as Record<string, string | undefined>
+  const warnings = []
+  if (maxmemory !== '0' && maxmemory_policy !== 'noeviction') {
+    warnings.push(
+      `Redis may evict sessions that are in use: maxmemory-policy is ${maxmemory_policy}. Set it to noeviction.`,
+    )
+  }
+  if (aof_enabled !== '1') {
+    warnings.push(
+      'Redis loses the latest sessions when it is killed, and deleted ones come back: its append-only file is off. Set appendonly yes.',
+    )
+  }
+  return warnings
+}

@@ -1,0 +1,197 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import pg from 'pg'
+
+/** A server process of the test tree, on a port of loopback and a folder of its own. */
+export interface RunningServer {
+  readonly url: string
+  readonly port: number
+  readonly process: ChildProcess
+  /** Everything that it printed. */
+  output(): string
+  /** As `kill -9` would; its folder stays. */
+  kill(): Promise<void>
+  /** Starts it again on the same port and folder. */
+  restart(): Promise<void>
+  /** Ends it, and removes its folder. */
+  stop(): Promise<void>
+}
+
+/** Where the binary is, or null: then the tests that need it are skipped, visibly. */
+export function findBinary(name: string): string | null {
+  const versions = '/usr/lib/postgresql'
+  let debian: string[] = []
+  try {
+    debian = readdirSync(versions).map((version) => join(versions, version, 'bin'))
+  } catch {}
+  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...debian]) {
+    try {
+      if (readdirSync(folder).includes(name)) return join(folder, name)
+    } catch {}
+  }
+  return null
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export async function startRedis(args: readonly string[] = [], port?: number): Promise<RunningServer> {
+  const binary = findBinary('redis-server')
+  if (!binary) throw new Error('redis-server is not installed.')
+  const own = port ?? (await freePort())
+  const folder = mkdtempSync(join(tmpdir(), 'graphql-session-redis-'))
+  return run({
+    url: `redis://127.0.0.1:${own}`,
+    port: own,
+    folder,
+    start: () =>
+      spawn(binary, [
+        '--port',
+        String(own),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        folder,
+        '--save',
+        '',
+        '--appendonly',
+        'yes',
+        '--appendfsync',
+        'always',
+        ...args,
+      ]),
+    isReady: () => answersRedis(own),
+  })
+}
+
+export async function startPostgres(settings: readonly string[] = []): Promise<RunningServer> {
+  const [initdb, postgres] = [findBinary('initdb'), findBinary('postgres')]
+  if (!initdb || !postgres) throw new Error('PostgreSQL is not installed.')
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'graphql-session-postgres-'))
+  const owner = postgresOwner()
+  if (owner) chownSync(folder, owner.uid, owner.gid)
+  const data = join(folder, 'data')
+  const options = { ...owner, cwd: folder }
+  execFileSync(
+    initdb,
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'],
+    { ...options, stdio: 'pipe' },
+  )
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const given = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', ...settings]
+  return run({
+    url,
+    port,
+    folder,
+    start: () =>
+      spawn(postgres, ['-D', data, '-p', String(port), ...given.flatMap((each) => ['-c', each])], options),
+    isReady: () => answersPostgres(url),
+    // The children of a postmaster that was killed end by themselves, and hold the port until then.
+    gentle: 'SIGINT',
+  })
+}
+
+interface Recipe {
+  readonly url: string
+  readonly port: number
+  readonly folder: string
+  readonly start: () => ChildProcess
+  readonly isReady: () => Promise<boolean>
+  readonly gentle?: NodeJS.Signals
+}
+
+async function run({
+  url,
+  port,
+  folder,
+  start,
+  isReady,
+  gentle = 'SIGTERM',
+}: Recipe): Promise<RunningServer> {
+  let child: ChildProcess
+  let output = ''
+  const launch = async (): Promise<void> => {
+    child = start()
+    const keep = (chunk: Buffer): void => void (output += chunk)
+    child.stdout?.on('data', keep)
+    child.stderr?.on('data', keep)
+    const ended = once(child, 'exit')
+    const deadline = Date.now() + 20_000
+    while (!(await isReady())) {
+      if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+        child.kill('SIGKILL')
+        throw new Error(`A server for the tests did not start:\n${output}`)
+      }
+      await Promise.race([setTimeout(20), ended])
+    }
+  }
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+  await launch()
+  return {
+    url,
+    port,
+    get process() {
+      return child
+    },
+    output: () => output,
+    kill: () => end('SIGKILL'),
+    restart: launch,
+    async stop() {
+      child.kill('SIGCONT')
+      await end(gentle)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** PostgreSQL refuses to run as root. Debian's package brings a user along. */
+function postgresOwner(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null
+  const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+async function answersRedis(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    socket.write('PING\r\n')
+    const [reply] = (await once(socket, 'data')) as [Buffer]
+    return reply.toString().startsWith('+PONG')
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function answersPostgres(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query('SELECT 1')
+    return true
+  } catch {
+    return false
+  } finally {
+    await client.end().catch(() => {})
+  }
+}

@@ -1,0 +1,25 @@
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, inject, it } from 'vitest'
+import { guarantees } from '../../src/store-suite.ts'
+import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
+import { runs } from '../runs.ts'
+
+const url = inject('postgresUrl')
+const histories = runs(1_000, 100_000)
+
+describe.skipIf(!url)('postgresStore with pg', () => {
+  const pool = new pg.Pool({ connectionString: url!, max: 8 })
+  beforeAll(() => pool.query(postgresSchema('suite_pg')))
+  afterAll(() => pool.end())
+  const store = postgresStore(pool, { table: 'suite_pg' })
+  it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
+})
+
+describe.skipIf(!url)('postgresStore with postgres', () => {
+  const sql = postgres(url!, { max: 8, onnotice() {} })
+  beforeAll(() => sql.unsafe(postgresSchema('suite_postgres')))
+  afterAll(() => sql.end())
+  const store = postgresStore(sql, { table: 'suite_postgres', prepare: false })
+  it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
+})
