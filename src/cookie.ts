@@ -1,7 +1,6 @@
 import { stringifySetCookie } from 'cookie'
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
-import { isToken } from './token.ts'
 
 export interface CookieOptions {
   /** With the `__Host-` prefix a browser takes the cookie from this host over TLS only. @default '__Host-session' */
@@ -25,8 +24,8 @@ export interface SentCookie {
 export interface SessionCookie {
   readonly name: string
   /**
-   * The token of a `Cookie` header. `null`: no such cookie. `''`: one that cannot be used, because it is
-   * malformed or there are two of them (which one the browser meant cannot be known).
+   * What a `Cookie` header holds: the token, or something that is none. `null`: no such cookie. `''`: none that can
+   * be used, because there are two of them, and which one the browser meant cannot be known.
    */
   read(header: string | null | undefined): string | null
   /** A `Set-Cookie` value. */
@@ -79,8 +78,7 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
         .map((pair) => pair.trim())
         .filter((pair) => pair.startsWith(`${name}=`))
       if (values.length === 0) return null
-      const token = values[0]!.slice(name.length + 1)
-      return values.length === 1 && isToken(token) ? token : ''
+      return values.length === 1 ? values[0]!.slice(name.length + 1) : ''
     },
     set({ token, expiresAt, now }) {
       return stringifySetCookie({

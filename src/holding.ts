@@ -30,13 +30,14 @@ export class Holding {
   #failure: SessionError | null = null
   #sealed = false
 
-  /** @param token - as presented: `null` for none, `''` for one that cannot be used. */
-  constructor(store: Store, settings: Settings, token: string | null) {
+  /** @param presented - what the client sent for a token; null for nothing. */
+  constructor(store: Store, settings: Settings, presented: string | null) {
     this.#store = store
     this.#settings = settings
-    this.#token = token || null
-    this.#standing = token ? 'unread' : 'absent'
-    if (token === '') this.#cookie = 'clear'
+    const isUsable = presented !== null && store.isToken(presented)
+    this.#token = isUsable ? presented : null
+    this.#standing = isUsable ? 'unread' : 'absent'
+    if (presented !== null && !isUsable) this.#cookie = 'clear'
   }
 
   get standing(): Standing {
@@ -69,6 +70,11 @@ export class Holding {
 
   seal(): void {
     this.#sealed = true
+  }
+
+  /** Whether every change has to reach the client. */
+  get isInToken(): boolean {
+    return this.#store.isInToken
   }
 
   idOf(token: string): string {
@@ -104,8 +110,7 @@ export class Holding {
     const { token } = this.issue()
     const { outcome, record } = apply(this.blank(), changes)
     if (outcome === 'full') throw tooLarge(this.#settings)
-    await this.#call(() => this.#store.create(token, record!))
-    this.#keep(token, record!)
+    this.#keep(await this.#call(() => this.#store.create(token, record!, now)), record!)
     this.#send(now)
   }
 
@@ -114,18 +119,22 @@ export class Holding {
    * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE
    */
   async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
-    const outcome = await this.#call(() => this.#store.commit(this.#token!, changes, now))
+    if (this.isInToken && this.#sealed) throw headersSent()
+    // The new cookie follows from the whole record.
+    if (this.isInToken) await this.read()
+    if (this.#token === null) return 'gone'
+    const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
     if (outcome === 'full') throw tooLarge(this.#settings)
     if (outcome === 'gone') this.#lose()
-    if (outcome === 'committed') this.#move({ ...changes, expect: new Map() }, now)
+    if (outcome === 'committed') this.#move({ ...changes, expect: new Map() }, token, now)
     return outcome
   }
 
   /** Moves the deadline alone. Whoever only read does not mind that the session ended since. */
   async touch(changes: ChangeSet, now: number): Promise<void> {
     if (this.#sealed || changes.expiresAt === this.#record!.expiresAt) return
-    if ((await this.#call(() => this.#store.commit(this.#token!, changes, now))) === 'committed')
-      this.#move(changes, now)
+    const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
+    if (outcome === 'committed') this.#move(changes, token, now)
   }
 
   /** Ends the session for a deadline that is past. @throws {SessionError} SESSION_GONE */
@@ -199,13 +208,15 @@ export class Holding {
     this.#record = null
   }
 
-  /** Follows what the store did; the cookie follows the deadline and the policy. */
-  #move(changes: ChangeSet, now: number): void {
+  /** Follows what the store did; the cookie follows the token, the deadline and the policy. */
+  #move(changes: ChangeSet, token: string, now: number): void {
     const before = this.#record
     if (before === null) return
     this.#record = apply(before, changes).record!
     const { expiresAt, policy } = this.#record
-    if (!this.#sealed && (expiresAt !== before.expiresAt || policy !== before.policy)) this.#send(now)
+    const isOther = token !== this.#token || expiresAt !== before.expiresAt || policy !== before.policy
+    this.#token = token
+    if (!this.#sealed && isOther) this.#send(now)
   }
 
   #send(now: number): void {

@@ -12,7 +12,15 @@ export {
   type SessionServerConfig,
   type SessionServerOptions,
 } from './server.ts'
-export { type AnySession, type Frozen, type OpenSession, openSession, type Session } from './session.ts'
+export {
+  type AnySession,
+  type Frozen,
+  type OpenSession,
+  openSession,
+  type OpenSettings,
+  type Session,
+} from './session.ts'
 export type { SessionSettings } from './settings.ts'
-export type { KeyedStore } from './store.ts'
+export type { KeyedStore, SealedStore, SessionStore } from './store.ts'
 export type { Json, Limits } from './value.ts'
+export { sweepExpired, type SweepOptions } from './sweeping.ts'

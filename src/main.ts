@@ -5,12 +5,14 @@ import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type Backend, openBackend, reach } from './backends.ts'
 import { SessionError } from './errors.ts'
 import { keyRights } from './keys.ts'
 import { createSessionServer, servesGraphiQL, type SessionServerConfig } from './server.ts'
 import { resolveSettings } from './settings.ts'
 import type { KeyedStore } from './store.ts'
-import { memoryStore } from './stores/memory.ts'
+import { postgresSchema } from './stores/postgres.ts'
+import { sweepExpired } from './sweeping.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -19,7 +21,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const help = `graphql-session ${version}: a GraphQL server with sessions
 
 Usage
-  graphql-session serve [--config FILE]
+  graphql-session serve [--config FILE]   serves GraphQL at /graphql
+  graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
+  graphql-session sweep                   removes expired sessions (the server does it every minute)
 
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
@@ -30,20 +34,21 @@ Options
 Environment
   HOST            address to listen on (127.0.0.1)
   PORT            port to listen on (4000)
-  SESSION_STORE   where sessions are kept (memory:). memory:?max=N bounds their number (100000)
+  SESSION_STORE   where sessions are kept:
+                    memory:                                this process (the default); memory:?max=N
+                                                           bounds their number (100000)
+                    sqlite:PATH                            a file, for one machine
+                    redis://HOST:PORT/DB                   rediss: with TLS; ?prefix=TEXT (session:)
+                    redis+cluster://HOST:PORT,HOST:PORT    ?tls=true, ?prefix=TEXT
+                    postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate
+                    cookie:                                the cookie itself, sealed with SESSION_KEYS
+  SESSION_KEYS       for cookie: 32 random bytes in base64 (openssl rand -base64 32); several, with
+                     commas, to change them: the first seals, all open
+  SESSION_DENY_LIST  for cookie: another store, which remembers ended sessions
   NODE_ENV        production turns GraphiQL off and always sends the cookie as Secure
 `
 
-const stores: Record<string, (url: URL) => { store: KeyedStore; says: string }> = {
-  'memory:': (url) => {
-    for (const name of url.searchParams.keys()) {
-      if (name !== 'max') throw usage(`SESSION_STORE: memory: has no option "${name}", only max`)
-    }
-    const max = Number(url.searchParams.get('max') ?? 100_000)
-    const store = memoryStore({ max })
-    return { store, says: `memory, at most ${max} sessions, lost when this process ends` }
-  },
-}
+const sweepInterval = 60_000
 
 try {
   await run(process.argv.slice(2))
@@ -56,13 +61,23 @@ async function run(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { config: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } },
+    options: {
+      config: { type: 'string' },
+      print: { type: 'boolean' },
+      help: { type: 'boolean' },
+      version: { type: 'boolean' },
+    },
   })
   if (values.help) return console.log(help)
   if (values.version) return console.log(version)
-  if (positionals.length !== 1 || positionals[0] !== 'serve')
-    throw usage('say "graphql-session serve", or --help')
-  await serve(values.config !== undefined ? await loadConfig(values.config) : {})
+  const [command, ...others] = positionals
+  const isKnown = command === 'serve' || command === 'migrate' || command === 'sweep'
+  if (!isKnown || others.length > 0) throw usage('say "graphql-session serve", migrate or sweep, or --help')
+  if (values.config !== undefined && command !== 'serve') throw usage('--config is for serve')
+  if (values.print && command !== 'migrate') throw usage('--print is for migrate')
+  if (command === 'serve') await serve(values.config === undefined ? {} : await loadConfig(values.config))
+  else if (values.print) console.log(postgresSchema().trimEnd())
+  else await withBackend(command === 'migrate' ? migrate : sweep)
 }
 
 async function serve(config: SessionServerConfig): Promise<void> {
@@ -70,22 +85,72 @@ async function serve(config: SessionServerConfig): Promise<void> {
   const port = Number(PORT)
   if (host === '') throw usage('HOST must not be empty')
   if (!/^\d+$/.test(PORT) || port > 65535) throw usage('PORT must be a whole number from 0 to 65535')
-  const { store, says } = openStore(SESSION_STORE)
-  const yoga = createSessionServer({ ...config, store })
-  const server = createServer((request, response) => void yoga(request, response))
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed).listen(port, host, listening)
-  })
-  endOnSignal(server)
-  console.log(`graphql-session ${version} ${summary(server, host, says, config)}`)
+  const backend = await openBackend(SESSION_STORE, process.env)
+  try {
+    const yoga = createSessionServer({ ...config, store: backend.store })
+    const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
+    for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
+    const server = createServer((request, response) => void yoga(request, response))
+    await new Promise<void>((listening, failed) => {
+      server.once('error', failed).listen(port, host, listening)
+    })
+    sweepRegularly(backend.backing)
+    endOnSignal(server, backend)
+    console.log(`graphql-session ${version} ${summary(server, host, backend.says, config)}`)
+  } catch (error) {
+    await backend.close?.()
+    throw error
+  }
 }
 
-function openStore(text: string): { store: KeyedStore; says: string } {
-  const scheme = /^[a-z][a-z0-9+.-]*:/.exec(text)?.[0]
-  const open = scheme && stores[scheme]
-  if (!open) throw usage(`SESSION_STORE must start with one of: ${Object.keys(stores).join(', ')}`)
-  if (!URL.canParse(text)) throw usage('SESSION_STORE is not a URL')
-  return open(new URL(text))
+async function withBackend(task: (backend: Backend) => Promise<void>): Promise<void> {
+  const backend = await openBackend(process.env['SESSION_STORE'] ?? 'memory:', process.env)
+  try {
+    await task(backend)
+  } finally {
+    await backend.close?.()
+  }
+}
+
+async function migrate(backend: Backend): Promise<void> {
+  if (!backend.migrate) return console.log(`graphql-session: nothing to migrate in ${backend.says}`)
+  await reach(backend, backend.migrate)
+  console.log(`graphql-session: ${backend.says} has the table graphql_session`)
+}
+
+async function sweep(backend: Backend): Promise<void> {
+  const { backing } = backend
+  if (!backing?.sweep) return console.log(`graphql-session: nothing to sweep in ${backend.says}`)
+  await reach(backend, async () => backing.check?.())
+  const { isTTY } = process.stderr
+  let told = performance.now()
+  const swept = await sweepExpired(backing, {
+    onProgress(count) {
+      if (performance.now() - told < (isTTY ? 100 : 5000)) return
+      told = performance.now()
+      process.stderr.write(`${isTTY ? '\r' : ''}${count} sessions swept${isTTY ? '' : '\n'}`)
+    },
+  })
+  if (isTTY) process.stderr.write('\r')
+  console.log(`graphql-session: ${swept} expired sessions removed from ${backend.says}`)
+}
+
+/** Several processes that sweep one store are harmless. What fails is tried again by the next round. */
+function sweepRegularly(store: KeyedStore | null): void {
+  if (!store?.sweep) return
+  let isSweeping = false
+  const round = async (): Promise<void> => {
+    if (isSweeping) return
+    isSweeping = true
+    try {
+      await sweepExpired(store)
+    } catch (error) {
+      const { name, code = '' } = error as NodeJS.ErrnoException
+      console.error(`graphql-session: expired sessions were not removed: ${name} ${code}`.trimEnd())
+    }
+    isSweeping = false
+  }
+  setInterval(() => void round(), sweepInterval).unref()
 }
 
 async function loadConfig(file: string): Promise<SessionServerConfig> {
@@ -136,7 +201,7 @@ function span(seconds: number): string {
 }
 
 /** Requests under way may finish within 10 s; streams have no end of their own and are cut then. */
-function endOnSignal(server: Server): void {
+function endOnSignal(server: Server, backend: Backend): void {
   let ending = false
   // A client keeps its connection open for the next request, which there is not going to be.
   server.on('request', (_, response) => {
@@ -144,11 +209,16 @@ function endOnSignal(server: Server): void {
       if (ending) server.closeIdleConnections()
     })
   })
+  const leave = async (): Promise<void> => {
+    // Whatever the driver says of it now, every answer has left.
+    await Promise.resolve(backend.close?.()).catch(() => {})
+    process.exit(0)
+  }
   const end = (signal: NodeJS.Signals): void => {
     ending = true
     console.log(`graphql-session: ${signal}, finishing the requests under way`)
     setTimeout(() => server.closeAllConnections(), 10_000).unref()
-    server.close(() => process.exit(0))
+    server.close(() => void leave())
     server.closeIdleConnections()
   }
   process.once('SIGTERM', end).once('SIGINT', end)

@@ -7,14 +7,14 @@ import { operationOf, scopeMutationFields, startOperation } from './operation.ts
 import { Session } from './session.ts'
 import { checkOptions } from './options.ts'
 import { resolveSettings, type SessionSettings } from './settings.ts'
-import type { KeyedStore } from './store.ts'
-import { checkStore, keyed } from './stores/keyed.ts'
+import type { SessionStore, Store } from './store.ts'
+import { checkStore, openStore } from './stores/open.ts'
 import { UnitOfWork } from './unit.ts'
 import type { Json } from './value.ts'
 
 export interface SessionOptions<Data extends object = Record<string, Json>> extends SessionSettings {
   /** Where sessions are kept, e.g. `memoryStore({ max: 10_000 })`. */
-  readonly store: KeyedStore
+  readonly store: SessionStore
   /** What clients may read, write and delete. @default nothing */
   readonly keys?: KeyDeclarations<Data>
   readonly cookie?: CookieOptions
@@ -33,7 +33,15 @@ export const sessionOptionNames: Record<keyof SessionOptions, true> = {
   idleTimeout: true,
   absoluteTimeout: true,
   limits: true,
+  storeTimeout: true,
+  storeCalls: true,
   clock: true,
+}
+
+/** A cookie, and the store of the sessions that it carries. */
+interface Carrier {
+  readonly cookie: SessionCookie
+  readonly store: Store
 }
 
 /** One HTTP request: its work on the session, and how its cookie is written. */
@@ -54,21 +62,26 @@ export function useSession<Data extends object = Record<string, Json>>(
   checkOptions('useSession', options, Object.keys(sessionOptionNames))
   const { keys = {}, cookie: cookieOptions = {} } = options
   checkStore(options.store)
-  const store = keyed(options.store)
   const settings = resolveSettings(options)
   const mayClient = keyRights(keys)
-  const secureCookie = sessionCookie(cookieOptions)
-  const plainCookie =
-    process.env['NODE_ENV'] === 'production' ? secureCookie : sessionCookie(cookieOptions, { secure: false })
+  const carrying = (cookie: SessionCookie): Carrier => ({
+    cookie,
+    store: openStore(options.store, cookie, settings),
+  })
+  const secure = carrying(sessionCookie(cookieOptions))
+  const plain =
+    process.env['NODE_ENV'] === 'production'
+      ? secure
+      : carrying(sessionCookie(cookieOptions, { secure: false }))
   const exchanges = new WeakMap<Request, Exchange>()
   let logger: YogaLogger | undefined
 
   function exchangeOf(request: Request): Exchange {
     let exchange = exchanges.get(request)
     if (!exchange) {
-      const cookie = isPlainLoopback(request.url) ? plainCookie : secureCookie
-      const token = cookie.read(request.headers.get('cookie'))
-      exchange = { unit: new UnitOfWork(store, settings, token), cookie, streams: false }
+      const { cookie, store } = isPlainLoopback(request.url) ? plain : secure
+      const presented = cookie.read(request.headers.get('cookie'))
+      exchange = { unit: new UnitOfWork(store, settings, presented), cookie, streams: false }
       exchanges.set(request, exchange)
     }
     return exchange

@@ -1,11 +1,11 @@
-import type { SessionCookie } from './cookie.ts'
+import { type SessionCookie, sessionCookie } from './cookie.ts'
+import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import type { KeyRight, MayClient } from './keys.ts'
 import { checkOptions } from './options.ts'
 import { resolveSettings, type SessionSettings } from './settings.ts'
-import type { KeyedStore } from './store.ts'
-import { checkStore, keyed } from './stores/keyed.ts'
-import { isToken } from './token.ts'
+import type { SessionStore } from './store.ts'
+import { checkStore, openStore } from './stores/open.ts'
 import { UnitOfWork } from './unit.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
 
@@ -287,6 +287,21 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
   }
 }
 
+export interface OpenSettings extends SessionSettings {
+  /** The cookie that carries the session: a `cookieStore` needs to know it. */
+  readonly cookie?: SessionCookie
+}
+
+const openSettingNames: Record<keyof OpenSettings, true> = {
+  idleTimeout: true,
+  absoluteTimeout: true,
+  limits: true,
+  storeTimeout: true,
+  storeCalls: true,
+  clock: true,
+  cookie: true,
+}
+
 /**
  * Opens a session outside of a GraphQL request: scripts, jobs, other HTTP routes. Nothing is saved before
  * `save()` (or `flush`, `rotate`, `pop`, `update` and `setDefault`, which act at once).
@@ -295,14 +310,21 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
  * @throws {SessionError} CONFIG_INVALID
  */
 export function openSession<Data extends object = Record<string, Json>>(
-  store: KeyedStore,
+  store: SessionStore,
   token: string | null = null,
-  settings: SessionSettings = {},
+  settings: OpenSettings = {},
 ): OpenSession<Data> {
-  checkOptions('openSession', settings, ['idleTimeout', 'absoluteTimeout', 'limits', 'clock'])
+  checkOptions('openSession', settings, Object.keys(openSettingNames))
   checkStore(store)
-  const usable = token === null || (typeof token === 'string' && isToken(token))
-  return new OpenSession(new UnitOfWork(keyed(store), resolveSettings(settings), usable ? token : ''))
+  const { cookie } = settings
+  if ('open' in store && !cookie) {
+    throw new SessionError('CONFIG_INVALID', 'openSession with a cookieStore needs the option cookie.')
+  }
+  const resolved = resolveSettings(settings)
+  const presented = token === null || typeof token === 'string' ? token : ''
+  return new OpenSession(
+    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented),
+  )
 }
 
 const toDate = (at: number | null): Date | null => (at === null ? null : new Date(at))

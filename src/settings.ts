@@ -10,13 +10,24 @@ export interface SessionSettings {
   /** Seconds after its creation at which a session ends in any case. @default 7776000 (90 days) */
   readonly absoluteTimeout?: number
   readonly limits?: Partial<Limits>
+  /** Milliseconds that a call to the store may take. Then it is given up. @default 2000 */
+  readonly storeTimeout?: number
+  /** Calls to the store at a time, at most. Further ones fail at once. @default 1000 */
+  readonly storeCalls?: number
   /** Milliseconds since the epoch; for tests. @default Date.now */
   readonly clock?: () => number
+}
+
+export interface CallLimits {
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly inFlight: number
 }
 
 export interface Settings {
   readonly timeouts: Timeouts
   readonly limits: Limits
+  readonly calls: CallLimits
   readonly clock: () => number
 }
 
@@ -26,12 +37,15 @@ const day = 24 * 60 * 60
 export function resolveSettings(options: SessionSettings): Settings {
   const { idleTimeout = 14 * day, absoluteTimeout = 90 * day, limits = {}, clock = Date.now } = options
   checkOptions('limits', limits, ['valueBytes', 'keys', 'sessionBytes'])
+  const { storeTimeout = 2000, storeCalls = 1000 } = options
   const { valueBytes = 8 * 1024, keys = 128, sessionBytes = 64 * 1024 } = limits
   checkNumber('idleTimeout', idleTimeout, 'seconds')
   checkNumber('absoluteTimeout', absoluteTimeout, 'seconds')
   checkNumber('limits.valueBytes', valueBytes, 'bytes')
   checkNumber('limits.keys', keys, 'keys')
   checkNumber('limits.sessionBytes', sessionBytes, 'bytes')
+  checkNumber('storeTimeout', storeTimeout, 'milliseconds')
+  checkNumber('storeCalls', storeCalls, 'calls')
   if (idleTimeout > absoluteTimeout) {
     throw new SessionError('CONFIG_INVALID', 'idleTimeout must not be longer than absoluteTimeout.')
   }
@@ -41,7 +55,12 @@ export function resolveSettings(options: SessionSettings): Settings {
       'clock must be a function that returns milliseconds since the epoch.',
     )
   }
-  return { timeouts: { idleTimeout, absoluteTimeout }, limits: { valueBytes, keys, sessionBytes }, clock }
+  return {
+    timeouts: { idleTimeout, absoluteTimeout },
+    limits: { valueBytes, keys, sessionBytes },
+    calls: { timeout: storeTimeout, inFlight: storeCalls },
+    clock,
+  }
 }
 
 function checkNumber(name: string, value: number, unit: string): void {

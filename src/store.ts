@@ -1,5 +1,7 @@
 import type { ChangeSet, Outcome } from './changes.ts'
+import type { SessionCookie } from './cookie.ts'
 import type { SessionRecord } from './record.ts'
+import type { Settings } from './settings.ts'
 
 /**
  * What a storage backend implements. An id is 43 characters of base64url, an entry's text is compact
@@ -35,15 +37,38 @@ export interface KeyedStore {
   check?(): Promise<readonly string[]>
 }
 
-/** What a session talks to: the same verbs by token, and rotation. Made by `keyed`. */
+/**
+ * Keeps sessions in the cookie itself, see `cookieStore`. Of the promises of a `KeyedStore` it cannot keep these:
+ * of parallel requests of one client the last answer wins, whatever the others wrote; `pop` can deliver a value to
+ * each of them, and `update` can lose one; and a cookie that was copied brings the session back as it was then.
+ * @typeParam Revocable - whether `flush` and `rotate` can end a session before its time. Without it they answer
+ * SESSION_NOT_REVOCABLE.
+ */
+export interface SealedStore<Revocable extends boolean = boolean> {
+  readonly isRevocable: Revocable
+  readonly keepsParallelWrites: false
+  readonly popsOnce: false
+  /** For one cookie, to whose name and size what is sealed is bound. */
+  open(cookie: SessionCookie, settings: Settings): Store
+}
+
+/** Where sessions are kept. */
+export type SessionStore = KeyedStore | SealedStore
+
+/** What a session talks to: the same verbs by token, and rotation. */
 export interface Store {
-  /** A new token, under which nothing is stored yet. */
+  /** Whether every change makes another token, which the client has to get. */
+  readonly isInToken: boolean
+  /** Whether a cookie's value can be a token at all. What cannot never reaches the backend. */
+  isToken(text: string): boolean
+  /** The token to create a session with. */
   mint(): string
-  /** The public id that belongs to a token. */
+  /** The public id that belongs to a token, also to one that was only minted. */
   idOf(token: string): string
-  create(token: string, record: SessionRecord): Promise<void>
+  /** @returns the token from here on, as do the others. */
+  create(token: string, record: SessionRecord, now: number): Promise<string>
   read(token: string, now: number): Promise<SessionRecord | null>
-  commit(token: string, changes: ChangeSet, now: number): Promise<Outcome>
+  commit(token: string, changes: ChangeSet, now: number): Promise<{ outcome: Outcome; token: string }>
   delete(token: string, now: number): Promise<SessionRecord | null>
   /** Moves the session to a new token; `null` when there is none. The old token is dead at once. */
   rotate(token: string, now: number): Promise<{ token: string; record: SessionRecord } | null>

@@ -31,10 +31,10 @@ export class UnitOfWork {
   #closed = false
   #verifying: NodeJS.Immediate | undefined
 
-  /** @param token - as presented: `null` for none, `''` for one that cannot be used. */
-  constructor(store: Store, settings: Settings, token: string | null) {
+  /** @param presented - what the client sent for a token; null for nothing. */
+  constructor(store: Store, settings: Settings, presented: string | null) {
     this.settings = settings
-    this.#holding = new Holding(store, settings, token)
+    this.#holding = new Holding(store, settings, presented)
   }
 
   /** Whether anybody asked for the session: only then does the answer depend on the cookie. */
@@ -116,11 +116,12 @@ export class UnitOfWork {
     this.#touched = true
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
     if (apply(this.#seen(), change).outcome === 'full') throw tooLarge(this.settings)
-    const needsCookie = change.policy !== undefined || (this.#holding.standing === 'absent' && adds(change))
+    const { isInToken, standing } = this.#holding
+    const needsCookie = isInToken || change.policy !== undefined || (standing === 'absent' && adds(change))
     if (this.#closed || (this.#holding.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change)
     // Microtasks run first: only a request that waits for something outside is still busy then.
-    if (this.#holding.standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
+    if (standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
   }
 
   /** Forgets what a scope recorded. What was done at once stays. */

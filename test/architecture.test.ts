@@ -9,16 +9,18 @@ const source = join(import.meta.dirname, '..', 'src')
 const rooms = [
   ['errors.ts', 'record.ts', 'generated/sdl.ts'],
   ['value.ts', 'expiry.ts', 'changes.ts', 'token.ts', 'options.ts'],
-  ['keys.ts', 'cookie.ts', 'journal.ts', 'store.ts', 'settings.ts', 'generated/client.ts'],
-  ['stores/packed.ts', 'histories.ts'],
-  ['stores/keyed.ts', 'stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts'],
-  ['store-suite.ts'],
+  ['keys.ts', 'cookie.ts', 'journal.ts', 'settings.ts', 'generated/client.ts'],
+  ['store.ts', 'stores/packed.ts', 'histories.ts'],
+  ['stores/keyed.ts', 'stores/guarded.ts', 'store-suite.ts', 'sweeping.ts'],
+  ['stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts', 'stores/cookie.ts'],
+  ['stores/open.ts'],
   ['holding.ts'],
   ['unit.ts'],
   ['session.ts', 'operation.ts'],
   ['answer.ts', 'generated/resolvers.ts'],
   ['plugin.ts', 'resolvers.ts'],
   ['server.ts'],
+  ['backends.ts'],
   ['index.ts', 'main.ts'],
 ]
 
@@ -26,6 +28,9 @@ const rooms = [
 const packages: Record<string, readonly string[]> = {
   'lru-cache': ['stores/memory.ts'],
   cookie: ['cookie.ts'],
+  ioredis: ['backends.ts'],
+  pg: ['backends.ts'],
+  jose: ['stores/cookie.ts'],
   'fast-check': ['histories.ts', 'store-suite.ts'],
   graphql: ['answer.ts', 'operation.ts', 'resolvers.ts', 'generated/resolvers.ts'],
   'graphql-yoga': ['answer.ts', 'plugin.ts', 'resolvers.ts', 'server.ts'],
