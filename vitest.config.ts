@@ -1,12 +1,35 @@
 import { defineConfig } from 'vitest/config'
 
+/** What a person sees of a session is the same over each store. Everything else runs once, in the project `memory`. */
+const overEachStore = [
+  'operations',
+  'saving',
+  'races',
+  'errors',
+  'streams',
+  'session',
+  'session-model',
+  'storefront',
+]
+
+const over = (store: string, include: string[]) => ({
+  extends: true as const,
+  test: { name: store, include, env: { TEST_STORE: store } },
+})
+const shared = overEachStore.map((name) => `test/${name}.test.ts`)
+
 export default defineConfig({
   // With Vite's own conditions the tests would load another copy of graphql than Yoga does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/global-setup.ts'],
     setupFiles: ['test/no-secrets.ts'],
     testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
+    projects: [
+      over('memory', ['test/**/*.test.ts']),
+      over('redis', shared),
+      over('postgres', shared),
+      over('sqlite', shared),
+    ],
   },
 })

@@ -4,9 +4,9 @@ import { changeSet } from '../src/changes.ts'
 import { SessionError } from '../src/errors.ts'
 import type { SessionContext } from '../src/plugin.ts'
 import type { KeyedStore } from '../src/store.ts'
-import { memoryStore } from '../src/stores/memory.ts'
 import { type Answer, Client, listen, seen } from './harness.ts'
 import { shop, type ShopData } from './shop.ts'
+import { freshStore } from './fresh-store.ts'
 
 const set = (key: string, value: string) =>
   `mutation { setSessionKey(key: ${JSON.stringify(key)}, value: ${value}) { created } }`
@@ -300,34 +300,34 @@ describe('SESSION_EXPIRY_INVALID', () => {
 
 describe('SESSION_CONFLICT', () => {
   it('when somebody else is faster every time', async () => {
-    const store = memoryStore({ max: 10 })
-    const ids: string[] = []
+    const backend = freshStore()
+    let attempts = 0
+    const contested: KeyedStore = {
+      ...backend,
+      async commit(id, changes, now) {
+        if (changes.expect.size > 0) {
+          const faster = new Map([['counter', String(++attempts + 1000)]])
+          await backend.commit(id, changeSet({ entries: faster }), now)
+        }
+        return backend.commit(id, changes, now)
+      },
+    }
     const { yoga } = shop(
       {
         typeDefs: 'extend type Mutation { count: Int }',
         resolvers: {
           Mutation: {
-            async count(_: unknown, __: unknown, { session }: SessionContext<ShopData>) {
-              const id = (await session.id())!
-              return session.update('counter', (counter = 0) => {
-                ids.push(id)
-                void store.commit(
-                  id,
-                  changeSet({ entries: new Map([['counter', String(ids.length + 1000)]]) }),
-                  0,
-                )
-                return counter + 1
-              })
-            },
+            count: (_: unknown, __: unknown, { session }: SessionContext<ShopData>) =>
+              session.update('counter', (counter = 0) => counter + 1),
           },
         },
       },
-      store,
+      contested,
     )
     const client = new Client(yoga)
     await client.run(set('dark_mode', '1'))
     const answer = await client.run('mutation { count }')
-    expect(ids).toHaveLength(256)
+    expect(attempts).toBe(256)
     expect(answer.body.errors).toEqual([
       {
         message: '"counter" was changed by others at each of 256 attempts. Nothing was written; try again.',
@@ -341,7 +341,7 @@ describe('SESSION_CONFLICT', () => {
 
 describe('SESSION_GONE', () => {
   it('has its exact answer', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const { yoga } = shop(
       {
         typeDefs: 'extend type Mutation { lose: Boolean }',
@@ -410,7 +410,7 @@ describe('SESSION_HEADERS_SENT', () => {
 
 describe('a store in trouble', () => {
   const failing = (verb: keyof KeyedStore, error: Error): KeyedStore => ({
-    ...memoryStore({ max: 10 }),
+    ...freshStore(),
     [verb]: () => Promise.reject(error),
   })
   const down = () => failing('read', new Error('connect postgres://admin:hunter2@db.internal failed'))
@@ -440,7 +440,7 @@ describe('a store in trouble', () => {
   })
 
   it.each(['create', 'commit', 'delete'] as const)('that fails in %s', async (verb) => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const client = new Client(shop({}, store).yoga)
     if (verb !== 'create') await client.run(set('dark_mode', '1'))
     Object.assign(store, { [verb]: () => Promise.reject(new TypeError('socket closed by hunter2')) })
@@ -523,7 +523,7 @@ describe('a store in trouble', () => {
   })
 
   it('is a store that holds what it was not given, without quoting it', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const client = new Client(shop({}, store).yoga)
     await client.run(set('dark_mode', '1'))
     const { id } = (await client.run('{ session { id } }')).data.session

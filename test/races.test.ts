@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { type SessionContext, useSession } from '../src/plugin.ts'
 import { openSession, type Session } from '../src/session.ts'
 import type { KeyedStore } from '../src/store.ts'
-import { memoryStore } from '../src/stores/memory.ts'
 import { Client, gate, listen } from './harness.ts'
 import { shop, type ShopData } from './shop.ts'
+import { freshStore, storeName } from './fresh-store.ts'
 
 const hundred = Array.from({ length: 100 }, (_, index) => index)
 const setDark = 'mutation { setSessionKey(key: "dark_mode", value: true) { entry { key } } }'
@@ -28,8 +28,8 @@ function distant(store: KeyedStore): KeyedStore {
 }
 
 const stores: [string, () => KeyedStore][] = [
-  ['memory', () => memoryStore({ max: 100 })],
-  ['a distant store', () => distant(memoryStore({ max: 100 }))],
+  [storeName, () => freshStore()],
+  ['a distant store', () => distant(freshStore())],
 ]
 
 async function openShop(options: Parameters<typeof shop>[0] = {}, backend?: KeyedStore) {
@@ -300,7 +300,7 @@ describe('a batch of operations in one HTTP request', () => {
   })
 
   it('gives all of it the error when the session is gone', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const [reached, held] = [gate(), gate()]
     const schema = createSchema<SessionContext>({
       typeDefs: 'type Query { a: String } type Mutation { slow: Boolean, quick: Boolean }',

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { it } from 'vitest'
 import { openSession, type OpenSession } from '../src/session.ts'
-import { memoryStore } from '../src/stores/memory.ts'
 import type { Json } from '../src/value.ts'
 import { runs } from './runs.ts'
+import { freshStore } from './fresh-store.ts'
 
 /** What a request would see in a plain Map, and what outlives it. */
 interface Model {
@@ -165,7 +165,7 @@ it(
     await fc.assert(
       // A hundred on average: a history of fixed length could not be shrunk to its cause.
       fc.asyncProperty(fc.commands(commands, { maxCommands: 200, size: 'max' }), async (history) => {
-        const store = memoryStore({ max: 1_000 })
+        const store = freshStore()
         const real: Real = {
           session: openSession(store),
           reopen: () => (real.session = openSession(store, real.session.token)),

@@ -3,11 +3,11 @@ import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { sessionCookie } from '../src/cookie.ts'
 import { type AnySession, openSession, type OpenSession } from '../src/session.ts'
-import { memoryStore } from '../src/stores/memory.ts'
 import { decode, encode, type Json } from '../src/value.ts'
 import { manualClock, watched } from './harness.ts'
+import { freshStore } from './fresh-store.ts'
 
-const open = () => openSession(memoryStore({ max: 10 }))
+const open = () => openSession(freshStore())
 const code = (name: string) => expect.objectContaining({ name: 'SessionError', code: name })
 const limits = { valueBytes: 8192, keys: 128, sessionBytes: 65_536 }
 
@@ -85,7 +85,7 @@ describe('values', () => {
 
 describe('recorded and at once', () => {
   const begin = async () => {
-    const store = watched(memoryStore({ max: 10 }))
+    const store = watched(freshStore())
     const session = openSession(store)
     session.merge({ a: 1, b: 2 })
     await session.save()
@@ -145,7 +145,7 @@ describe('recorded and at once', () => {
   })
 
   it('update creates a session when there is none', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const session = openSession(store)
     expect(await session.update('n', (n) => Number(n ?? 0) + 1)).toBe(1)
     expect(await openSession(store, session.token).get('n')).toBe(1)
@@ -199,7 +199,7 @@ it('recording is quick, however much is recorded', () => {
 
 describe('openSession', () => {
   it('carries a session outside of a request, by token', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const first = openSession(store)
     expect(first.token).toBeNull()
     first.set('a', 1)
@@ -216,7 +216,7 @@ describe('openSession', () => {
   it.each(['', 'short', '../../etc/passwd', 'A'.repeat(44), "' OR 1=1--"])(
     'takes the token %j for none, without asking the store',
     async (token) => {
-      const store = watched(memoryStore({ max: 10 }))
+      const store = watched(freshStore())
       const session = openSession(store, token)
       expect(await session.isNew()).toBe(true)
       expect(session.token).toBeNull()
@@ -236,7 +236,7 @@ describe('openSession', () => {
 
   it('takes any expiry from the application, up to the absolute timeout', async () => {
     const clock = manualClock()
-    const session = openSession(memoryStore({ max: 1 }), null, {
+    const session = openSession(freshStore(), null, {
       clock,
       idleTimeout: 60,
       absoluteTimeout: 3600,
@@ -256,7 +256,7 @@ describe('openSession', () => {
   })
 
   it('says which cookie the client has to get', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const cookie = sessionCookie()
     const session = openSession(store)
     await session.save()
@@ -277,11 +277,11 @@ describe('openSession', () => {
     const invalid = code('CONFIG_INVALID')
     expect(() => openSession(undefined as never)).toThrow(invalid)
     expect(() => openSession({ commit() {} } as never)).toThrow(invalid)
-    expect(() => openSession(memoryStore({ max: 1 }), null, { idleTimout: 5 } as never)).toThrow(invalid)
+    expect(() => openSession(freshStore(), null, { idleTimout: 5 } as never)).toThrow(invalid)
   })
 
   it('ends at the idle and at the absolute timeout, even one that was shortened since', async () => {
-    const store = memoryStore({ max: 10 })
+    const store = freshStore()
     const clock = manualClock()
     const session = openSession(store, null, { clock })
     session.set('a', 1)
@@ -300,7 +300,7 @@ describe('openSession', () => {
       cart: { sku: string }[]
       [preference: `pref:${string}`]: number
     }
-    const session = openSession<Data>(memoryStore({ max: 1 }))
+    const session = openSession<Data>(freshStore())
     expectTypeOf(session.get('dark_mode')).resolves.toEqualTypeOf<boolean | undefined>()
     expectTypeOf(session.get('dark_mode', false)).resolves.toEqualTypeOf<boolean>()
     expectTypeOf(session.get('pref:size')).resolves.toEqualTypeOf<number | undefined>()
@@ -315,8 +315,8 @@ describe('openSession', () => {
     const readBack = async () => session.set('cart', await session.get('cart', []))
     expect(readBack).toBeInstanceOf(Function)
     expectTypeOf(session).toExtend<AnySession>()
-    const optional = openSession<{ user_id?: string }>(memoryStore({ max: 1 }))
+    const optional = openSession<{ user_id?: string }>(freshStore())
     expectTypeOf(optional.get('user_id', null)).resolves.toEqualTypeOf<string | null>()
-    expectTypeOf(openSession(memoryStore({ max: 1 })).get('x')).resolves.toEqualTypeOf<Json | undefined>()
+    expectTypeOf(openSession(freshStore()).get('x')).resolves.toEqualTypeOf<Json | undefined>()
   })
 })

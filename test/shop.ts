@@ -1,6 +1,6 @@
 import type { KeyedStore } from '../src/store.ts'
 import { createSessionServer, type SessionServerOptions } from '../src/server.ts'
-import { memoryStore } from '../src/stores/memory.ts'
+import { freshStore } from './fresh-store.ts'
 import { manualClock, watched } from './harness.ts'
 
 const all = { client: ['read', 'write', 'delete'] } as const
@@ -16,7 +16,7 @@ export interface ShopData {
 
 /** A server for tests: its store is watched, its clock stands still. */
 export function shop(options: Partial<SessionServerOptions<ShopData>> = {}, backend?: KeyedStore) {
-  const store = watched(backend ?? memoryStore({ max: 10_000 }))
+  const store = watched(backend ?? freshStore())
   const clock = manualClock()
   const yoga = createSessionServer<ShopData>({
     store,

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import config, { type ShopSession } from '../examples/storefront/session.config.ts'
 import { createSessionServer } from '../src/server.ts'
 import { openSession } from '../src/session.ts'
-import { memoryStore } from '../src/stores/memory.ts'
 import { Client } from './harness.ts'
+import { freshStore } from './fresh-store.ts'
 
 const look = '{ me { id name } session { id isNew keys } }'
 const fillCart =
@@ -14,7 +14,7 @@ const signIn = login('ada', 'lovelace')
 const ada = { id: '1', name: 'Ada Lovelace' }
 
 function open() {
-  const store = memoryStore({ max: 10 })
+  const store = freshStore()
   const client = new Client(createSessionServer({ ...config, store }))
   const stored = () => openSession<ShopSession>(store, client.token ?? null)
   return { client, stored }
