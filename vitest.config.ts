@@ -30,6 +30,7 @@ export default defineConfig({
       over('redis', shared),
       over('postgres', shared),
       over('sqlite', shared),
+      over('cookie', ['test/session-model.test.ts']),
     ],
   },
 })

@@ -36,7 +36,7 @@ const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
   },
 }
 
-const shared = storeName === 'memory' ? null : await makers[storeName]!()
+const shared = (await makers[storeName]?.()) ?? null
 
 /** A store of the kind that this run is about. Ids are random, so that tests can share what is behind it. */
 export const freshStore = (): KeyedStore => (shared ? { ...shared } : memoryStore({ max: 10_000 }))

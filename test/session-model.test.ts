@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { it } from 'vitest'
+import { sessionCookie } from '../src/cookie.ts'
 import { openSession, type OpenSession } from '../src/session.ts'
+import { cookieStore } from '../src/stores/cookie.ts'
+import { memoryStore } from '../src/stores/memory.ts'
 import type { Json } from '../src/value.ts'
 import { runs } from './runs.ts'
-import { freshStore } from './fresh-store.ts'
+import { freshStore, storeName } from './fresh-store.ts'
 
 /** What a request would see in a plain Map, and what outlives it. */
 interface Model {
@@ -158,6 +162,12 @@ const commands = [
   }),
 ]
 
+const cookie = sessionCookie()
+const sealed = cookieStore({
+  keys: [randomBytes(32).toString('base64')],
+  denyList: memoryStore({ max: 100_000 }),
+})
+
 it(
   'Session does what a plain Map does, whatever is called in which order',
   { timeout: 1_800_000 },
@@ -165,10 +175,10 @@ it(
     await fc.assert(
       // A hundred on average: a history of fixed length could not be shrunk to its cause.
       fc.asyncProperty(fc.commands(commands, { maxCommands: 200, size: 'max' }), async (history) => {
-        const store = freshStore()
+        const store = storeName === 'cookie' ? sealed : freshStore()
         const real: Real = {
-          session: openSession(store),
-          reopen: () => (real.session = openSession(store, real.session.token)),
+          session: openSession(store, null, { cookie }),
+          reopen: () => (real.session = openSession(store, real.session.token, { cookie })),
         }
         const model: Model = { stored: null, cleared: false, recorded: new Map() }
         await fc.asyncModelRun(() => ({ model, real }), history)
