@@ -220,13 +220,13 @@ async function openCookie(text: string, env: NodeJS.ProcessEnv): Promise<Backend
       says: 'the cookie; sign-out cannot end a session (set SESSION_DENY_LIST)',
     }
   }
-  const denied = await openBackend(SESSION_DENY_LIST, env, 'SESSION_DENY_LIST')
-  if (!denied.backing || 'open' in denied.store) {
+  if (SESSION_DENY_LIST.startsWith('cookie:')) {
     throw invalid('SESSION_DENY_LIST must be another store than cookie:')
   }
+  const denied = await openBackend(SESSION_DENY_LIST, env, 'SESSION_DENY_LIST')
   return {
     ...denied,
-    store: cookieStore({ keys, denyList: denied.store }),
+    store: cookieStore({ keys, denyList: denied.backing! }),
     says: `the cookie; ended sessions in ${denied.says}`,
   }
 }

@@ -23,7 +23,7 @@ const help = `graphql-session ${version}: a GraphQL server with sessions
 Usage
   graphql-session serve [--config FILE]   serves GraphQL at /graphql
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
-  graphql-session sweep                   removes expired sessions (the server does it every minute)
+  graphql-session sweep                   removes expired sessions, as the server does, too
 
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
@@ -32,23 +32,21 @@ Options
   --version       the version
 
 Environment
-  HOST            address to listen on (127.0.0.1)
-  PORT            port to listen on (4000)
-  SESSION_STORE   where sessions are kept:
-                    memory:                                this process (the default); memory:?max=N
-                                                           bounds their number (100000)
-                    sqlite:PATH                            a file, for one machine
-                    redis://HOST:PORT/DB                   rediss: with TLS; ?prefix=TEXT (session:)
-                    redis+cluster://HOST:PORT,HOST:PORT    ?tls=true, ?prefix=TEXT
-                    postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate
-                    cookie:                                the cookie itself, sealed with SESSION_KEYS
-  SESSION_KEYS       for cookie: 32 random bytes in base64 (openssl rand -base64 32); several, with
-                     commas, to change them: the first seals, all open
-  SESSION_DENY_LIST  for cookie: another store, which remembers ended sessions
-  NODE_ENV        production turns GraphiQL off and always sends the cookie as Secure
+  HOST                    address to listen on (127.0.0.1)
+  PORT                    port to listen on (4000)
+  SESSION_STORE           where sessions are kept (memory:)
+    memory:                                this process; memory:?max=N bounds their number (100000)
+    sqlite:PATH                            a file, for one machine
+    redis://HOST:PORT/DB                   rediss: with TLS; ?prefix=TEXT (session:)
+    redis+cluster://HOST:PORT,HOST:PORT    ?tls=true, ?prefix=TEXT
+    postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate
+    cookie:                                the cookie itself, sealed with SESSION_KEYS
+  SESSION_KEYS            for cookie: 32 random bytes in base64 (openssl rand -base64 32); several,
+                          with commas, to change them: the first seals, all open
+  SESSION_DENY_LIST       for cookie: another store, which remembers ended sessions
+  SESSION_SWEEP_INTERVAL  seconds between two sweeps by the server (60)
+  NODE_ENV                production turns GraphiQL off and always sends the cookie as Secure
 `
-
-const sweepInterval = 60_000
 
 try {
   await run(process.argv.slice(2))
@@ -82,9 +80,14 @@ async function run(args: string[]): Promise<void> {
 
 async function serve(config: SessionServerConfig): Promise<void> {
   const { HOST: host = '127.0.0.1', PORT = '4000', SESSION_STORE = 'memory:' } = process.env
+  const { SESSION_SWEEP_INTERVAL = '60' } = process.env
   const port = Number(PORT)
   if (host === '') throw usage('HOST must not be empty')
   if (!/^\d+$/.test(PORT) || port > 65535) throw usage('PORT must be a whole number from 0 to 65535')
+  const sweepInterval = Number(SESSION_SWEEP_INTERVAL)
+  if (!/^\d+$/.test(SESSION_SWEEP_INTERVAL) || sweepInterval < 1 || sweepInterval > 86_400) {
+    throw usage('SESSION_SWEEP_INTERVAL must be a whole number of seconds from 1 to 86400')
+  }
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
     const yoga = createSessionServer({ ...config, store: backend.store })
@@ -94,7 +97,7 @@ async function serve(config: SessionServerConfig): Promise<void> {
     await new Promise<void>((listening, failed) => {
       server.once('error', failed).listen(port, host, listening)
     })
-    sweepRegularly(backend.backing)
+    sweepRegularly(backend.backing, sweepInterval)
     endOnSignal(server, backend)
     console.log(`graphql-session ${version} ${summary(server, host, backend.says, config)}`)
   } catch (error) {
@@ -136,7 +139,7 @@ async function sweep(backend: Backend): Promise<void> {
 }
 
 /** Several processes that sweep one store are harmless. What fails is tried again by the next round. */
-function sweepRegularly(store: KeyedStore | null): void {
+function sweepRegularly(store: KeyedStore | null, seconds: number): void {
   if (!store?.sweep) return
   let isSweeping = false
   const round = async (): Promise<void> => {
@@ -150,7 +153,7 @@ function sweepRegularly(store: KeyedStore | null): void {
     }
     isSweeping = false
   }
-  setInterval(() => void round(), sweepInterval).unref()
+  setInterval(() => void round(), seconds * 1000).unref()
 }
 
 async function loadConfig(file: string): Promise<SessionServerConfig> {

@@ -174,7 +174,8 @@ async function answersRedis(port: number): Promise<boolean> {
     await once(socket, 'connect')
     socket.write('PING\r\n')
     const [reply] = (await once(socket, 'data')) as [Buffer]
-    return reply.toString().startsWith('+PONG')
+    // One with a password says so, and is up as well.
+    return /^(?:\+PONG|-NOAUTH)/.test(reply.toString())
   } catch {
     return false
   } finally {
