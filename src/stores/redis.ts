@@ -78,8 +78,8 @@ export function redisStore(
  * `createdAt expiresAt places bytes policy`. It keeps an emptied session alive, since Redis deletes an empty hash,
  * and spares `limit` from reading every entry. `places` counts up, for the order in which keys were first set.
  *
- * Instants stay text, as Lua would print a large number as 4.1e+12. Nothing is written before the verdict, so
- * that a Redis that is out of memory refuses the first write and with it the whole change.
+ * Instants stay text, as Lua would print a large number as 4.1e+12. Nothing is written before the verdict: a Redis
+ * that is out of memory refuses the first write, and with it the whole change, and lets pass what follows one.
  */
 const scripts = {
   create: script(`

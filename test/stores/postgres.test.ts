@@ -1,6 +1,6 @@
 import pg from 'pg'
 import postgres from 'postgres'
-import { afterAll, beforeAll, describe, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { guarantees } from '../../src/store-suite.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { runs } from '../runs.ts'
@@ -22,4 +22,18 @@ describe.skipIf(!url)('postgresStore with postgres', () => {
   afterAll(() => sql.end())
   const store = postgresStore(sql, { table: 'suite_postgres', prepare: false })
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
+})
+
+it.each([
+  { table: 'a b' },
+  { table: 'a;drop' },
+  { table: '' },
+  { table: 1 },
+  { prepare: 'no' },
+  { tabel: 'x' },
+])('refuses %o at start', (options) => {
+  const client = { unsafe: async () => [] }
+  expect(() => postgresStore(client, options as never)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID' }),
+  )
 })

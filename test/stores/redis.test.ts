@@ -1,15 +1,17 @@
-import { createClient } from 'redis'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, inject, it } from 'vitest'
+import { createClient } from 'redis'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { changeSet } from '../../src/changes.ts'
 import { guarantees } from '../../src/store-suite.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { runs } from '../runs.ts'
+import { startRedis } from '../servers.ts'
 
 const url = inject('redisUrl')
 const histories = runs(1_000, 100_000)
 
 describe.skipIf(!url)('redisStore with ioredis', () => {
-  const client = new Redis(url!, { lazyConnect: true, autoResendUnfulfilledCommands: false })
+  const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
   afterAll(() => client.disconnect())
   const store = redisStore(client)
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
@@ -21,4 +23,56 @@ describe.skipIf(!url)('redisStore with redis', () => {
   afterAll(() => client.destroy())
   const store = redisStore(client)
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
+})
+
+describe.skipIf(!url)('a session in Redis', () => {
+  const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
+  afterAll(() => client.disconnect())
+  const store = redisStore(client, { prefix: 'here:' })
+  const expiresAt = Date.UTC(2100, 0)
+  const record = { entries: new Map([['k', '1']]), createdAt: 0, expiresAt, policy: '' }
+
+  it('is one hash under the prefix, which Redis drops at its deadline', async () => {
+    await store.create('dropped', record)
+    expect(await client.type('here:dropped')).toBe('hash')
+    expect(await client.pexpiretime('here:dropped')).toBe(expiresAt)
+    await store.commit('dropped', changeSet({ expiresAt: expiresAt + 5 }), 0)
+    expect(await client.pexpiretime('here:dropped')).toBe(expiresAt + 5)
+    await store.commit('dropped', changeSet({ clear: true }), 0)
+    expect(await client.pexpiretime('here:dropped')).toBe(expiresAt + 5)
+    await store.commit('dropped', changeSet({ expiresAt: 1 }), 0)
+    expect(await client.exists('here:dropped')).toBe(0)
+  })
+
+  it('stays whole when Redis has no room for a change', async () => {
+    const server = await startRedis()
+    const own = new Redis(server.url, { maxRetriesPerRequest: 0 })
+    const full = redisStore(own)
+    await full.create('a', record)
+    await full.create('b', record)
+    await own.config('SET', 'maxmemory', '1')
+    const entries = new Map([['k', null], ['other', '2']]) // prettier-ignore
+    await expect(full.commit('a', changeSet({ entries }), 0)).rejects.toThrow('OOM')
+    await expect(full.create('c', record)).rejects.toThrow('OOM')
+    expect(await full.read('a', 0)).toEqual(record)
+    expect(await full.delete('a', 0)).toEqual(record)
+    // Clearing makes room first.
+    expect(await full.commit('b', changeSet({ clear: true, entries }), 0)).toBe('committed')
+    expect((await full.read('b', 0))?.entries).toEqual(new Map([['other', '2']]))
+    own.disconnect()
+    await server.stop()
+  })
+
+  it('is found by a Redis that forgot the scripts', async () => {
+    await store.create('forgetful', record)
+    await client.script('FLUSH')
+    expect(await store.read('forgetful', 0)).toEqual(record)
+  })
+})
+
+it.each([{ prefix: 1 }, { perfix: 'x' }, null])('refuses %o at start', (options) => {
+  const client = { evalsha: async () => null, eval: async () => null, on() {} }
+  expect(() => redisStore(client, options as never)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID' }),
+  )
 })

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, it } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { afterAll, describe, expect, it } from 'vitest'
 import { guarantees } from '../../src/store-suite.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { runs } from '../runs.ts'
@@ -13,4 +15,55 @@ describe('sqliteStore', () => {
   const store = sqliteStore(join(folder, 'sessions.db'))
   afterAll(() => store.close())
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories: runs(1_000, 100_000) }))
+})
+
+/** Another process's place: its own connection, in a thread that really runs at the same time. */
+const writer = `
+  import { parentPort, workerData } from 'node:worker_threads'
+  import { changeSet } from '${new URL('../../src/changes.ts', import.meta.url).href}'
+  import { sqliteStore } from '${new URL('../../src/stores/sqlite.ts', import.meta.url).href}'
+  const { path, writes } = workerData
+  const store = sqliteStore(path)
+  let conflicts = 0
+  for (let done = 0; done < writes; ) {
+    const text = (await store.read('shared', 0)).entries.get('count')
+    const entries = new Map([['count', String(Number(text) + 1)]])
+    const outcome = await store.commit('shared', changeSet({ expect: new Map([['count', text]]), entries }), 0)
+    if (outcome === 'committed') done++
+    else conflicts++
+  }
+  store.close()
+  parentPort.postMessage(conflicts)`
+
+describe('a SQLite file', () => {
+  const path = join(folder, 'shared.db')
+
+  it('is opened so that an acknowledged change survives a power loss', async () => {
+    const store = sqliteStore(path)
+    expect(await store.check!()).toEqual([])
+    store.close()
+  })
+
+  it('can be written by several at once, who wait for each other', async () => {
+    const store = sqliteStore(path)
+    await store.create('shared', {
+      entries: new Map([['count', '0']]),
+      createdAt: 0,
+      expiresAt: 1,
+      policy: '',
+    })
+    const source = new URL(`data:text/javascript,${encodeURIComponent(writer)}`)
+    const threads = Array.from({ length: 3 }, () => new Worker(source, { workerData: { path, writes: 200 } }))
+    const conflicts = await Promise.all(threads.map((thread) => once(thread, 'message')))
+    expect((await store.read('shared', 0))?.entries.get('count')).toBe('600')
+    // Otherwise they did not meet.
+    expect(conflicts.flat().reduce((sum, each: number) => sum + each, 0)).toBeGreaterThan(0)
+    store.close()
+  })
+
+  it.each([{ busyTimeout: -1 }, { busyTimeout: '1s' }, { busyTimout: 1 }])('refuses %o', (options) => {
+    expect(() => sqliteStore(path, options as never)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    )
+  })
 })
