@@ -20,9 +20,9 @@ export type SessionErrorCode =
   | 'SESSION_HEADERS_SENT'
   /** The store failed. Whether the last change was applied may be unknown. */
   | 'SESSION_STORE_UNAVAILABLE'
-  /** The store did not answer in time; see `outcome`. For a store to throw. */
+  /** The store did not answer in time (`storeTimeout`). It may have made the change or not: `outcome` is `unknown`. */
   | 'SESSION_STORE_TIMEOUT'
-  /** The store keeps sessions in the cookie and cannot end one before its time. For a store to throw. */
+  /** The session is kept in its cookie, and there is no deny-list: it cannot be ended before its time. */
   | 'SESSION_NOT_REVOCABLE'
   /** An option cannot be read. Thrown at start, naming the option. */
   | 'CONFIG_INVALID'

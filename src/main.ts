@@ -213,7 +213,8 @@ function endOnSignal(server: Server, backend: Backend): void {
     })
   })
   const leave = async (): Promise<void> => {
-    // Whatever the driver says of it now, every answer has left.
+    // Every answer has left. A store in trouble is not waited for.
+    setTimeout(() => process.exit(0), 2000)
     await Promise.resolve(backend.close?.()).catch(() => {})
     process.exit(0)
   }

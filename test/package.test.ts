@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -16,9 +16,15 @@ let tarball: string
 let project: string
 
 /** What a person would type, with the Node of these tests or another one. */
-async function run(command: string, args: string[], cwd: string, node = process.execPath): Promise<string> {
+async function run(
+  command: string,
+  args: string[],
+  cwd: string,
+  node = process.execPath,
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
   const PATH = [dirname(node), process.env['PATH']].join(delimiter)
-  const child = spawn(command, args, { cwd, env: { ...process.env, PATH } })
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env, PATH } })
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -36,7 +42,10 @@ beforeAll(async () => {
   project = join(folder, 'project')
   await mkdir(project)
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
-  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node', '@urql/core'].map(versioned)
+  const drivers = ['ioredis', 'pg', '@types/pg', 'postgres', 'redis', 'jose', 'fast-check']
+  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node', '@urql/core', ...drivers].map(
+    versioned,
+  )
   await run('npm', [...install, tarball, ...(await Promise.all(others))], project)
 }, 300_000)
 
@@ -75,8 +84,16 @@ const consumer = `
 import { createServer } from 'node:http'
 import { sessionResolvers, sessionTypeDefs, type SessionContext, useSession } from 'graphql-session'
 import { SetSessionKeyDocument, type SetSessionKeyMutation } from 'graphql-session/client'
+import { cookieStore } from 'graphql-session/stores/cookie'
 import { memoryStore } from 'graphql-session/stores/memory'
+import { postgresStore } from 'graphql-session/stores/postgres'
+import { redisStore } from 'graphql-session/stores/redis'
+import { sqliteStore } from 'graphql-session/stores/sqlite'
 import { createSchema, createYoga, type YogaInitialContext } from 'graphql-yoga'
+import { Cluster, Redis } from 'ioredis'
+import pg from 'pg'
+import postgres from 'postgres'
+import { createClient, createCluster } from 'redis'
 
 interface MyData {
   dark_mode: boolean
@@ -112,6 +129,17 @@ const session = useSession<MyData>({ store, keys: { dark_mode: { client: ['read'
 useSession<MyData>({ store, keys: { drak_mode: {} } })
 createServer(createYoga({ schema, plugins: [session] }))
 
+export const stores = [
+  redisStore(new Redis()),
+  redisStore(new Cluster([])),
+  redisStore(createClient()),
+  redisStore(createCluster({ rootNodes: [] })),
+  postgresStore(new pg.Pool()),
+  postgresStore(postgres()),
+  sqliteStore('x.db', { busyTimeout: 5 }),
+  cookieStore({ keys: [] }),
+]
+
 export const created = (data: SetSessionKeyMutation): boolean => data.setSessionKey.created
 export const document: { readonly __apiType?: (variables: never) => SetSessionKeyMutation } = SetSessionKeyDocument
 `
@@ -129,7 +157,7 @@ describe('a fresh project that installs it', () => {
   it('type-checks every example of the README', async () => {
     const readme = await readFile(join(root, 'README.md'), 'utf8')
     const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!)
-    expect(examples).toHaveLength(6)
+    expect(examples).toHaveLength(7)
     const files = examples.map((code, index) => {
       // The text calls it so, and the example before imports it.
       const name =
@@ -156,6 +184,16 @@ describe('a fresh project that installs it', () => {
       project,
     )
   }, 120_000)
+
+  it('says which driver is missing', async () => {
+    const jose = join(project, 'node_modules/jose')
+    await rename(jose, `${jose}-away`)
+    const env = { SESSION_STORE: 'cookie:', SESSION_KEYS: 'x' }
+    await expect(run('npx', ['graphql-session', 'serve'], project, process.execPath, env)).rejects.toThrow(
+      'graphql-session: SESSION_STORE=cookie: needs the package jose: npm install jose.',
+    )
+    await rename(`${jose}-away`, jose)
+  }, 60_000)
 
   it(`runs under this Node, ${process.version}`, () => expectToRun(process.execPath), 60_000)
 
