@@ -6,7 +6,7 @@ import { type KeyDeclarations, keyRights } from './keys.ts'
 import { operationOf, scopeMutationFields, startOperation } from './operation.ts'
 import { Session } from './session.ts'
 import { checkOptions } from './options.ts'
-import { resolveSettings, type SessionSettings } from './settings.ts'
+import { resolveSettings, type SessionSettings, settingNames } from './settings.ts'
 import type { SessionStore, Store } from './store.ts'
 import { checkStore, openStore } from './stores/open.ts'
 import { UnitOfWork } from './unit.ts'
@@ -30,12 +30,7 @@ export const sessionOptionNames: Record<keyof SessionOptions, true> = {
   store: true,
   keys: true,
   cookie: true,
-  idleTimeout: true,
-  absoluteTimeout: true,
-  limits: true,
-  storeTimeout: true,
-  storeCalls: true,
-  clock: true,
+  ...settingNames,
 }
 
 /** A cookie, and the store of the sessions that it carries. */

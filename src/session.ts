@@ -3,7 +3,7 @@ import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import type { KeyRight, MayClient } from './keys.ts'
 import { checkOptions } from './options.ts'
-import { resolveSettings, type SessionSettings } from './settings.ts'
+import { resolveSettings, type SessionSettings, settingNames } from './settings.ts'
 import type { SessionStore } from './store.ts'
 import { checkStore, openStore } from './stores/open.ts'
 import { UnitOfWork } from './unit.ts'
@@ -292,15 +292,7 @@ export interface OpenSettings extends SessionSettings {
   readonly cookie?: SessionCookie
 }
 
-const openSettingNames: Record<keyof OpenSettings, true> = {
-  idleTimeout: true,
-  absoluteTimeout: true,
-  limits: true,
-  storeTimeout: true,
-  storeCalls: true,
-  clock: true,
-  cookie: true,
-}
+const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, cookie: true }
 
 /**
  * Opens a session outside of a GraphQL request: scripts, jobs, other HTTP routes. Nothing is saved before

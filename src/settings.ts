@@ -18,6 +18,15 @@ export interface SessionSettings {
   readonly clock?: () => number
 }
 
+export const settingNames: Record<keyof SessionSettings, true> = {
+  idleTimeout: true,
+  absoluteTimeout: true,
+  limits: true,
+  storeTimeout: true,
+  storeCalls: true,
+  clock: true,
+}
+
 export interface CallLimits {
   /** Milliseconds. */
   readonly timeout: number
