@@ -87,8 +87,8 @@ export function useSession<Data extends object = Record<string, Json>>(
     if (!(failure instanceof SessionError)) {
       if (failure) logger?.error(failure)
     } else if (failure.code.startsWith('SESSION_STORE_')) {
-      const { name, code = '' } = (failure.cause ?? failure) as NodeJS.ErrnoException
-      logger?.error(`${failure.code}: ${name} ${code}`.trimEnd())
+      const { name, code = '' } = (failure.cause ?? {}) as Partial<NodeJS.ErrnoException>
+      logger?.error(name === undefined ? failure.code : `${failure.code}: ${name} ${code}`.trimEnd())
     }
   }
 
