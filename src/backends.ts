@@ -169,7 +169,15 @@ async function openCluster(text: string): Promise<Backend> {
   const store = redisStore(client, prefixOf(searchParams))
   return {
     store,
-    backing: store,
+    backing: {
+      ...store,
+      // A node is connected to when it is first needed, and other calls that need it meanwhile fail.
+      async check() {
+        const warnings = await store.check!()
+        await Promise.all(client.nodes('master').map((node) => node.ping()))
+        return warnings
+      },
+    },
     says: `Redis Cluster at ${hosts}`,
     trouble: troubleOf(client),
     close: () => client.disconnect(),
