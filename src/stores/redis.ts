@@ -62,7 +62,7 @@ export function redisStore(
       return toRecord(await run(scripts.read, prefix + id, []), now)
     },
     async commit(id, changes, now) {
-      return (await run(scripts.commit, prefix + id, toArguments(changes, now))) as Outcome
+      return toOutcome(await run(scripts.commit, prefix + id, toArguments(changes, now)))
     },
     async delete(id, now) {
       return toRecord(await run(scripts.delete, prefix + id, []), now)
@@ -172,7 +172,15 @@ function toArguments(changes: ChangeSet, now: number): string[] {
   ]
 }
 
+const outcomes: readonly unknown[] = ['committed', 'conflict', 'gone', 'full'] satisfies Outcome[]
+
+function toOutcome(reply: unknown): Outcome {
+  if (outcomes.includes(reply)) return reply as Outcome
+  throw strange()
+}
+
 function toRecord(reply: unknown, now: number): SessionRecord | null {
+  if (!Array.isArray(reply)) throw strange()
   const flat = reply as string[]
   const placed: { place: number; key: string; text: string }[] = []
   let head: string | undefined
@@ -192,6 +200,9 @@ function toRecord(reply: unknown, now: number): SessionRecord | null {
     policy: policy.join(' '),
   }
 }
+
+// Bytes that went astray are a reply to a driver now and then: "+" and a line of anything. It must not mean "no session".
+const strange = (): Error => new Error('Redis replied with something that no script of ours returns.')
 
 function runner(client: NodeRedisClient | IORedisClient) {
   const bySha = ({ sha }: Script, key: string, args: string[]): Promise<unknown> =>

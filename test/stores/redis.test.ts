@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -69,6 +71,29 @@ describe.skipIf(!url)('a session in Redis', () => {
     expect(await store.read('forgetful', 0)).toEqual(record)
   })
 })
+
+it.each(['+astray', ':0', '$-1', '*-1', '$4\r\nlost'])(
+  'takes the reply %j for a broken store',
+  async (reply) => {
+    const server = createServer((socket) => {
+      socket.on('data', () => socket.write(`${reply}\r\n`))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = new Redis(port, '127.0.0.1', {
+      protocol: 2,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      maxRetriesPerRequest: 0,
+    })
+    const store = redisStore(client)
+    await expect(store.read('a', 0)).rejects.toThrow('no script of ours')
+    await expect(store.delete('a', 0)).rejects.toThrow('no script of ours')
+    await expect(store.commit('a', changeSet({}), 0)).rejects.toThrow('no script of ours')
+    client.disconnect()
+    server.close()
+  },
+)
 
 it.each([{ prefix: 1 }, { perfix: 'x' }, null])('refuses %o at start', (options) => {
   const client = { evalsha: async () => null, eval: async () => null, on() {} }
