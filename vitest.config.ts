@@ -19,6 +19,8 @@ const over = (store: string, include: string[]) => ({
 const shared = overEachStore.map((name) => `test/${name}.test.ts`)
 
 export default defineConfig({
+  // Examples import this package by its name: here that is src, not what was built last.
+  resolve: { tsconfigPaths: true },
   // With Vite's own conditions the tests would load another copy of graphql than Yoga does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {

@@ -6,17 +6,24 @@ import type { KeyedStore } from './store.ts'
 import { digest, mint } from './token.ts'
 import { anyChange, end, record, start, step } from './histories.ts'
 
+/** One promise of a `KeyedStore`, and the proof. */
 export interface Guarantee {
-  /** Stable: documentation and other code cite it. */
+  /** `S07`. Stable, so that it can be cited: an id is never given to another promise. */
   readonly id: string
+  /** `MUST answer gone after a delete, whatever the change set` */
   readonly title: string
-  /** Throws an AssertionError where the store does not keep it. */
+  /** Rejects where the store does not keep it, with what was expected and what came. */
   readonly check: (store: KeyedStore, options?: CheckOptions) => Promise<void>
 }
 
 export interface CheckOptions {
-  /** Random histories to compare with `apply`. @default 100 */
+  /** Random histories of one session to compare with `apply`. @default 100 */
   readonly histories?: number
+  /**
+   * Another store over the same sessions, with a connection of its own, as another process would have: the verbs go
+   * to either in turn. Without it a lock that is held within one process only is not found out.
+   */
+  readonly peer?: KeyedStore
 }
 
 const now = start + 10_000
@@ -24,6 +31,15 @@ const blank: SessionRecord = { entries: new Map(), createdAt: start, expiresAt: 
 const holding = (...pairs: [string, string][]): SessionRecord => ({ ...blank, entries: new Map(pairs) })
 const setting = (...pairs: [string, string | null][]): ChangeSet => changeSet({ entries: new Map(pairs) })
 const pairsOf = (session: SessionRecord | null): [string, string][] => [...(session?.entries ?? [])]
+const keysOf = (session: SessionRecord | null): string[] => pairsOf(session).map(([key]) => key)
+
+// Two maps are equal to assert whatever their order.
+const ordered = (session: SessionRecord | null) =>
+  session && { ...session, entries: [...session.entries.entries()] }
+
+function assertSame(actual: SessionRecord | null, expected: SessionRecord | null): void {
+  assert.deepEqual(ordered(actual), ordered(expected))
+}
 
 async function created(store: KeyedStore, session: SessionRecord = blank): Promise<string> {
   const id = digest(mint())
@@ -38,16 +54,39 @@ async function popped(store: KeyedStore, id: string, key: string): Promise<strin
   return (await store.commit(id, changes, now)) === 'committed' ? text : null
 }
 
-/** What every server-side store has to keep, whatever runs it. */
-export const guarantees: readonly Guarantee[] = [
+const shown = (answer: SessionRecord | string | null) =>
+  typeof answer === 'string' ? answer : ordered(answer)
+
+async function sweepAll(store: KeyedStore, instant: number): Promise<number> {
+  let swept = 0
+  for (let batch = 1; ; batch++) {
+    const count = await store.sweep!(instant)
+    if (count === 0) return swept
+    swept += count
+    assert.ok(batch < 10_000, 'after 10000 batches sweep still told of expired sessions')
+  }
+}
+
+function inTurn(stores: readonly KeyedStore[]): KeyedStore {
+  let turn = 0
+  const next = (): KeyedStore => stores[turn++ % stores.length]!
+  const canSweep = stores.every(({ sweep }) => sweep)
+  return {
+    create: (id, session) => next().create(id, session),
+    read: (id, instant) => next().read(id, instant),
+    commit: (id, changes, instant) => next().commit(id, changes, instant),
+    delete: (id, instant) => next().delete(id, instant),
+    ...(canSweep && { sweep: (instant: number) => next().sweep!(instant) }),
+  }
+}
+
+const promises: readonly Guarantee[] = [
   {
     id: 'S01',
     title: 'MUST hand back what was created, entries in their order',
     async check(store) {
       const session = { ...holding(['b', '1'], ['a', '"ü€😀"'], ['toString', '{"x":[null]}']), policy: '300' }
-      const read = await store.read(await created(store, session), now)
-      assert.deepEqual(read, session)
-      assert.deepEqual(pairsOf(read), pairsOf(session))
+      assertSame(await store.read(await created(store, session), now), session)
     },
   },
   {
@@ -55,29 +94,49 @@ export const guarantees: readonly Guarantee[] = [
     title: 'MUST refuse to create an id in use, and keep what is there',
     async check(store) {
       const id = await created(store, holding(['a', '1']))
-      await assert.rejects(store.create(id, holding(['a', '2'])))
-      assert.deepEqual(pairsOf(await store.read(id, now)), [['a', '1']])
+      await assert.rejects(
+        store.create(id, holding(['a', '2'])),
+        'a second create of the same id was accepted',
+      )
+      assertSame(await store.read(id, now), holding(['a', '1']))
+      const contested = digest(mint())
+      const attempts = await Promise.allSettled(
+        ['1', '2', '3'].map((text) => store.create(contested, holding(['a', text]))),
+      )
+      const refused = attempts.filter(({ status }) => status === 'rejected')
+      assert.equal(
+        refused.length,
+        2,
+        `of three creates of one id at the same time ${refused.length} were refused`,
+      )
     },
   },
   {
     id: 'S03',
     title: 'MUST answer null for an id that was never created',
     async check(store) {
-      assert.equal(await store.read(digest(mint()), now), null)
-      assert.equal(await store.delete(digest(mint()), now), null)
+      const id = digest(mint())
+      assert.deepEqual(
+        { read: await store.read(id, now), delete: await store.delete(id, now) },
+        { read: null, delete: null },
+      )
     },
   },
   {
     id: 'S04',
     title: 'MUST take an expired session for deleted, from its deadline on',
     async check(store) {
-      for (const late of [end, end + 1]) {
-        assert.equal(await store.read(await created(store), late), null)
-        assert.equal(await store.commit(await created(store), setting(['a', '1']), late), 'gone')
-        assert.equal(await store.delete(await created(store), late), null)
-      }
-      const id = await created(store)
-      assert.notEqual(await store.read(id, end - 1), null)
+      const at = async (instant: number) => ({
+        read: (await store.read(await created(store), instant)) !== null,
+        commit: await store.commit(await created(store), setting(['a', '1']), instant),
+        delete: (await store.delete(await created(store), instant)) !== null,
+      })
+      const alive = { read: true, commit: 'committed', delete: true }
+      const expired = { read: false, commit: 'gone', delete: false }
+      assert.deepEqual(
+        { before: await at(end - 1), on: await at(end), after: await at(end + 1) },
+        { before: alive, on: expired, after: expired },
+      )
     },
   },
   {
@@ -90,27 +149,27 @@ export const guarantees: readonly Guarantee[] = [
         const id = await created(store, first)
         let expected: SessionRecord | null = first
         let instant = now
-        for (const { wait, change } of steps) {
+        for (const [index, { wait, change }] of steps.entries()) {
           instant += wait
           if (expected && expected.expiresAt <= instant) expected = null
-          if (change === 'delete') {
-            const last = await store.delete(id, instant)
-            assert.deepEqual(last, expected)
-            assert.deepEqual(pairsOf(last), pairsOf(expected))
-            expected = null
-          } else {
-            const applied: ReturnType<typeof apply> = apply(expected, change)
-            assert.equal(await store.commit(id, change, instant), applied.outcome)
-            expected = applied.record
-          }
+          const applied: ReturnType<typeof apply> | null =
+            change === 'delete' ? null : apply(expected, change)
+          const answer =
+            change === 'delete' ? await store.delete(id, instant) : await store.commit(id, change, instant)
+          const right: SessionRecord | string | null = applied?.outcome ?? expected
+          expected = applied?.record ?? null
           if (expected && expected.expiresAt <= instant) expected = null
           const read = await store.read(id, instant)
-          assert.deepEqual(read, expected)
-          assert.deepEqual(pairsOf(read), pairsOf(expected))
+          assert.deepEqual(
+            { step: index + 1, answer: shown(answer), read: ordered(read) },
+            { step: index + 1, answer: shown(right), read: ordered(expected) },
+          )
         }
       })
+      // Each to its end, so that nothing asks the store any more when this rejects.
       const lane = () => fc.assert(property, { numRuns: Math.ceil(histories / lanes) })
-      await Promise.all(Array.from({ length: lanes }, lane))
+      const results = await Promise.allSettled(Array.from({ length: lanes }, lane))
+      for (const result of results) if (result.status === 'rejected') throw result.reason
     },
   },
   {
@@ -125,14 +184,17 @@ export const guarantees: readonly Guarantee[] = [
   {
     id: 'S07',
     title: 'MUST answer gone after a delete, whatever the change set',
-    async check(store) {
+    async check(store, { histories = 100 } = {}) {
       await fc.assert(
         fc.asyncProperty(record, anyChange, async (session, change) => {
           const id = await created(store, session)
           await store.delete(id, now)
-          assert.equal(await store.commit(id, change, now), 'gone')
-          assert.equal(await store.read(id, now), null)
+          assert.deepEqual(
+            { commit: await store.commit(id, change, now), read: await store.read(id, now) },
+            { commit: 'gone', read: null },
+          )
         }),
+        { numRuns: Math.min(histories, 100) },
       )
     },
   },
@@ -143,9 +205,10 @@ export const guarantees: readonly Guarantee[] = [
       const id = await created(store, holding(['a', '1']))
       await store.commit(id, setting(['b', '2']), now)
       const deleted = await Promise.all([store.delete(id, now), store.delete(id, now)])
-      const [last, ...others] = deleted.filter((session) => session !== null)
-      assert.deepEqual(pairsOf(last ?? null), [['a', '1'], ['b', '2']]) // prettier-ignore
-      assert.equal(others.length, 0)
+      assert.deepEqual(
+        deleted.map(ordered).filter((session) => session !== null),
+        [ordered(holding(['a', '1'], ['b', '2']))],
+      )
     },
   },
   {
@@ -155,7 +218,7 @@ export const guarantees: readonly Guarantee[] = [
       const id = await created(store)
       const keys = Array.from({ length: 100 }, (_, index) => `key${index}`)
       await Promise.all(keys.map((key) => store.commit(id, setting([key, '1']), now)))
-      assert.deepEqual(pairsOf(await store.read(id, now)).map(([key]) => key).toSorted(), keys.toSorted()) // prettier-ignore
+      assert.deepEqual(keysOf(await store.read(id, now)).toSorted(), keys.toSorted())
     },
   },
   {
@@ -170,9 +233,11 @@ export const guarantees: readonly Guarantee[] = [
   },
   {
     id: 'S11',
-    title: 'MUST answer a commit after it with the change, and the deadline that it moved',
+    title: 'MUST show a change as soon as its commit has answered, and judge by the deadline that it moved',
     async check(store) {
       const id = await created(store, holding(['a', '1']))
+      assert.equal(await store.commit(id, setting(['a', '2']), now), 'committed')
+      assertSame(await store.read(id, now), holding(['a', '2']))
       assert.equal(await store.commit(id, changeSet({ expiresAt: end + 500 }), now), 'committed')
       assert.equal((await store.read(id, end + 499))?.expiresAt, end + 500)
       assert.equal(await store.commit(id, changeSet({ expiresAt: now + 1 }), now), 'committed')
@@ -191,7 +256,7 @@ export const guarantees: readonly Guarantee[] = [
       const last = await store.delete(id, now)
       await Promise.all(commits)
       const committed = [...outcomes].filter(([, outcome]) => outcome === 'committed').map(([key]) => key)
-      assert.deepEqual(pairsOf(last).map(([key]) => key).toSorted(), committed.toSorted()) // prettier-ignore
+      assert.deepEqual(keysOf(last).toSorted(), committed.toSorted())
       assert.equal(await store.read(id, now), null)
     },
   },
@@ -212,11 +277,231 @@ export const guarantees: readonly Guarantee[] = [
       if (!store.sweep) return
       const dead = await Promise.all(Array.from({ length: 25 }, () => created(store)))
       const alive = await created(store, { ...blank, expiresAt: end + 1 })
-      while ((await store.sweep(end)) > 0);
+      const swept = await sweepAll(store, end)
       // Asked at an earlier instant, what is still there would be found.
-      assert.deepEqual(await Promise.all(dead.map((id) => store.read(id, now))), dead.map(() => null)) // prettier-ignore
-      assert.notEqual(await store.read(alive, now), null)
-      assert.equal(await store.sweep(end), 0)
+      const left = await Promise.all(dead.map((id) => store.read(id, now)))
+      assert.deepEqual(
+        left.filter((session) => session !== null),
+        [],
+      )
+      assert.ok(swept >= dead.length, `of ${dead.length} expired sessions it told of ${swept}`)
+      assert.notEqual(await store.read(alive, now), null, 'a session that had not expired is gone')
+    },
+  },
+  {
+    id: 'S15',
+    title: 'MUST tell apart ids, keys and texts that look alike, as a collation would not',
+    async check(store) {
+      const id = await created(store, holding(['a', '1'], ['A', '2']))
+      const other = id.replace(/[a-z]/i, (letter) =>
+        letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
+      )
+      await assert.doesNotReject(
+        store.create(other, holding(['a', '3'])),
+        'an id in another case is another id',
+      )
+      assertSame(await store.read(id, now), holding(['a', '1'], ['A', '2']))
+      assertSame(await store.read(other, now), holding(['a', '3']))
+      const alike = [
+        ['"a"', '"A"'],
+        ['"a"', '"a "'],
+        ['"e"', '"é"'],
+        ['"é"', '"é"'.normalize('NFD')],
+        ['{"a":1,"b":2}', '{"b":2,"a":1}'],
+        ['1e+21', '1000000000000000000000'],
+        ['null', null],
+      ] as const
+      for (const [held, expected] of alike) {
+        const texts = await created(store, holding(['k', held]))
+        const outcome = await store.commit(texts, changeSet({ expect: new Map([['k', expected]]) }), now)
+        assert.equal(outcome, 'conflict', `${held} is held, ${expected ?? 'no key'} was expected: ${outcome}`)
+      }
+    },
+  },
+  {
+    id: 'S16',
+    title: 'MUST keep every text as it is',
+    async check(store) {
+      const controls = ['\b\f\n\r\t\u0001\u007f\u0085', '\u2028\u2029\ufeff\ufffe', '\\u0000']
+      const written = ['', ' a ', '\\ " \' `', "'; -- ${x} $1 %s {0} ? :k", 'e\u0301 é 😀 \u{10ffff}']
+      const numbers = [1e21, 1e-7, 5e-324, 0.1, -1, Number.MAX_SAFE_INTEGER]
+      const shapes = [null, true, [], {}, [[null]], { b: [{ a: {} }], a: 1, '': 1, 1: 1 }]
+      const values = [...controls, ...written, ...numbers, ...shapes]
+      const texts = values.map((value, index): [string, string] => [`key${index}`, JSON.stringify(value)])
+      assertSame(await store.read(await created(store, holding(...texts)), now), holding(...texts))
+      const id = await created(store)
+      await store.commit(id, setting(...texts), now)
+      assertSame(await store.read(id, now), holding(...texts))
+      assert.equal(await store.commit(id, changeSet({ expect: new Map(texts) }), now), 'committed')
+      assertSame(await store.delete(id, now), holding(...texts))
+    },
+  },
+  {
+    id: 'S17',
+    title: 'MUST hold a session as large as the default limits let one become',
+    async check(store) {
+      // 128 keys of 64 bytes, 6 texts of 8192 bytes, and what is left of 65536 in two bytes a character.
+      const sizes = [...Array<number>(6).fill(8192), 8070, ...Array<number>(120).fill(1), 2]
+      const pairs = sizes.map((size, index): [string, string] => [
+        `k${index}`.padEnd(64, '_'),
+        size > 2 ? `"${'ü'.repeat((size - 2) / 2)}"` : '7'.repeat(size),
+      ])
+      const limit = { keys: 128, bytes: 65_536 }
+      const id = await created(store)
+      assert.equal(await store.commit(id, { ...setting(...pairs), limit }, now), 'committed')
+      assertSame(await store.read(id, now), holding(...pairs))
+      assert.equal(await store.commit(id, { ...setting([pairs[9]![0], '77']), limit }, now), 'full')
+      assertSame(await store.delete(id, now), holding(...pairs))
+      assertSame(await store.read(await created(store, holding(...pairs)), now), holding(...pairs))
+    },
+  },
+  {
+    id: 'S18',
+    title: 'MUST judge expect first, then keys and UTF-8 bytes, and change nothing by what it refuses',
+    async check(store) {
+      // 1 and 8 bytes, and 2 more are asked for: 11 of them in 2 keys.
+      const session = holding(['a', '"é😀"'])
+      const id = await created(store, session)
+      const more = { ...setting(['b', '1']), policy: '300', expiresAt: end + 1 }
+      const outcome = (part: Partial<ChangeSet>) => store.commit(id, { ...more, ...part }, now)
+      const none = { keys: 0, bytes: 0 }
+      assert.deepEqual(
+        {
+          'wrong text, no room': await outcome({ expect: new Map([['a', '1']]), limit: none }),
+          'absent key, no room': await outcome({ expect: new Map([['b', '1']]), limit: none }),
+          'present key, no room': await outcome({ expect: new Map([['a', null]]), limit: none }),
+          'wrong text, cleared': await outcome({ expect: new Map([['a', '1']]), clear: true }),
+          'one byte too many': await outcome({ limit: { keys: 2, bytes: 10 } }),
+          'one key too many': await outcome({ limit: { keys: 1, bytes: 11 } }),
+        },
+        {
+          'wrong text, no room': 'conflict',
+          'absent key, no room': 'conflict',
+          'present key, no room': 'conflict',
+          'wrong text, cleared': 'conflict',
+          'one byte too many': 'full',
+          'one key too many': 'full',
+        },
+      )
+      assertSame(await store.read(id, now), session)
+      assert.equal(
+        await outcome({ limit: { keys: 2, bytes: 11 } }),
+        'committed',
+        'there was just enough room',
+      )
+      const instead = { expect: new Map([['b', '1']]), clear: true, limit: { keys: 1, bytes: 2 } }
+      assert.equal(await outcome(instead), 'committed', 'a clear makes room')
+    },
+  },
+  {
+    id: 'S19',
+    title: 'MUST reset the policy by a clear, and move a deadline only under the policy that it follows from',
+    async check(store) {
+      const after = async (part: Partial<ChangeSet>) => {
+        const id = await created(store, { ...blank, policy: '300' })
+        await store.commit(id, changeSet(part), now)
+        const session = await store.read(id, now)
+        return session && [session.policy, session.expiresAt - end]
+      }
+      const expiresAt = end + 9
+      assert.deepEqual(
+        {
+          clear: await after({ clear: true }),
+          'clear, policy': await after({ clear: true, policy: '60' }),
+          deadline: await after({ expiresAt }),
+          'deadline under what stands': await after({ expiresAt, under: '300' }),
+          'deadline under another': await after({ expiresAt, under: '60' }),
+          'deadline under the default, where another stands': await after({ expiresAt, under: '' }),
+          'policy, deadline under it': await after({ policy: '60', expiresAt, under: '60' }),
+          'policy, deadline under the one before': await after({ policy: '60', expiresAt, under: '300' }),
+          'clear, deadline under the default': await after({ clear: true, expiresAt, under: '' }),
+        },
+        {
+          clear: ['', 0],
+          'clear, policy': ['60', 0],
+          deadline: ['300', 9],
+          'deadline under what stands': ['300', 9],
+          'deadline under another': ['300', 0],
+          'deadline under the default, where another stands': ['300', 0],
+          'policy, deadline under it': ['60', 9],
+          'policy, deadline under the one before': ['60', 0],
+          'clear, deadline under the default': ['', 9],
+        },
+      )
+    },
+  },
+  {
+    id: 'S20',
+    title: 'MUST keep a key at its place while it is there, and put a new one at the end',
+    async check(store) {
+      const id = await created(store, holding(['c', '1'], ['a', '1'], ['b', '1']))
+      const after = async (changes: ChangeSet) => {
+        await store.commit(id, changes, now)
+        return pairsOf(await store.read(id, now)).join(' ')
+      }
+      const cleared = setting(['b', '4'], ['x', null], ['a', '4'])
+      assert.deepEqual(
+        {
+          set: await after(setting(['z', '2'], ['a', '2'], ['y', '2'])),
+          delete: await after(setting(['c', null], ['nothing', null])),
+          again: await after(setting(['c', '3'])),
+          clear: await after({ ...cleared, clear: true }),
+        },
+        {
+          set: 'c,1 a,2 b,1 z,2 y,2',
+          delete: 'a,2 b,1 z,2 y,2',
+          again: 'a,2 b,1 z,2 y,2 c,3',
+          clear: 'b,4 a,4',
+        },
+      )
+    },
+  },
+  {
+    id: 'S21',
+    title: 'MUST not sweep a session whose deadline a commit has moved, where it sweeps',
+    async check(store) {
+      if (!store.sweep) return
+      await sweepAll(store, end)
+      const moved = changeSet({ expiresAt: end + 1000 })
+      for (let round = 0; round < 20; round++) {
+        const ids = await Promise.all(Array.from({ length: 10 }, () => created(store)))
+        // The clocks of two processes differ by a millisecond.
+        const outcomes = ids.map((id) => store.commit(id, moved, end - 1))
+        await store.sweep(end)
+        for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
+          const session = await store.read(ids[index]!, end)
+          assert.equal(session ? 'committed' : 'gone', outcome, `a commit answered ${outcome} during a sweep`)
+        }
+      }
+    },
+  },
+  {
+    id: 'S22',
+    title: 'MUST know no key that was not set, also where objects inherit one',
+    async check(store) {
+      const keys = ['toString', 'valueOf', 'hasOwnProperty', '__defineGetter__', 'length', 'size']
+      const pairs = keys.map((key): [string, string] => [key, '1'])
+      const absent = new Map(keys.map((key) => [key, null]))
+      const id = await created(store)
+      assert.equal(await store.commit(id, { ...setting(...pairs), expect: absent }, now), 'committed')
+      assertSame(await store.read(id, now), holding(...pairs))
+      assert.equal(await store.commit(id, changeSet({ expect: absent }), now), 'conflict')
     },
   },
 ]
+
+/**
+ * What every store has to keep: a test each, in whatever runs your tests. They need the package `fast-check`.
+ *
+ * Give them a store over a database of its own, one guarantee after the other: the sessions lie in the year 2100, and
+ * S14 and S21 sweep as of then, which removes whatever else is there.
+ * @example
+ * for (const { id, title, check } of guarantees) {
+ *   test(`${id} ${title}`, () => check(myStore(client), { peer: myStore(otherClient) }))
+ * }
+ */
+export const guarantees: readonly Guarantee[] = promises.map(({ id, title, check }) => ({
+  id,
+  title,
+  check: (store, { peer, ...options } = {}) => check(peer ? inTurn([store, peer]) : store, options),
+}))
