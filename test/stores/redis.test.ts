@@ -14,9 +14,10 @@ const histories = runs(1_000, 100_000)
 
 describe.skipIf(!url)('redisStore with ioredis', () => {
   const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
-  afterAll(() => client.disconnect())
-  const store = redisStore(client)
-  it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
+  const other = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
+  afterAll(() => [client, other].forEach((each) => each.disconnect()))
+  const [store, peer] = [redisStore(client), redisStore(other)]
+  it.each(guarantees)('$id $title', ({ check }) => check(store, { histories, peer }))
 })
 
 describe.skipIf(!url)('redisStore with redis', () => {

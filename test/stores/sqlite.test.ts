@@ -13,8 +13,12 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('sqliteStore', () => {
   const store = sqliteStore(join(folder, 'sessions.db'))
-  afterAll(() => store.close())
-  it.each(guarantees)('$id $title', ({ check }) => check(store, { histories: runs(1_000, 100_000) }))
+  const peer = sqliteStore(join(folder, 'sessions.db'))
+  afterAll(() => {
+    store.close()
+    peer.close()
+  })
+  it.each(guarantees)('$id $title', ({ check }) => check(store, { histories: runs(1_000, 100_000), peer }))
 })
 
 /** Another process's place: its own connection, in a thread that really runs at the same time. */
