@@ -63,9 +63,11 @@ export async function reach<T>({ says, trouble }: Backend, task: () => Promise<T
       return await Promise.race([task(), late])
     } catch (error) {
       if (error instanceof SessionError) throw error
-      const reason = reasonOf(trouble?.() ?? error)
-      if (attempt === attempts || isFinal(reason)) {
-        throw invalid(`SESSION_STORE: cannot use ${says}: ${reason}`)
+      const own = reasonOf(error)
+      const reason = own === noConnection && trouble ? reasonOf(trouble() ?? error) : own
+      const words = final[reason]
+      if (attempt === attempts || words) {
+        throw invalid(`SESSION_STORE: cannot use ${says}: ${words ? `${words} (${reason})` : reason}`)
       }
       await setTimeout(100 * 2 ** attempt)
     }
@@ -76,16 +78,26 @@ export async function reach<T>({ says, trouble }: Backend, task: () => Promise<T
 function reasonOf(error: unknown): string {
   const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] }
   // Redis puts its code first: "WRONGPASS invalid username-password pair".
-  return (
-    code ?? (errors?.length ? reasonOf(errors[0]) : (/^[A-Z]{4,}\b/.exec(message)?.[0] ?? 'no connection'))
-  )
+  return code ?? (errors?.length ? reasonOf(errors[0]) : (/^[A-Z]{3,}\b/.exec(message)?.[0] ?? noConnection))
 }
 
-/** Waiting helps neither against a wrong password nor against a database that does not exist. */
-const isFinal = (reason: string): boolean => /^(?:28|3D|WRONGPASS|NOAUTH|NOPERM)/.test(reason)
+const noConnection = 'no connection'
+
+/** What waiting does not help against: codes of PostgreSQL and of Redis. */
+const final: Readonly<Record<string, string>> = {
+  '28P01': 'wrong password',
+  '28000': 'this user may not log in',
+  '3D000': 'there is no such database',
+  '42501': 'this user has not the rights',
+  WRONGPASS: 'wrong password',
+  NOAUTH: 'it needs a password',
+  NOPERM: 'this user has not the rights',
+  ERR: 'it refused a command',
+}
 
 async function openMemory(text: string): Promise<Backend> {
-  const { searchParams } = parse(text)
+  const { searchParams, pathname, host } = parse(text)
+  if (pathname !== '' || host !== '') throw invalid('SESSION_STORE=memory: takes only ?max=N')
   onlyOptions('memory:', searchParams, ['max'])
   const max = Number(searchParams.get('max') ?? 100_000)
   const store = memoryStore({ max })
@@ -120,18 +132,25 @@ async function openRedis(text: string): Promise<Backend> {
   const url = parse(text)
   onlyOptions('redis:', url.searchParams, ['prefix'])
   const [{ Redis }, { redisStore }] = await Promise.all([import('ioredis'), import('./stores/redis.ts')])
+  const db = databaseOf(url)
   const client = new Redis({
     ...redisOptions,
     ...credentials(url),
-    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
-    port: Number(url.port || 6379),
-    db: databaseOf(url),
+    ...addressOf(url),
+    db,
     ...(url.protocol === 'rediss:' && { tls: {} }),
   })
   const store = redisStore(client, prefixOf(url.searchParams))
   return {
     store,
-    backing: store,
+    backing: {
+      ...store,
+      async check() {
+        // A client goes on in database 0 where there is no other.
+        if (db > 0) await client.select(db)
+        return store.check!()
+      },
+    },
     says: `Redis at ${url.host}`,
     trouble: troubleOf(client),
     close: () => client.disconnect(),
@@ -141,7 +160,7 @@ async function openRedis(text: string): Promise<Backend> {
 /** `redis+cluster://user:password@host:port,host:port?tls=true`: more than one host is no URL. */
 async function openCluster(text: string): Promise<Backend> {
   const [, user = '', hosts = '', query = ''] =
-    /^redis\+cluster:\/\/(?:([^@/]*)@)?([^/?]+)\/?(\?.*)?$/.exec(text) ?? []
+    /^redis\+cluster:\/\/(?:([^@/]*)@)?([^@/?]+)\/?(\?.*)?$/.exec(text) ?? []
   const nodes = hosts
     .split(',')
     .map((host) => new URL(URL.canParse(`redis://${host}`) ? `redis://${host}` : 'redis:'))
@@ -153,19 +172,16 @@ async function openCluster(text: string): Promise<Backend> {
   const tls = searchParams.get('tls') ?? 'false'
   if (tls !== 'true' && tls !== 'false') throw invalid('SESSION_STORE: tls must be true or false')
   const [{ Cluster }, { redisStore }] = await Promise.all([import('ioredis'), import('./stores/redis.ts')])
-  const client = new Cluster(
-    nodes.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) })),
-    {
-      retryDelayOnFailover: 0,
-      enableOfflineQueue: false,
-      clusterRetryStrategy: redisOptions.retryStrategy,
-      redisOptions: {
-        ...redisOptions,
-        ...credentials(new URL(`redis://${user && `${user}@`}host`)),
-        ...(tls === 'true' && { tls: {} }),
-      },
+  const client = new Cluster(nodes.map(addressOf), {
+    retryDelayOnFailover: 0,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: redisOptions.retryStrategy,
+    redisOptions: {
+      ...redisOptions,
+      ...credentials(new URL(`redis://${user && `${user}@`}host`)),
+      ...(tls === 'true' && { tls: {} }),
     },
-  )
+  })
   const store = redisStore(client, prefixOf(searchParams))
   return {
     store,
@@ -253,11 +269,21 @@ function onlyOptions(scheme: string, given: URLSearchParams, known: readonly str
 }
 
 function credentials({ username, password }: URL): { username?: string; password?: string } {
-  return {
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
+  try {
+    return {
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+    }
+  } catch {
+    throw invalid('SESSION_STORE: a % in the user or password has to be written %25')
   }
 }
+
+/** As a driver takes it: the address of IPv6 without brackets. */
+const addressOf = ({ hostname, port }: URL): { host: string; port: number } => ({
+  host: hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+  port: Number(port || 6379),
+})
 
 /** Without a connection a command fails with a text about the queue, and the event has the cause. */
 function troubleOf(client: {

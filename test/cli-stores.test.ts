@@ -78,6 +78,9 @@ describe('SESSION_STORE', () => {
     [{ SESSION_STORE: 'sqlite:/nowhere/at/all.db' }, /unable to open/],
     [{ SESSION_STORE: 'redis://h/notanumber' }, /number of a database/],
     [{ SESSION_STORE: 'redis://h?prefx=a' }, /"prefx"/],
+    [{ SESSION_STORE: 'memory:1000' }, /memory: takes only \?max=N/],
+    [{ SESSION_STORE: 'redis://u:s3cret%zz@h' }, /%25/],
+    [{ SESSION_STORE: 'redis+cluster://u:p@s3cret@127.0.0.1:1' }, /redis\+cluster:\/\/host:port,host:port/],
     [{ SESSION_STORE: 'redis+cluster://' }, /redis\+cluster:\/\/host:port,host:port/],
     [{ SESSION_STORE: 'redis+cluster://a:1,b:x' }, /redis\+cluster:\/\/host:port,host:port/],
     [{ SESSION_STORE: 'redis+cluster://a:1?tls=yes' }, /tls must be true or false/],
@@ -114,6 +117,19 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
     await expectRefusal(['serve'], { SESSION_STORE: `redis://:hunter2@127.0.0.1:${port}` }, /WRONGPASS/)
     await expectRefusal(['serve'], { SESSION_STORE: `redis://127.0.0.1:${port}` }, /NOAUTH/)
     expect(await expectToKeep({ SESSION_STORE: `redis://:right@127.0.0.1:${port}` })).not.toContain('right')
+  })
+
+  it.skipIf(!redisUrl)('for a Redis database that does not exist is told at once', async () => {
+    await expectRefusal(['serve'], { SESSION_STORE: `${redisUrl}/99` }, /refused a command \(ERR\)/)
+  })
+
+  it.skipIf(!redisUrl)('is none for a user of Redis who may do no more than sessions need', async () => {
+    const { url, port } = await own(
+      startRedis(['--user', 'lean', 'on', '>pw', '~session:*', '+@all', '-@dangerous']),
+    )
+    const env = { SESSION_STORE: `redis://lean:pw@127.0.0.1:${port}` }
+    expect(url).toContain(String(port))
+    expect(await expectToKeep(env)).toContain('Redis at')
   })
 
   it.skipIf(!postgresUrl)('for a database that does not exist is told at once', async () => {
@@ -241,12 +257,12 @@ describe('what a store is set up not to keep', () => {
   it('is nothing for SQLite as the server opens it, and told for a database opened otherwise', async () => {
     expect(await warnings({ SESSION_STORE: 'sqlite:sound.db' })).toEqual([])
     const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-    const db = new DatabaseSync(join(folder, 'weak.db'), { timeout: 0 })
+    const db = new DatabaseSync(join(folder, 'weak.db'), { timeout: 1000 })
     db.exec('PRAGMA synchronous = OFF')
     expect(await sqliteStore(db).check!()).toEqual([
       expect.stringMatching(/PRAGMA journal_mode = WAL/),
       expect.stringMatching(/PRAGMA synchronous = FULL/),
-      expect.stringMatching(/PRAGMA busy_timeout = 1000/),
+      expect.stringMatching(/PRAGMA busy_timeout = 5/),
     ])
     db.close()
   })

@@ -133,12 +133,28 @@ describe('the calls to a guarded store', () => {
     expect(reads).toHaveLength(3)
     const probe = store.read('a', 1)
     expect(await outcomeOf(store.read('a', 1))).toEqual(unavailable)
-    await vi.advanceTimersByTimeAsync(250)
     reads[3]!.resolve(record)
     expect(await probe).toEqual(record)
     const three = [1, 2, 3].map(() => store.read('a', 1))
     for (const read of reads.slice(4)) read.resolve(null)
     expect(await Promise.all(three)).toEqual([null, null, null])
+  })
+
+  it('of one kind do not pile up because those of another are answered', async () => {
+    let commits = 0
+    const held = (): Promise<never> => {
+      commits++
+      return never()
+    }
+    const store = guarded({ ...memoryStore({ max: 10 }), commit: held }, { timeout: 2000, inFlight: 30 })
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      void outcomeOf(store.commit('a', changeSet({}), 1))
+      expect(await store.read('a', 1)).toBeNull()
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    // Of 600 thirty, and then a probe each 250 ms, which nothing is kept of.
+    expect(commits).toBeGreaterThan(200)
+    expect(commits).toBeLessThan(280)
   })
 
   it('of which a lost one comes back late are not counted twice', async () => {

@@ -9,12 +9,14 @@ import type { Settings } from '../settings.ts'
 import type { KeyedStore, SealedStore, Store } from '../store.ts'
 import { digest, mint } from '../token.ts'
 import { guarded } from './guarded.ts'
+import { checkKeyedStore } from './keyed.ts'
 import { pack, unpack } from './packed.ts'
 
 export interface CookieStoreOptions {
   /**
    * Secrets of 32 random bytes, in base64 or base64url (`openssl rand -base64 32`). The first one seals, all of them
-   * open: to change it, put a new one in front, and drop the old one an `absoluteTimeout` later.
+   * open. To change it: append a new one, on every server; then put it in front; and drop the old one an
+   * `absoluteTimeout` later. A server that does not know a key yet would sign people out.
    */
   readonly keys: readonly string[]
   /** Any other store: remembers ended sessions for as long as a copied cookie of theirs could be sent. */
@@ -40,6 +42,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore<false>
 export function cookieStore(options: CookieStoreOptions): SealedStore {
   checkOptions('cookieStore', options, ['keys', 'denyList'])
   const secrets = readKeys(options.keys)
+  if (options.denyList !== undefined) checkKeyedStore('cookieStore: denyList', options.denyList)
   const [[kid, secret]] = secrets as unknown as [[string, Uint8Array]]
   const keys = new Map(secrets)
 
@@ -174,7 +177,8 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
         await list.create(digest(sealed.name), ended)
         return true
       } catch (error) {
-        if (await has(sealed, now)) return false
+        const isUnknown = error instanceof SessionError && error.outcome === 'unknown'
+        if (!isUnknown && (await has(sealed, now))) return false
         throw error
       }
     },

@@ -5,15 +5,23 @@ import type { KeyedStore } from '../store.ts'
 /** Milliseconds between attempts to find out whether a backend that went silent answers again. */
 const probeInterval = 250
 
+type Verb = 'create' | 'read' | 'commit' | 'delete'
+
 /** The calls to one backend, whoever makes them. */
 interface Traffic {
   live: number
-  /** Given up, and neither answered nor failed since. A driver may never settle them. */
-  readonly lost: Set<object>
+  /** By verb, as a backend may hold up one and answer another. */
+  readonly given: Readonly<Record<Verb, GivenUp>>
+}
+
+/** Calls that neither answered nor failed in time: they may still be waiting in the driver, or never settle. */
+interface GivenUp {
+  readonly calls: Set<object>
   probedAt: number
 }
 
 const traffics = new WeakMap<KeyedStore, Traffic>()
+const none = (): GivenUp => ({ calls: new Set(), probedAt: 0 })
 
 /**
  * The same backend, for whom trouble is bounded: a call that takes too long is given up, there are only so many at a
@@ -21,19 +29,24 @@ const traffics = new WeakMap<KeyedStore, Traffic>()
  * fixed text. Nothing is sent twice.
  */
 export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits): KeyedStore {
-  const traffic = traffics.get(backend) ?? { live: 0, lost: new Set(), probedAt: 0 }
+  const traffic = traffics.get(backend) ?? {
+    live: 0,
+    given: { create: none(), read: none(), commit: none(), delete: none() },
+  }
   traffics.set(backend, traffic)
 
-  const isFull = (): boolean => {
-    if (traffic.live + traffic.lost.size < inFlight) return false
-    const now = performance.now()
-    if (traffic.lost.size === 0 || now - traffic.probedAt < probeInterval) return true
-    traffic.probedAt = now
-    return false
+  /** Whether there is room, or a probe is due of a backend that holds everything up. */
+  const admit = ({ calls, probedAt }: GivenUp): 'call' | 'probe' | null => {
+    if (traffic.live + calls.size < inFlight) return 'call'
+    return calls.size > 0 && performance.now() - probedAt >= probeInterval ? 'probe' : null
   }
 
-  const call = <T>(verb: () => Promise<T>): Promise<T> => {
-    if (isFull()) return Promise.reject(unavailable())
+  const call = <T>(verb: Verb, task: () => Promise<T>): Promise<T> => {
+    const up = traffic.given[verb]
+    const admitted = admit(up)
+    if (admitted === null) return Promise.reject(unavailable())
+    const before = admitted === 'probe' ? [...up.calls] : []
+    if (admitted === 'probe') up.probedAt = performance.now()
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     let isLive = true
     const leave = (): void => {
@@ -43,19 +56,20 @@ export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits):
     traffic.live++
     const timer = setTimeout(() => {
       leave()
-      traffic.lost.add(timer)
+      // A probe is beyond the bound as it is, and the next one comes soon.
+      if (admitted === 'call') up.calls.add(timer)
       reject(tooLate(timeout))
     }, timeout)
     const run = async (): Promise<void> => {
       try {
-        resolve(await verb())
-        // It answers, so that what was lost on the way is not waiting in it.
-        traffic.lost.clear()
+        resolve(await task())
+        // It answers again, so that what was given up before is not waiting for its answer.
+        for (const each of isLive ? before : []) up.calls.delete(each)
       } catch (cause) {
         reject(cause instanceof SessionError ? cause : unavailable(cause))
-        traffic.lost.delete(timer)
       }
       clearTimeout(timer)
+      up.calls.delete(timer)
       leave()
     }
     void run()
@@ -63,10 +77,10 @@ export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits):
   }
 
   return {
-    create: (id, record) => call(() => backend.create(id, record)),
-    read: (id, now) => call(() => backend.read(id, now)),
-    commit: (id, changes, now) => call(() => backend.commit(id, changes, now)),
-    delete: (id, now) => call(() => backend.delete(id, now)),
+    create: (id, record) => call('create', () => backend.create(id, record)),
+    read: (id, now) => call('read', () => backend.read(id, now)),
+    commit: (id, changes, now) => call('commit', () => backend.commit(id, changes, now)),
+    delete: (id, now) => call('delete', () => backend.delete(id, now)),
   }
 }
 

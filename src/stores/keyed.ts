@@ -1,3 +1,4 @@
+import { SessionError } from '../errors.ts'
 import type { KeyedStore, Store } from '../store.ts'
 import { digest, isToken, mint } from '../token.ts'
 
@@ -24,5 +25,18 @@ export function keyed(backend: KeyedStore): Store {
       await backend.create(digest(successor), record)
       return { token: successor, record }
     },
+  }
+}
+
+export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** @throws {SessionError} CONFIG_INVALID, naming the option */
+export function checkKeyedStore(option: string, store: KeyedStore): void {
+  for (const verb of ['create', 'read', 'commit', 'delete'] as const) {
+    if (isObject(store) && typeof store[verb] === 'function') continue
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `${option} must be a session store, e.g. memoryStore({ max: 10_000 }).`,
+    )
   }
 }

@@ -26,21 +26,23 @@ export interface PostgresStoreOptions {
   readonly prepare?: boolean
 }
 
-const sweptAtOnce = 500
+const sweptAtOnce = 100
 
 /** The table and its index, for whoever migrates by other means than `graphql-session migrate`. Can be run again. */
 export function postgresSchema(table = 'graphql_session'): string {
   checkTable(table)
-  return `CREATE TABLE IF NOT EXISTS ${table} (
+  return `CREATE TABLE IF NOT EXISTS ${quoted(table)} (
   id         text   PRIMARY KEY, -- SHA-256 of the token in the cookie
   created_at bigint NOT NULL,    -- milliseconds since the epoch, as is expires_at
   expires_at bigint NOT NULL,
   policy     text   NOT NULL,
   entries    jsonb  NOT NULL     -- [[key, JSON text], ...] in the order in which the keys were first set
 );
-CREATE INDEX IF NOT EXISTS ${table.replace('.', '_')}_expires_at ON ${table} (expires_at);
+CREATE INDEX IF NOT EXISTS "${table.replace(/^.*\./, '')}_expires_at" ON ${quoted(table)} (expires_at);
 `
 }
+
+const quoted = (table: string): string => table.replace(/[^.]+/g, '"$&"')
 
 /**
  * Sessions in PostgreSQL, a row each; a verb is one statement, which is its own transaction, and one round trip. The
@@ -55,7 +57,7 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
     throw new SessionError('CONFIG_INVALID', 'postgresStore: prepare must be true or false.')
   }
   const run = runner(client, prepare)
-  const sql = statements(table)
+  const sql = statements(quoted(table))
   // Of a connection that breaks while it is idle. Without a listener the pool's event would end the process.
   if ('on' in client) client.on('error', () => {})
 
@@ -77,7 +79,7 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
       return Number(((await run(sql.sweep, [String(now)]))[0] as { count: string }).count)
     },
     async check() {
-      return judge((await run(sql.check, [table]))[0] as Setup, table)
+      return judge((await run(sql.check, [quoted(table)]))[0] as Setup, table)
     },
   }
 }
@@ -86,7 +88,8 @@ type Statements = Readonly<Record<'create' | 'read' | 'commit' | 'delete' | 'swe
 
 /** Instants travel as text: as numbers they would be a bigint to one driver and text to another. */
 function statements(table: string): Statements {
-  const columns = 'created_at::text, expires_at::text, policy, entries::text'
+  // One word each, which no driver's way of renaming columns changes.
+  const columns = 'created_at::text AS created, expires_at::text AS expires, policy, entries::text'
   return {
     create: `INSERT INTO ${table} (id, created_at, expires_at, policy, entries)
       VALUES ($1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb)`,
@@ -134,13 +137,16 @@ function statements(table: string): Statements {
       )
       SELECT outcome FROM verdict`,
     delete: `DELETE FROM ${table} WHERE id = $1 RETURNING ${columns}`,
-    sweep: `WITH swept AS (
+    // Not waiting for the disk: what a crash brings back has expired.
+    sweep: `WITH relaxed AS (
+        SELECT set_config('synchronous_commit', 'off', true)
+      ), swept AS (
         DELETE FROM ${table} WHERE id IN (
           SELECT id FROM ${table} WHERE expires_at <= $1::text::bigint
           ORDER BY expires_at LIMIT ${sweptAtOnce} FOR UPDATE SKIP LOCKED
         ) RETURNING 1
       )
-      SELECT count(*)::text AS count FROM swept`,
+      SELECT (SELECT count(*)::text FROM swept) AS count FROM relaxed`,
     check: `SELECT (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass($1)) AS persistence,
         current_setting('synchronous_commit') AS synchronous_commit,
         current_setting('fsync') AS fsync,
@@ -155,11 +161,13 @@ function toJson({ expect, entries, ...rest }: ChangeSet): string {
 
 function toRecord(row: unknown, now: number): SessionRecord | null {
   if (row === undefined) return null
-  const { created_at, expires_at, policy, entries } = row as Record<string, string>
-  const expiresAt = Number(expires_at)
+  const { created, expires, policy, entries } = row as Record<string, string>
+  const [createdAt, expiresAt] = [Number(created), Number(expires)]
+  // Else a row that cannot be read would be one that expired.
+  if (Number.isNaN(expiresAt)) throw new Error('PostgreSQL answered with columns that were not asked for.')
   if (expiresAt <= now) return null
   const pairs = JSON.parse(entries!) as [string, string][]
-  return { entries: new Map(pairs), createdAt: Number(created_at), expiresAt, policy: policy! }
+  return { entries: new Map(pairs), createdAt, expiresAt, policy: policy! }
 }
 
 function runner(client: PgPool | PostgresSql, prepare: boolean) {
@@ -177,10 +185,11 @@ function runner(client: PgPool | PostgresSql, prepare: boolean) {
 }
 
 function checkTable(table: string): void {
-  if (/^(?:[a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$/.test(table) && table.length <= 63) return
+  // 52, so that the name of its index is not cut to something that exists.
+  if (/^(?:[a-z_][a-z0-9_]{0,51}\.)?[a-z_][a-z0-9_]{0,51}$/.test(table)) return
   throw new SessionError(
     'CONFIG_INVALID',
-    'postgresStore: table must be a name of lower case letters, digits and _, with a schema and a dot before it if need be.',
+    'postgresStore: table must be a name of at most 52 lower case letters, digits and _, with a schema and a dot before it if need be.',
   )
 }
 

@@ -5,7 +5,10 @@ import { checkOptions } from '../options.ts'
 import type { SessionRecord } from '../record.ts'
 import type { KeyedStore } from '../store.ts'
 
-/** What is used of a client, or a cluster client, of the package `redis`. */
+/**
+ * What is used of a client, or a cluster client, of the package `redis`. Set `disableOfflineQueue: true`, lest what was given
+ * up be done when there is a connection again.
+ */
 export interface NodeRedisClient {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
@@ -14,8 +17,8 @@ export interface NodeRedisClient {
 
 /**
  * What is used of a client, or a cluster client, of the package `ioredis`. It sends again what was in flight when a
- * connection broke, though it may have been applied: set `autoResendUnfulfilledCommands: false`, and
- * `retryDelayOnFailover: 0` for a cluster, else an `update` can count twice.
+ * connection broke, though it may have been applied, so that an `update` can count twice: set `maxRetriesPerRequest: 0`, and
+ * `retryDelayOnFailover: 0` for a cluster. Set `enableOfflineQueue: false`, lest what was given up be done later.
  */
 export interface IORedisClient {
   evalsha(sha: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>
@@ -56,7 +59,7 @@ export function redisStore(
       })
       const head = `${createdAt} ${expiresAt} ${entries.size} ${bytes} ${policy}`
       const reply = await run(scripts.create, prefix + id, [String(expiresAt), '', head, ...fields])
-      if (reply !== 'created') throw new Error('The id is in use.')
+      if (reply !== 'created') throw new Error(`The session was not created: ${String(reply)}.`)
     },
     async read(id, now) {
       return toRecord(await run(scripts.read, prefix + id, []), now)
@@ -68,7 +71,7 @@ export function redisStore(
       return toRecord(await run(scripts.delete, prefix + id, []), now)
     },
     async check() {
-      return judge(String(await run(scripts.info, `${prefix}check`, [])))
+      return judge(await run(scripts.info, `${prefix}check`, []))
     },
   }
 }
@@ -84,6 +87,7 @@ export function redisStore(
 const scripts = {
   create: script(`
     if redis.call('EXISTS', KEYS[1]) == 1 then return 'in use' end
+    if not string.match(ARGV[1], '^%d+$') then return 'no instant' end
     for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
     redis.call('PEXPIREAT', KEYS[1], ARGV[1])
     return 'created'`),
@@ -143,7 +147,11 @@ const scripts = {
     if moves or clear then redis.call('PEXPIREAT', id, expiresAt) end
     return 'committed'`),
 
-  info: script(`return redis.call('INFO', 'memory') .. redis.call('INFO', 'persistence')`),
+  // A user may lack the right to INFO, which sessions do not need.
+  info: script(`
+    local memory, persistence = redis.pcall('INFO', 'memory'), redis.pcall('INFO', 'persistence')
+    if type(memory) == 'table' or type(persistence) == 'table' then return 'denied' end
+    return memory .. persistence`),
 }
 
 interface Script {
@@ -180,7 +188,7 @@ function toOutcome(reply: unknown): Outcome {
 }
 
 function toRecord(reply: unknown, now: number): SessionRecord | null {
-  if (!Array.isArray(reply)) throw strange()
+  if (!Array.isArray(reply) || reply.some((each) => typeof each !== 'string')) throw strange()
   const flat = reply as string[]
   const placed: { place: number; key: string; text: string }[] = []
   let head: string | undefined
@@ -190,7 +198,8 @@ function toRecord(reply: unknown, now: number): SessionRecord | null {
     if (key === '') head = field
     else placed.push({ place: Number(field.slice(0, space)), key, text: field.slice(space + 1) })
   }
-  if (head === undefined) return null
+  if (flat.length === 0) return null
+  if (head === undefined) throw strange()
   const [createdAt, expiresAt, , , ...policy] = head.split(' ')
   if (!(Number(expiresAt) > now)) return null
   return {
@@ -224,9 +233,15 @@ function runner(client: NodeRedisClient | IORedisClient) {
   }
 }
 
-function judge(info: string): string[] {
+/** Of the node that answered. `appendfsync` is not among what every user may ask. */
+function judge(info: unknown): string[] {
+  if (info === 'denied') {
+    return ['Redis does not let this user ask for its configuration, so that it is not checked. Allow INFO.']
+  }
   const { maxmemory, maxmemory_policy, aof_enabled } = Object.fromEntries(
-    info.split('\r\n').map((line) => line.split(':') as [string, string]),
+    String(info)
+      .split('\r\n')
+      .map((line) => line.split(':') as [string, string]),
   ) as Record<string, string | undefined>
   const warnings = []
   if (maxmemory !== '0' && maxmemory_policy !== 'noeviction') {

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
 import { apply } from '../changes.ts'
 import { SessionError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
@@ -7,11 +8,19 @@ import type { KeyedStore } from '../store.ts'
 import { pack, unpack } from './packed.ts'
 
 export interface SqliteStoreOptions {
-  /** Milliseconds to wait for another process that writes. The event loop waits along. @default 1000 */
+  /** Milliseconds to wait for another process that writes, with nothing else held up meanwhile. @default 1000 */
   readonly busyTimeout?: number
 }
 
-const sweptAtOnce = 100
+const sweptAtOnce = 50
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS graphql_session
+    (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS graphql_session_expires_at ON graphql_session (expires_at);`
+
+/** Milliseconds that SQLite itself waits, and the event loop with it. */
+const nativeTimeout = 5
 
 /**
  * Sessions in a SQLite file: the durable store for one machine. Several processes may share the file, on a local
@@ -19,10 +28,12 @@ const sweptAtOnce = 100
  * @param database - a path, opened with WAL and `synchronous=FULL`; or a database that is open already, whose
  * pragmas stay as they are (`check` judges them) and which is closed by whoever opened it
  */
+export function sqliteStore(path: string, options?: SqliteStoreOptions): KeyedStore & { close(): void }
+export function sqliteStore(database: DatabaseSync, options?: SqliteStoreOptions): KeyedStore
 export function sqliteStore(
   database: string | DatabaseSync,
   options: SqliteStoreOptions = {},
-): KeyedStore & { close(): void } {
+): KeyedStore & { close?(): void } {
   checkOptions('sqliteStore', options, ['busyTimeout'])
   const { busyTimeout = 1000 } = options
   if (!Number.isSafeInteger(busyTimeout) || busyTimeout < 0 || busyTimeout > 60_000) {
@@ -31,11 +42,8 @@ export function sqliteStore(
       'sqliteStore: busyTimeout must be a whole number of milliseconds from 0 to 60000.',
     )
   }
-  const db = typeof database === 'string' ? open(database, busyTimeout) : database
-  db.exec(`
-    CREATE TABLE IF NOT EXISTS graphql_session
-      (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS graphql_session_expires_at ON graphql_session (expires_at)`)
+  const db = typeof database === 'string' ? open(database) : database
+  if (db === database) db.exec(schema)
   const insert = db.prepare('INSERT INTO graphql_session (id, expires_at, record) VALUES (?, ?, ?)')
   const select = db.prepare('SELECT record FROM graphql_session WHERE id = ? AND expires_at > ?')
   const update = db.prepare('UPDATE graphql_session SET expires_at = ?, record = ? WHERE id = ?')
@@ -49,45 +57,72 @@ export function sqliteStore(
     return row ? unpack(row['record'] as string) : null
   }
 
+  /**
+   * In a transaction that holds the lock before anything is read, so that nobody writes in between, and within one turn of
+   * the event loop. SQLite waits for the lock by blocking, so that it may do so for a moment only; nothing ran when it
+   * gives up.
+   */
+  const alone = async <T>(work: () => T): Promise<T> => {
+    const deadline = performance.now() + busyTimeout
+    for (let attempt = 1; !begins(db, performance.now() > deadline); attempt++) {
+      await setTimeout(Math.min(attempt, 20))
+    }
+    try {
+      const result = work()
+      db.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
   return {
-    async create(id, record) {
-      insert.run(id, record.expiresAt, pack(record))
-    },
+    create: (id, record) => alone(() => void insert.run(id, record.expiresAt, pack(record))),
     async read(id, now) {
       return find(id, now)
     },
-    async commit(id, changes, now) {
-      // Takes the lock before reading, so that nobody writes in between.
-      db.exec('BEGIN IMMEDIATE')
-      try {
+    commit: (id, changes, now) =>
+      alone(() => {
         const { outcome, record } = apply(find(id, now), changes)
         if (outcome === 'committed') update.run(record!.expiresAt, pack(record!), id)
-        db.exec('COMMIT')
         return outcome
-      } catch (error) {
-        if (db.isTransaction) db.exec('ROLLBACK')
-        throw error
-      }
-    },
-    async delete(id, now) {
-      const row = remove.get(id)
-      return row && (row['expires_at'] as number) > now ? unpack(row['record'] as string) : null
-    },
-    async sweep(now) {
-      return Number(sweep.run(now).changes)
-    },
+      }),
+    delete: (id, now) =>
+      alone(() => {
+        const row = remove.get(id)
+        return row && (row['expires_at'] as number) > now ? unpack(row['record'] as string) : null
+      }),
+    sweep: (now) => alone(() => Number(sweep.run(now).changes)),
     async check() {
       return judge(db)
     },
-    close() {
-      db.close()
-    },
+    ...(typeof database === 'string' && { close: () => db.close() }),
   }
 }
 
-function open(path: string, busyTimeout: number): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: busyTimeout })
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+/** SQLITE_BUSY */
+const busy = 5
+
+/** @returns false while another process writes */
+function begins(db: DatabaseSync, isLast: boolean): boolean {
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    return true
+  } catch (error) {
+    if (isLast || (error as { errcode?: number }).errcode !== busy) throw error
+    return false
+  }
+}
+
+function open(path: string): DatabaseSync {
+  // To become WAL and to make the table another process is waited for; that is before any request.
+  const db = new DatabaseSync(path, { timeout: 5000 })
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    ${schema}
+    PRAGMA busy_timeout = ${nativeTimeout}`)
   return db
 }
 
@@ -104,9 +139,9 @@ function judge(db: DatabaseSync): string[] {
       'SQLite may lose the latest changes when the power fails: PRAGMA synchronous is less than FULL. Set PRAGMA synchronous = FULL.',
     )
   }
-  if (pragma('busy_timeout') === 0) {
+  if (Number(pragma('busy_timeout')) > 100) {
     warnings.push(
-      'SQLite fails at once while another process writes: PRAGMA busy_timeout is 0. Set PRAGMA busy_timeout = 1000.',
+      'SQLite holds up this whole process while another one writes: PRAGMA busy_timeout is more than 100 ms. Set PRAGMA busy_timeout = 5; the store waits beyond that.',
     )
   }
   return warnings

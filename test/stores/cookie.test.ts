@@ -372,6 +372,9 @@ it.each<[string, unknown]>([
   ['a key that is too long', { keys: [randomBytes(33).toString('base64')] }],
   ['a key that is no text', { keys: [randomBytes(32)] }],
   ['an unknown option', { keys, secret: 'x' }],
+  ['a deny-list that is no store', { keys, denyList: 'memory:' }],
+  ['a deny-list that is null', { keys, denyList: null }],
+  ['a deny-list in a cookie', { keys, denyList: cookieStore({ keys }) }],
 ])('refuses %s at start', (_, options) => {
   expect(() => cookieStore(options as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, it } from 'vitest'
 import { guarantees } from '../../src/store-suite.ts'
@@ -63,6 +64,41 @@ describe('a SQLite file', () => {
     // Otherwise they did not meet.
     expect(conflicts.flat().reduce((sum, each: number) => sum + each, 0)).toBeGreaterThan(0)
     store.close()
+  })
+
+  it('is waited for while another process writes, and nothing else is held up', async () => {
+    const store = sqliteStore(path, { busyTimeout: 400 })
+    const other = new DatabaseSync(path)
+    other.exec('BEGIN IMMEDIATE')
+    const began = performance.now()
+    let [last, longest] = [began, 0]
+    const ticks = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }, 5)
+    const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
+    const writes = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((id) => store.create(`busy-${id}`, record))
+    const outcomes = await Promise.allSettled(writes)
+    clearInterval(ticks)
+    expect(outcomes.map(({ status }) => status)).toEqual(writes.map(() => 'rejected'))
+    expect(performance.now() - began).toBeLessThan(1500)
+    expect(longest).toBeLessThan(200)
+    expect(await store.read('busy-a', 0)).toBeNull()
+
+    const waiting = store.create('busy-a', record)
+    setTimeout(() => other.exec('COMMIT'), 50)
+    await waiting
+    expect(await store.read('busy-a', 0)).toEqual(record)
+    other.close()
+    store.close()
+  })
+
+  it('that was open already stays open, and is not closed by the store', async () => {
+    const db = new DatabaseSync(join(folder, 'borrowed.db'))
+    const store = sqliteStore(db)
+    expect('close' in store).toBe(false)
+    expect(await store.read('a', 0)).toBeNull()
+    db.close()
   })
 
   it.each([{ busyTimeout: -1 }, { busyTimeout: '1s' }, { busyTimout: 1 }])('refuses %o', (options) => {
