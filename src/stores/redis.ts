@@ -7,7 +7,8 @@ import type { KeyedStore } from '../store.ts'
 
 /**
  * What is used of a client, or a cluster client, of the package `redis`. Set `disableOfflineQueue: true`, lest what was given
- * up be done when there is a connection again.
+ * up be done when there is a connection again, and for a cluster `topologyRefreshOnReconnectionAttemptStrategy: 500` (ms), lest
+ * it take five seconds to find a new master.
  */
 export interface NodeRedisClient {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
