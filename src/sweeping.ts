@@ -9,7 +9,7 @@ export interface SweepOptions {
 }
 
 /** How long the store is left alone after each batch, in multiples of what the batch took. */
-const rest = 19
+const rest = 49
 
 /**
  * Removes the expired sessions of a store, Django's `clearsessions`: batch after batch, so that requests get through in

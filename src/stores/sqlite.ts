@@ -12,7 +12,7 @@ export interface SqliteStoreOptions {
   readonly busyTimeout?: number
 }
 
-const sweptAtOnce = 50
+const sweptAtOnce = 20
 
 const schema = `
   CREATE TABLE IF NOT EXISTS graphql_session

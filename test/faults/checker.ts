@@ -1,10 +1,10 @@
 import { checks, type Finding, type Violation, violations } from './checks.ts'
-import type { Operation } from './history.ts'
+import { type Operation, operation } from './history.ts'
 
 /** What in a history cannot be, if every session and every key is a register of its own that nothing is lost from. */
 export function check(history: readonly Operation[]): Finding[] {
   const sessions = Map.groupBy(history, ({ cookie }) => cookie.session)
-  return [...sessions.values()].flatMap((all) => [...checkLife(all), ...checkEntries(all)])
+  return [...sessions.values()].flatMap((all) => checkLife(all).concat(checkEntries(all)))
 }
 
 export function count(findings: readonly Finding[]): Record<Violation, number> {
@@ -22,7 +22,7 @@ function checkEntries(all: readonly Operation[]): Finding[] {
     ...reads.flatMap(({ entries }) => [...entries.keys()]),
   ])
   return [...keys].flatMap((key) => {
-    const looks = reads.map((read) => ({ ...read, key }))
+    const looks = reads.map((read) => operation({ ...read, key }))
     const changes = alive.filter((each) => each.key === key)
     return checks[key.split(':')[0]!]!([...changes, ...looks])
   })
@@ -40,18 +40,16 @@ function checkLife(all: readonly Operation[]): Finding[] {
       ({ status, isDead, began }) => status === 'acked' && !isDead && first && began > first.ended,
     )
     return [
-      ...vanished.map((look): Finding => ({
-        violation: 'lost update',
-        says: 'the session vanished',
-        evidence: [look],
-      })),
-      ...back.map((look): Finding => ({
-        violation: 'resurrection',
-        says: 'the session is back',
-        evidence: [first!, look],
-      })),
-    ]
+      vanished.map((look) => finding('lost update', 'the session vanished', look)),
+      back.map((look) => finding('resurrection', 'the session is back', first!, look)),
+    ].flat()
   })
 }
 
 const isEnd = (kind: Operation['kind']): boolean => kind === 'logout' || kind === 'rotate'
+
+const finding = (violation: Violation, says: string, ...evidence: Operation[]): Finding => ({
+  violation,
+  says,
+  evidence,
+})

@@ -18,10 +18,12 @@ const timeout = isFull ? 1_200_000 : 90_000
 
 async function judge(name: string, victims: Victims): Promise<void> {
   const started = performance.now()
-  let rounds = 0
-  const workload = new Workload(victims.fleet.send, { ...plan, mayEnd: () => rounds > 0 })
-  const working = workload.run()
-  const [times] = await Promise.all([torment(victims, working, () => rounds++), working])
+  let isTormented = true
+  const workload = new Workload(victims.fleet.send, { ...plan, mayEnd: () => !isTormented })
+  const tormented = torment(victims, () => workload.isDone).finally(() => (isTormented = false))
+  const [worked] = await Promise.allSettled([workload.run(), tormented])
+  if (worked.status === 'rejected') throw worked.reason
+  const times = await tormented
   await workload.review()
   const { history } = workload
   const findings = check(history)

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Answer, type Call, post } from './caller.ts'
 
@@ -21,9 +22,9 @@ export class ServerProcess {
     this.#env = { ...process.env, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test', ...env }
   }
 
-  /** Resolves when a request is on its way to it. */
-  get asked(): Promise<void> {
-    return this.#asked.promise
+  /** Resolves when a request is on its way to it, or nobody seems to have one. */
+  async nextRequest(): Promise<void> {
+    await Promise.race([this.#asked.promise, setTimeout(500)])
   }
 
   async start(): Promise<void> {
@@ -37,9 +38,12 @@ export class ServerProcess {
     })
     let announcement = ''
     child.stdout.on('data', (chunk: Buffer) => (announcement += chunk))
+    const late = setTimeout(20_000, 'late', { ref: false })
     while (!announcement.includes('  keys ')) {
-      await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
-      if (child.exitCode !== null) throw new Error(`A server did not start:\n${this.#said}`)
+      const what = await Promise.race([once(child.stdout, 'data'), once(child, 'exit'), late])
+      if (child.exitCode === null && child.signalCode === null && what !== 'late') continue
+      await this.end('SIGKILL')
+      throw new Error(`A server did not start:\n${this.#said}`)
     }
     this.#url = /http:\S+/.exec(announcement)![0].replace('localhost', '127.0.0.1')
   }

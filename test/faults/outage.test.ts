@@ -10,8 +10,8 @@ import { queries } from './verbs.ts'
 const clients = 16
 const stoppedFor = isFull ? 10_000 : 3000
 const deadline = 2000
-/** Milliseconds by which an answer may miss the deadline of the store. */
-const grace = 250
+/** Milliseconds by which an answer may miss the deadline of the store. `npm test` has much else to do meanwhile. */
+const grace = isFull ? 250 : 750
 const recovery = 2000
 
 interface Heard extends Answer {
@@ -20,7 +20,7 @@ interface Heard extends Answer {
 }
 
 /** Stops the store under load, lets it go on, and judges every answer. */
-async function outage(name: string, send: Send, signal: (name: NodeJS.Signals) => void): Promise<void> {
+async function outage(name: string, send: Send, signal: (name: NodeJS.Signals) => unknown): Promise<void> {
   const ask = async (query: string, token: string | null, variables = {}): Promise<Heard> => {
     const began = performance.now()
     const answer = await send({ query, token, variables })
@@ -47,11 +47,11 @@ async function outage(name: string, send: Send, signal: (name: NodeJS.Signals) =
   const bystander = repeat(() => ask('{ __typename }', null))
 
   await setTimeout(500)
+  await signal('SIGSTOP')
   const stoppedAt = performance.now()
-  signal('SIGSTOP')
   await setTimeout(stoppedFor)
   const wentOnAt = performance.now()
-  signal('SIGCONT')
+  await signal('SIGCONT')
   await setTimeout(recovery)
   const recoveredAt = performance.now()
   await setTimeout(500)
@@ -110,7 +110,7 @@ describe('a store that stops is an error within the deadline, and nothing else',
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.server.url })
       await outage('PostgreSQL', fleet.send, store.signal)
     } finally {
-      store.signal('SIGCONT')
+      await store.signal('SIGCONT')
       await store.server.stop()
     }
   })

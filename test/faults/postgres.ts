@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { postgresSchema } from '../../src/stores/postgres.ts'
 import { type RunningServer, startPostgres } from '../servers.ts'
@@ -7,7 +8,7 @@ import { type RunningServer, startPostgres } from '../servers.ts'
 export interface Cluster {
   readonly server: RunningServer
   /** Every process of it at once, so that none can put its affairs in order. */
-  signal(signal: NodeJS.Signals): void
+  signal(signal: NodeJS.Signals): Promise<void>
   kill(): Promise<void>
   restart(): Promise<void>
 }
@@ -19,9 +20,11 @@ export async function startCluster(): Promise<Cluster> {
   await client.connect()
   await client.query(postgresSchema())
   await client.end()
-  const signal = (name: NodeJS.Signals): void => {
+  const signal = async (name: NodeJS.Signals): Promise<void> => {
     const { pid } = server.process
-    for (const each of [pid!, ...childrenOf(pid!)]) {
+    // So that it forks nobody who would not be on the list.
+    process.kill(pid!, 'SIGSTOP')
+    for (const each of [...(await childrenOf(pid!)), pid!]) {
       try {
         process.kill(each, name)
       } catch (error) {
@@ -33,8 +36,7 @@ export async function startCluster(): Promise<Cluster> {
     server,
     signal,
     async kill() {
-      // One that is forked meanwhile ends by itself, when it notices that the postmaster is gone.
-      signal('SIGKILL')
+      await signal('SIGKILL')
       await server.kill()
     },
     async restart() {
@@ -50,13 +52,8 @@ export async function startCluster(): Promise<Cluster> {
   }
 }
 
-function childrenOf(pid: number): number[] {
-  try {
-    return execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-      .split('\n')
-      .filter(Boolean)
-      .map(Number)
-  } catch {
-    return []
-  }
+/** Not in one turn: requests go on until the signal. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('pgrep', ['-P', String(pid)])
+  return stdout.split('\n').filter(Boolean).map(Number)
 }

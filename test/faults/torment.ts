@@ -15,27 +15,24 @@ const lasts = 900
 const breath = 400
 
 /** Each fault once, by its name, with time to recover after it. */
-export const torments = (
-  { fleet, proxy, store }: Victims,
-  over: Promise<unknown>,
-): Record<string, () => Promise<void>> => ({
+export const torments = ({ fleet, proxy, store }: Victims): Record<string, () => Promise<void>> => ({
   ...(proxy && network(proxy)),
   async 'kill -9 of a server'() {
     const server = fleet.any()
-    await Promise.race([server.asked, over])
+    await server.nextRequest()
     await server.end('SIGKILL')
     await server.start()
   },
   async 'a frozen server'() {
     const server = fleet.any()
-    await Promise.race([server.asked, over])
+    await server.nextRequest()
     server.freeze()
     await setTimeout(lasts)
     server.thaw()
   },
   ...(store && {
     async 'kill -9 of the store'() {
-      await Promise.race([fleet.any().asked, over])
+      await fleet.any().nextRequest()
       await store.kill()
       await setTimeout(breath)
       await store.restart()
@@ -50,9 +47,9 @@ const network = (proxy: FaultyProxy): Record<string, () => Promise<void>> => {
     proxy.switchTo('none')
   }
   const repeated = (blow: 'cut' | 'reset' | 'garbage') => async (): Promise<void> => {
-    for (let time = 0; time < 3; time++) {
+    for (let time = 0; time < 8; time++) {
       proxy.strike(blow)
-      await setTimeout(breath / 2)
+      await setTimeout(breath / 4)
     }
   }
   return {
@@ -66,22 +63,16 @@ const network = (proxy: FaultyProxy): Record<string, () => Promise<void>> => {
   }
 }
 
-/** Round after round until it is over, which is not before the first one. Answers with how often each fault came. */
-export async function torment(
-  victims: Victims,
-  over: Promise<unknown>,
-  onRound: () => void,
-): Promise<Record<string, number>> {
+/** Round after round, a whole one at least. Answers with how often each fault came. */
+export async function torment(victims: Victims, isOver: () => boolean): Promise<Record<string, number>> {
   const times: Record<string, number> = {}
-  let isOver = false
-  const end = over.finally(() => (isOver = true))
-  for (;;) {
-    for (const [name, befall] of Object.entries(torments(victims, end))) {
-      if (isOver) return times
+  for (let round = 1; round === 1 || !isOver(); round++) {
+    for (const [name, befall] of Object.entries(torments(victims))) {
+      if (round > 1 && isOver()) break
       await befall()
-      times[name] = (times[name] ?? 0) + 1
+      times[name] = round
       await setTimeout(breath)
     }
-    onRound()
   }
+  return times
 }

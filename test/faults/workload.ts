@@ -54,19 +54,25 @@ export class Workload {
   #time = 0
   #sessions = 0
   #values = 0
+  #hasEnded = false
 
   constructor(send: Send, plan: Plan) {
     this.#send = send
     this.#plan = { mayEnd: () => true, pause: 0, life: 160, afterlife: 40, ...plan }
   }
 
+  /** Also where a client met an answer that must not be. */
   get isDone(): boolean {
-    return this.history.length >= this.#plan.operations
+    return this.#hasEnded || this.history.length >= this.#plan.operations
   }
 
   async run(): Promise<void> {
     const { clients } = this.#plan
-    await Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client)))
+    try {
+      await Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client)))
+    } finally {
+      this.#hasEnded = true
+    }
   }
 
   /** Looks at every session, under every cookie, once all is well again. */
@@ -88,7 +94,7 @@ export class Workload {
   }
 
   async #client(client: number): Promise<void> {
-    while (!this.isDone || !this.#plan.mayEnd()) {
+    while (!this.#hasEnded && !(this.isDone && this.#plan.mayEnd())) {
       const { status } = await this.#step(client)
       if (status !== 'acked') await setTimeout(patience)
       else if (this.#plan.pause > 0) await setTimeout(this.#plan.pause)
