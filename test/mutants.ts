@@ -57,16 +57,16 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a malformed token never reaches the store',
-    file: 'cookie.ts',
-    from: "values.length === 1 && isToken(token) ? token : ''",
-    to: "values.length === 1 ? token : ''",
+    file: 'holding.ts',
+    from: 'presented !== null && store.isToken(presented)',
+    to: 'Boolean(presented)',
     tests: ['saving'],
   },
   {
     guard: 'of two session cookies none is used',
     file: 'cookie.ts',
-    from: 'values.length === 1 && isToken(token)',
-    to: 'isToken(token)',
+    from: 'values.length === 1 ?',
+    to: 'values.length > 0 ?',
     tests: ['saving'],
   },
   {
@@ -128,7 +128,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'what a driver says is not passed on',
-    file: 'stores/keyed.ts',
+    file: 'stores/guarded.ts',
     from: "'The session store is not available. Try again later.'",
     to: 'String(cause)',
     tests: ['errors'],
@@ -499,6 +499,13 @@ const mutants: readonly Mutant[] = [
     tests: ['stores/sqlite'],
   },
   {
+    guard: 'SQLite: what follows a sweep is on the disk when it is acknowledged',
+    file: 'stores/sqlite.ts',
+    from: "after: 'PRAGMA synchronous = FULL'",
+    to: "after: ''",
+    tests: ['stores/sqlite'],
+  },
+  {
     guard: 'SQLite: an expired session is not handed back',
     file: 'stores/sqlite.ts',
     from: "(row['expires_at'] as number) > now",
@@ -599,7 +606,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a sealed session cannot change in a stream',
     file: 'unit.ts',
-    from: 'const needsCookie =\n      isInToken ||',
+    from: 'const needsCookie = isInToken ||',
     to: 'const needsCookie =',
     tests: ['stores/cookie'],
   },

@@ -42,8 +42,9 @@ export function sqliteStore(
       'sqliteStore: busyTimeout must be a whole number of milliseconds from 0 to 60000.',
     )
   }
-  const db = typeof database === 'string' ? open(database) : database
-  if (db === database) db.exec(schema)
+  const isOwn = typeof database === 'string'
+  const db = isOwn ? open(database) : database
+  if (!isOwn) db.exec(schema)
   const insert = db.prepare('INSERT INTO graphql_session (id, expires_at, record) VALUES (?, ?, ?)')
   const select = db.prepare('SELECT record FROM graphql_session WHERE id = ? AND expires_at > ?')
   const update = db.prepare('UPDATE graphql_session SET expires_at = ?, record = ? WHERE id = ?')
@@ -62,18 +63,23 @@ export function sqliteStore(
    * the event loop. SQLite waits for the lock by blocking, so that it may do so for a moment only; nothing ran when it
    * gives up.
    */
-  const alone = async <T>(work: () => T): Promise<T> => {
+  const alone = async <T>(work: () => T, { before, after }: Bracket = strict): Promise<T> => {
     const deadline = performance.now() + busyTimeout
-    for (let attempt = 1; !begins(db, performance.now() > deadline); attempt++) {
+    for (let attempt = 1; ; attempt++) {
+      db.exec(before)
+      try {
+        if (begins(db, performance.now() > deadline)) {
+          const result = work()
+          db.exec('COMMIT')
+          return result
+        }
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK')
+        throw error
+      } finally {
+        db.exec(after)
+      }
       await setTimeout(Math.min(attempt, 20))
-    }
-    try {
-      const result = work()
-      db.exec('COMMIT')
-      return result
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw error
     }
   }
 
@@ -93,13 +99,24 @@ export function sqliteStore(
         const row = remove.get(id)
         return row && (row['expires_at'] as number) > now ? unpack(row['record'] as string) : null
       }),
-    sweep: (now) => alone(() => Number(sweep.run(now).changes)),
+    sweep: (now) => alone(() => Number(sweep.run(now).changes), isOwn ? relaxed : strict),
     async check() {
       return judge(db)
     },
-    ...(typeof database === 'string' && { close: () => db.close() }),
+    ...(isOwn && { close: () => db.close() }),
   }
 }
+
+/** What is set around a transaction, within the same turn of the event loop. */
+interface Bracket {
+  readonly before: string
+  readonly after: string
+}
+
+const strict: Bracket = { before: '', after: '' }
+
+/** Not waiting for the disk: what a power loss brings back has expired. */
+const relaxed: Bracket = { before: 'PRAGMA synchronous = NORMAL', after: 'PRAGMA synchronous = FULL' }
 
 /** SQLITE_BUSY */
 const busy = 5

@@ -46,6 +46,8 @@ describe('a SQLite file', () => {
   it('is opened so that an acknowledged change survives a power loss', async () => {
     const store = sqliteStore(path)
     expect(await store.check!()).toEqual([])
+    await store.sweep!(1)
+    expect(await store.check!()).toEqual([])
     store.close()
   })
 
