@@ -73,7 +73,7 @@ describe.skipIf(!url)('a session in Redis', () => {
   })
 })
 
-it.each(['+astray', ':0', '$-1', '*-1', '$4\r\nlost'])(
+it.each(['+astray', ':0', '$-1', '*-1', '$4\r\nlost', '*2\r\n+k\r\n+1 7'])(
   'takes the reply %j for a broken store',
   async (reply) => {
     const server = createServer((socket) => {
