@@ -330,8 +330,9 @@ describe('a stream over a session in the cookie', () => {
         },
       },
     ) // prettier-ignore
-    const client = await signedIn(yoga)
     const { url, close } = await listen(yoga)
+    const client = new Client(url)
+    await client.run(set('in'))
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream', cookie: client.cookie },
