@@ -13,6 +13,8 @@ const deadline = 2000
 /** Milliseconds by which an answer may miss the deadline of the store. `npm test` has much else to do meanwhile. */
 const grace = isFull ? 250 : 750
 const recovery = 2000
+/** Milliseconds in which an answer of the store from before it stopped reaches the client. */
+const onTheWay = 100
 
 interface Heard extends Answer {
   readonly began: number
@@ -59,7 +61,7 @@ async function outage(name: string, send: Send, signal: (name: NodeJS.Signals) =
   const [answers, unconcerned] = [(await Promise.all(users)).flat(), await bystander]
 
   const failed = answers.filter(({ status }) => status !== 200)
-  const meanwhile = answers.filter(({ began, ended }) => began > stoppedAt && ended < wentOnAt)
+  const meanwhile = answers.filter(({ ended }) => ended > stoppedAt + onTheWay && ended < wentOnAt)
   const longest = (of: Heard[]): number =>
     Math.round(Math.max(...of.map(({ began, ended }) => ended - began)))
   report(`${name} stopped for ${stoppedFor} ms`, {
