@@ -51,16 +51,19 @@ export function toGraphQL(
   located?: GraphQLError,
   hasHeaders = true,
 ): GraphQLError {
-  const { nodes = null, source = null, positions = null, path = null } = located ?? {}
-  return createGraphQLError(message, {
-    nodes,
-    source,
-    positions,
-    path,
-    extensions: {
-      code,
-      ...(outcome && { outcome }),
-      ...(hasHeaders && code.startsWith('SESSION_STORE_') && { http: unavailable }),
-    },
+  return reworded(located, message, {
+    code,
+    ...(outcome && { outcome }),
+    ...(hasHeaders && code.startsWith('SESSION_STORE_') && { http: unavailable }),
   })
+}
+
+/** Another error at the same place. Yoga knows it for one that may be shown. */
+export function reworded(
+  error: GraphQLError | undefined,
+  message: string,
+  extensions: GraphQLError['extensions'],
+): GraphQLError {
+  const { nodes = null, source = null, positions = null, path = null } = error ?? {}
+  return createGraphQLError(message, { nodes, source, positions, path, extensions })
 }

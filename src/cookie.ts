@@ -5,8 +5,8 @@ import { checkOptions } from './options.ts'
 export interface CookieOptions {
   /** With the `__Host-` prefix a browser takes the cookie from this host over TLS only. @default '__Host-session' */
   readonly name?: string
-  /** @default 'lax' */
-  readonly sameSite?: 'lax' | 'strict'
+  /** `'none'` only with `useSessionGate({ origins })`, which keeps other sites out in its place. @default 'lax' */
+  readonly sameSite?: 'lax' | 'strict' | 'none'
   /** Share the cookie with subdomains. Needs a `name` without `__Host-`. @default this host only */
   readonly domain?: string
   /** Needs a `name` without `__Host-`. @default '/' */
@@ -57,8 +57,8 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
       'cookie.path must begin with a /, and cookie.domain must not be empty.',
     )
   }
-  if (sameSite !== 'lax' && sameSite !== 'strict') {
-    throw new SessionError('CONFIG_INVALID', "cookie.sameSite must be 'lax' or 'strict'.")
+  if (!['lax', 'strict', 'none'].includes(sameSite)) {
+    throw new SessionError('CONFIG_INVALID', "cookie.sameSite must be 'lax', 'strict' or 'none'.")
   }
   const name = secure ? fullName : fullName.replace(/^__(?:host|secure)-/i, '')
   const attributes = {
@@ -66,7 +66,8 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
     path,
     httpOnly: true,
     secure,
-    sameSite,
+    // Browsers take SameSite=None with Secure only. Between ports of this machine Lax does the same.
+    sameSite: sameSite === 'none' && !secure ? ('lax' as const) : sameSite,
     ...(domain === undefined ? {} : { domain }),
   }
   const cookie: SessionCookie = {

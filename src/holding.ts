@@ -37,7 +37,10 @@ export class Holding {
     const isUsable = presented !== null && store.isToken(presented)
     this.#token = isUsable ? presented : null
     this.#standing = isUsable ? 'unread' : 'absent'
-    if (presented !== null && !isUsable) this.#cookie = 'clear'
+    if (presented !== null && !isUsable) {
+      this.#cookie = 'clear'
+      settings.emit?.({ type: 'rejected', reason: 'malformed' })
+    }
   }
 
   get standing(): Standing {
@@ -81,6 +84,11 @@ export class Holding {
     return this.#store.idOf(token)
   }
 
+  /** Of the session that was presented or is stored, whether or not it was seen alive. */
+  get id(): string | null {
+    return this.#token === null ? null : this.idOf(this.#token)
+  }
+
   /** The token and the birth of a session that is still to be created. */
   issue(): { readonly token: string; readonly createdAt: number } {
     return (this.#successor ??= { token: this.#store.mint(), createdAt: this.#settings.clock() })
@@ -112,6 +120,7 @@ export class Holding {
     if (outcome === 'full') throw tooLarge(this.#settings)
     this.#keep(await this.#call(() => this.#store.create(token, record!, now)), record!)
     this.#send(now)
+    this.#settings.emit?.({ type: 'created', id: this.id! })
   }
 
   /**
@@ -126,7 +135,10 @@ export class Holding {
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
     if (outcome === 'full') throw tooLarge(this.#settings)
     if (outcome === 'gone') this.#lose()
-    if (outcome === 'committed') this.#move({ ...changes, expect: new Map() }, token, now)
+    if (outcome === 'committed') {
+      this.#move({ ...changes, expect: new Map() }, token, now)
+      this.#settings.emit?.({ type: 'committed', id: this.id! })
+    }
     return outcome
   }
 
@@ -167,6 +179,7 @@ export class Holding {
     }
     this.#keep(rotated.token, rotated.record)
     this.#send(now)
+    this.#settings.emit?.({ type: 'rotated', id: this.id!, previousId: this.idOf(token) })
   }
 
   /** A store may keep a session beyond its absolute end: of a longer timeout, or cleared without a read. */
@@ -176,7 +189,10 @@ export class Holding {
 
   async #delete(now: number): Promise<SessionRecord | null> {
     const token = this.#token
-    return token === null ? null : this.#call(() => this.#store.delete(token, now))
+    if (token === null) return null
+    const last = await this.#call(() => this.#store.delete(token, now))
+    if (last) this.#settings.emit?.({ type: 'flushed', id: this.idOf(token) })
+    return last
   }
 
   /**
@@ -186,6 +202,7 @@ export class Holding {
    */
   #lose(): void {
     if (this.#standing === 'stored') {
+      this.#settings.emit?.({ type: 'gone', id: this.id! })
       throw new SessionError(
         'SESSION_GONE',
         'The session ended while this request used it, for example by a logout. Its changes were not saved.',
@@ -193,6 +210,7 @@ export class Holding {
     }
     this.#leave('absent')
     this.#cookie = 'clear'
+    this.#settings.emit?.({ type: 'rejected', reason: 'unknown' })
   }
 
   #keep(token: string, record: SessionRecord): void {
@@ -229,7 +247,10 @@ export class Holding {
     try {
       return await verb()
     } catch (error) {
-      if (error instanceof SessionError && error.code.startsWith('SESSION_STORE_')) this.#failure ??= error
+      if (error instanceof SessionError && error.code.startsWith('SESSION_STORE_')) {
+        this.#failure ??= error
+        this.#settings.emit?.({ type: 'trouble', id: this.id, code: error.code })
+      }
       throw error
     }
   }

@@ -10,44 +10,112 @@ export type KeyRight = 'read' | 'write' | 'delete'
  * is for the server only, as is a key without `client`. Resolvers are not restricted.
  */
 export type KeyDeclarations<Data extends object = Record<string, unknown>> = {
-  readonly [Name in (keyof Data & string) | `${string}*`]?: { readonly client?: readonly KeyRight[] }
+  readonly [Name in (keyof Data & string) | `${string}*`]?: KeyDeclaration
 }
 
-export type MayClient = (right: KeyRight, key: string) => boolean
+export interface KeyDeclaration {
+  /** @default nothing */
+  readonly client?: readonly KeyRight[]
+  /** What a value has to be that a client writes; what the schema makes of it is stored. @default any JSON */
+  readonly schema?: ValueSchema
+}
+
+/** A schema of Zod, Valibot, ArkType or whoever else keeps to https://standardschema.dev, if it validates at once. */
+export interface ValueSchema {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => SchemaResult | Promise<SchemaResult>
+  }
+}
+
+type SchemaResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] }
+
+interface Issue {
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** What clients may do. */
+export interface KeyRules {
+  mayClient(right: KeyRight, key: string): boolean
+  /**
+   * The value to store for one that a client gave.
+   * @throws {SessionError} SESSION_VALUE_INVALID, naming the place
+   */
+  conform(key: string, value: unknown): unknown
+}
+
+interface Declared {
+  readonly granted: ReadonlySet<KeyRight>
+  readonly schema: ValueSchema | undefined
+}
 
 const rights: readonly unknown[] = ['read', 'write', 'delete'] satisfies KeyRight[]
 
 /** @throws {SessionError} CONFIG_INVALID */
-export function keyRights(declarations: KeyDeclarations): MayClient {
+export function keyRules(declarations: KeyDeclarations): KeyRules {
   checkOptions('keys', declarations, Object.keys(declarations ?? {}))
-  const exact = new Map<string, ReadonlySet<KeyRight>>()
-  const prefixes: [prefix: string, granted: ReadonlySet<KeyRight>][] = []
+  const exact = new Map<string, Declared>()
+  const prefixes: [prefix: string, declared: Declared][] = []
   for (const [name, declaration] of Object.entries(declarations)) {
-    const granted = grantedBy(name, declaration)
-    if (name.endsWith('*')) prefixes.push([name.slice(0, -1), granted])
-    else exact.set(name, granted)
+    const declared = readDeclaration(name, declaration)
+    if (name.endsWith('*')) prefixes.push([name.slice(0, -1), declared])
+    else exact.set(name, declared)
   }
   prefixes.sort(([a], [b]) => b.length - a.length)
-  return (right, key) => {
-    const granted = exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
-    return granted?.has(right) ?? false
+  const find = (key: string): Declared | undefined =>
+    exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
+  return {
+    mayClient: (right, key) => find(key)?.granted.has(right) ?? false,
+    conform(key, value) {
+      const schema = find(key)?.schema
+      return schema ? validated(key, value, schema) : value
+    },
   }
 }
 
-function grantedBy(name: string, declaration: KeyDeclarations[string]): ReadonlySet<KeyRight> {
+function readDeclaration(name: string, declaration: KeyDeclarations[string]): Declared {
   if (name !== '*' && !isKey(name.replace(/\*$/, ''))) {
     throw new SessionError(
       'CONFIG_INVALID',
       `keys: ${JSON.stringify(name)} is neither a key nor a prefix ending in *.`,
     )
   }
-  checkOptions(`keys.${name}`, declaration, ['client'])
-  const { client = [] } = declaration
+  checkOptions(`keys.${name}`, declaration, ['client', 'schema'])
+  const { client = [], schema } = declaration
   if (!Array.isArray(client) || !client.every((right) => rights.includes(right))) {
     throw new SessionError(
       'CONFIG_INVALID',
       `keys.${name}.client must be a list of the rights 'read', 'write' and 'delete'.`,
     )
   }
-  return new Set(client)
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `keys.${name}.schema must be a Standard Schema (https://standardschema.dev), e.g. of Zod.`,
+    )
+  }
+  return { granted: new Set(client), schema }
+}
+
+/** What a schema says of an issue may quote the value, so that only the place is told. */
+function validated(key: string, value: unknown, schema: ValueSchema): unknown {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `keys: the schema of "${key}" validates asynchronously, which is not supported.`,
+    )
+  }
+  if (!result.issues) return result.value
+  const path = (result.issues[0]?.path ?? []).map((step) =>
+    String(typeof step === 'object' ? step.key : step),
+  )
+  throw new SessionError(
+    'SESSION_VALUE_INVALID',
+    `The value for "${key}" does not fit its schema${path.length > 0 ? ` at ${path.join('.')}` : ''}.`,
+  )
 }

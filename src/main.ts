@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Backend, openBackend, reach } from './backends.ts'
 import { SessionError } from './errors.ts'
-import { keyRights } from './keys.ts'
+import { keyRules } from './keys.ts'
+import { listen, type Listening } from './listen.ts'
 import { createSessionServer, servesGraphiQL, type SessionServerConfig } from './server.ts'
 import { resolveSettings } from './settings.ts'
 import type { KeyedStore } from './store.ts'
@@ -93,13 +93,10 @@ async function serve(config: SessionServerConfig): Promise<void> {
     const yoga = createSessionServer({ ...config, store: backend.store })
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
-    const server = createServer((request, response) => void yoga(request, response))
-    await new Promise<void>((listening, failed) => {
-      server.once('error', failed).listen(port, host, listening)
-    })
+    const listening = await listen(yoga, { host, port })
     sweepRegularly(backend.backing, sweepInterval)
-    endOnSignal(server, backend)
-    console.log(`graphql-session ${version} ${summary(server, host, backend.says, config)}`)
+    endOnSignal(listening, backend)
+    console.log(`graphql-session ${version} ${summary(listening, host, backend.says, config)}`)
   } catch (error) {
     await backend.close?.()
     throw error
@@ -167,9 +164,8 @@ async function loadConfig(file: string): Promise<SessionServerConfig> {
   return config
 }
 
-function summary(server: Server, host: string, store: string, config: SessionServerConfig): string {
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
+function summary({ url }: Listening, host: string, store: string, config: SessionServerConfig): string {
+  const { port } = new URL(url)
   const isHere = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)
   const shown = isHere ? 'localhost' : isIPv6(host) ? `[${host}]` : host
   const production = process.env['NODE_ENV'] === 'production'
@@ -186,7 +182,7 @@ function summary(server: Server, host: string, store: string, config: SessionSer
 }
 
 function rightsByKey({ keys = {} }: SessionServerConfig): string[] {
-  const mayClient = keyRights(keys)
+  const { mayClient } = keyRules(keys)
   const lines = Object.keys(keys).map((key) => {
     const granted = (['read', 'write', 'delete'] as const).filter((right) => mayClient(right, key))
     return `${key}: ${granted.length > 0 ? `client may ${granted.join(', ')}` : 'server only'}`
@@ -203,29 +199,16 @@ function span(seconds: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
-/** Requests under way may finish within 10 s; streams have no end of their own and are cut then. */
-function endOnSignal(server: Server, backend: Backend): void {
-  let ending = false
-  // A client keeps its connection open for the next request, which there is not going to be.
-  server.on('request', (_, response) => {
-    response.once('close', () => {
-      if (ending) server.closeIdleConnections()
-    })
-  })
-  const leave = async (): Promise<void> => {
+function endOnSignal(listening: Listening, backend: Backend): void {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    console.log(`graphql-session: ${signal}, finishing the requests under way`)
+    await listening.close()
     // Every answer has left. A store in trouble is not waited for.
     setTimeout(() => process.exit(0), 2000)
     await Promise.resolve(backend.close?.()).catch(() => {})
     process.exit(0)
   }
-  const end = (signal: NodeJS.Signals): void => {
-    ending = true
-    console.log(`graphql-session: ${signal}, finishing the requests under way`)
-    setTimeout(() => server.closeAllConnections(), 10_000).unref()
-    server.close(() => void leave())
-    server.closeIdleConnections()
-  }
-  process.once('SIGTERM', end).once('SIGINT', end)
+  process.once('SIGTERM', (signal) => void end(signal)).once('SIGINT', (signal) => void end(signal))
 }
 
 function usage(message: string): SessionError {

@@ -1,12 +1,9 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
-import { SessionError } from './errors.ts'
 import type { Expiry } from './expiry.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
-import type { KeyRight } from './keys.ts'
 import type { AnySession } from './session.ts'
-import { checkKey, type Json } from './value.ts'
 
 /** What the resolvers need of the GraphQL context; `useSession` puts it there. */
 export interface ResolverContext {
@@ -57,15 +54,15 @@ export const sessionResolvers: Resolvers = {
   Session: {
     keys: async (session) => (await session.keys()).filter((key) => session.clientMay('read', key)),
     has: (session, { key }) => {
-      checkRights(session, key, 'read')
+      session.checkClientMay(key, 'read')
       return session.has(key)
     },
     value: (session, { key, default: fallback }) => {
-      checkRights(session, key, 'read')
+      session.checkClientMay(key, 'read')
       return session.get(key, fallback)
     },
     entries: async (session, { keys }) => {
-      for (const key of keys ?? []) checkRights(session, key, 'read')
+      for (const key of keys ?? []) session.checkClientMay(key, 'read')
       return (await session.entries())
         .filter(([key]) => (keys ? keys.includes(key) : session.clientMay('read', key)))
         .map(([key, value]) => ({ key, value }))
@@ -74,32 +71,36 @@ export const sessionResolvers: Resolvers = {
 
   Mutation: {
     setSessionKey: (_, args, { session }) => {
-      checkRights(session, args.key, 'write')
+      session.checkClientMay(args.key, 'write')
       const created = session.absence(args.key)
-      session.set(args.key, given(args))
-      return { session, entry: { key: args.key, value: args.value }, created }
+      const value = session.conform(args.key, given(args))
+      session.set(args.key, value)
+      return { session, entry: { key: args.key, value }, created }
     },
 
     updateSession: (_, { data }, { session }) => {
-      const keys = Object.keys(data)
-      for (const key of keys) checkRights(session, key, 'write')
-      session.merge(data)
-      return { session, entries: keys.map((key) => ({ key, value: data[key] })) }
+      for (const key of Object.keys(data)) session.checkClientMay(key, 'write')
+      const entries = Object.entries(data).map(([key, value]) => ({
+        key,
+        value: session.conform(key, value),
+      }))
+      session.merge(Object.fromEntries(entries.map(({ key, value }) => [key, value])))
+      return { session, entries }
     },
 
     setDefaultSessionKey: async (_, args, { session }) => {
-      checkRights(session, args.key, 'read', 'write')
-      const { value, created } = await session.setDefault(args.key, given(args))
+      session.checkClientMay(args.key, 'read', 'write')
+      const { value, created } = await session.setDefault(args.key, session.conform(args.key, given(args)))
       return { session, entry: { key: args.key, value }, created }
     },
 
     deleteSessionKey: async (_, { key }, { session }) => {
-      checkRights(session, key, 'delete')
+      session.checkClientMay(key, 'delete')
       return { session, key, deleted: await session.delete(key) }
     },
 
     popSessionKey: async (_, { key, default: fallback }, { session }) => {
-      checkRights(session, key, 'read', 'delete')
+      session.checkClientMay(key, 'read', 'delete')
       const value = await session.pop(key)
       return { session, key, found: value !== undefined, value: value === undefined ? fallback : value }
     },
@@ -127,23 +128,15 @@ export const sessionResolvers: Resolvers = {
   },
 }
 
-/** @throws {SessionError} SESSION_KEY_INVALID, SESSION_KEY_FORBIDDEN */
-function checkRights(session: AnySession, key: string, ...rights: KeyRight[]): void {
-  checkKey(key)
-  if (!rights.every((right) => session.clientMay(right, key))) {
-    throw new SessionError('SESSION_KEY_FORBIDDEN', `"${key}" is not for clients to ${rights.join(' and ')}.`)
-  }
-}
-
 const toExpiry = ({ seconds, at, policy }: SessionExpiryInput): Expiry =>
   seconds ?? at ?? (policy === 'BROWSER_CLOSE' ? 'browser-close' : null)
 
-function given({ key, value }: { readonly key: string; readonly value?: unknown }): Json {
-  if (value !== undefined) return value as Json
-  throw new SessionError(
-    'SESSION_VALUE_INVALID',
-    `The value for "${key}" is missing. To store null, say null.`,
-  )
+/** The schema cannot say it: a value may be null, and so may not be left out by its type. */
+function given({ key, value }: { readonly key: string; readonly value?: unknown }): unknown {
+  if (value !== undefined) return value
+  throw createGraphQLError(`The value for "${key}" is missing. To store null, say null.`, {
+    extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
+  })
 }
 
 function toObject(value: unknown): Record<string, unknown> {

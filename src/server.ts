@@ -1,9 +1,16 @@
+import { IncomingMessage, type ServerResponse } from 'node:http'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
 import { SessionError } from './errors.ts'
+import { allowsShortWay, ShortWay } from './front.ts'
+import { useHealth } from './health.ts'
 import { checkOptions } from './options.ts'
-import { type SessionContext, sessionOptionNames, type SessionOptions, useSession } from './plugin.ts'
+import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
+import { type SessionContext, sessionPlugin } from './plugin.ts'
 import { sessionResolvers, sessionTypeDefs } from './resolvers.ts'
+import { resolveSettings } from './settings.ts'
+import { trackStreams } from './streams.ts'
+import { createGate, gateOptionNames, type GateOptions } from './use-gate.ts'
 import type { Json } from './value.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
@@ -13,9 +20,8 @@ export type GraphiQLOptions = Extract<YogaOptions['graphiql'], { defaultQuery?: 
   readonly enabled?: boolean
 }
 
-export interface SessionServerOptions<
-  Data extends object = Record<string, Json>,
-> extends SessionOptions<Data> {
+export interface SessionServerOptions<Data extends object = Record<string, Json>>
+  extends SessionOptions<Data>, GateOptions {
   /** SDL beside the session's own, e.g. `extend type Query { me: User }`. */
   readonly typeDefs?: SchemaParts['typeDefs']
   /** Their resolvers; `context.session` is the session. */
@@ -41,7 +47,7 @@ export type SessionServerConfig<Data extends object = Record<string, Json>> = Om
   'store'
 >
 
-const optionNames: Record<Exclude<keyof SessionServerOptions, keyof SessionOptions>, true> = {
+const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOptions & GateOptions)>, true> = {
   typeDefs: true,
   resolvers: true,
   plugins: true,
@@ -50,25 +56,52 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof SessionOptio
   logging: true,
 }
 
+/** A handler for node:http, and a Yoga server with all that belongs to one. */
+export type SessionServer<Data extends object = Record<string, Json>> = YogaServerInstance<
+  {},
+  SessionContext<Data>
+> & {
+  /** The process is about to end: completes event streams, and `/health/ready` answers 503 from here on. */
+  drain(): void
+}
+
 /**
- * A Yoga server at `/graphql` with sessions, their schema merged with an application's own, and CORS closed.
- * Pass it to `createServer` of node:http.
+ * A Yoga server at `/graphql` with sessions, their schema merged with an application's own, behind a gate that judges
+ * requests before they are run. Pass it to `listen`, or to `createServer` of node:http.
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function createSessionServer<Data extends object = Record<string, Json>>(
   options: SessionServerOptions<Data>,
-): YogaServerInstance<{}, SessionContext<Data>> {
-  checkOptions('createSessionServer', options, Object.keys({ ...sessionOptionNames, ...optionNames }))
+): SessionServer<Data> {
+  checkOptions(
+    'createSessionServer',
+    options,
+    Object.keys({ ...sessionOptionNames, ...gateOptionNames, ...optionNames }),
+  )
   checkYogaOptions(options)
-  const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, ...rest } = options
-  const { graphiql, ...session } = rest
+  const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, graphiql } = options
   const page = typeof graphiql === 'object' ? graphiql : {}
-  return createYoga<{}, SessionContext<Data>>({
+  const exchanges = new Exchanges<Data>(options)
+  const gate = createGate(options)
+  const streams = trackStreams()
+  let isDraining = false
+  const yoga = createYoga<{}, SessionContext<Data>>({
     schema: makeExecutableSchema({
       typeDefs: [sessionTypeDefs, typeDefs],
       resolvers: [sessionResolvers, resolvers],
     }),
-    plugins: [useSession<Data>(session), servesGraphiQL(graphiql) && rootToGraphiQL, ...plugins],
+    plugins: [
+      useHealth(options.store, resolveSettings(options), () => isDraining),
+      sessionPlugin(exchanges),
+      gate.plugin,
+      streams.plugin,
+      servesGraphiQL(graphiql) && rootToGraphiQL,
+      ...plugins,
+    ],
+    // The gate has a limit of its own, which costs a fraction of this one.
+    maxRequestBodySize: false,
+    // Yoga's own answers whatever URL ends in this text, and no URL ends in a space.
+    healthCheckEndpoint: ' ',
     batching,
     logging,
     cors: false,
@@ -76,6 +109,28 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     landingPage: false,
     graphiql: servesGraphiQL(graphiql) && { title: 'graphql-session', credentials: 'same-origin', ...page },
     renderGraphiQL: selfContainedGraphiQL(),
+  })
+  const shortWay = allowsShortWay(plugins) ? new ShortWay(yoga, exchanges, gate) : null
+  const drain = (): void => {
+    isDraining = true
+    streams.end()
+  }
+  return new Proxy(yoga as SessionServer<Data>, {
+    apply(_, self, args: unknown[]) {
+      const [message, response] = args
+      if (
+        !shortWay ||
+        args.length !== 2 ||
+        !(message instanceof IncomingMessage) ||
+        !shortWay.takes(message)
+      ) {
+        return Reflect.apply(yoga, self, args)
+      }
+      return shortWay
+        .run(message, response as ServerResponse)
+        .then((isDone) => (isDone ? undefined : yoga(message, response as ServerResponse)))
+    },
+    get: (_, name) => (name === 'drain' ? drain : Reflect.get(yoga, name)),
   })
 }
 

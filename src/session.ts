@@ -1,7 +1,7 @@
 import { type SessionCookie, sessionCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
-import type { KeyRight, MayClient } from './keys.ts'
+import { keyRules, type KeyRight, type KeyRules } from './keys.ts'
 import { checkOptions } from './options.ts'
 import { resolveSettings, type SessionSettings, settingNames } from './settings.ts'
 import type { SessionStore } from './store.ts'
@@ -32,13 +32,13 @@ export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in
  */
 export class Session<Data extends object = Record<string, Json>> {
   readonly #unit: UnitOfWork
-  readonly #mayClient: MayClient
+  readonly #rules: KeyRules
   readonly #scope: () => object
 
   /** Made by `useSession` and `openSession`. */
-  constructor(unit: UnitOfWork, mayClient: MayClient, scope: () => object) {
+  constructor(unit: UnitOfWork, rules: KeyRules, scope: () => object) {
     this.#unit = unit
-    this.#mayClient = mayClient
+    this.#rules = rules
     this.#scope = scope
   }
 
@@ -239,7 +239,26 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /** Whether the declarations in `keys` give clients this right. Resolvers themselves are not restricted. */
   clientMay(right: KeyRight, key: string): boolean {
-    return this.#mayClient(right, key)
+    return this.#rules.mayClient(right, key)
+  }
+
+  /**
+   * For a resolver that does with a key what a client asks for.
+   * @throws {SessionError} SESSION_KEY_INVALID, SESSION_KEY_FORBIDDEN unless the declarations give clients each right
+   */
+  checkClientMay(key: string, ...rights: KeyRight[]): void {
+    checkKey(key)
+    if (rights.every((right) => this.#rules.mayClient(right, key))) return
+    this.#unit.forbid(key)
+    throw new SessionError('SESSION_KEY_FORBIDDEN', `"${key}" is not for clients to ${rights.join(' and ')}.`)
+  }
+
+  /**
+   * The value to set for one that a client gave: as the schema of the key's declaration makes it.
+   * @throws {SessionError} SESSION_VALUE_INVALID
+   */
+  conform(key: string, value: unknown): Json {
+    return this.#rules.conform(key, value) as Json
   }
 
   /**
@@ -267,11 +286,7 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
 
   constructor(unit: UnitOfWork) {
     const scope = {}
-    super(
-      unit,
-      () => true,
-      () => scope,
-    )
+    super(unit, keyRules({ '*': { client: ['read', 'write', 'delete'] } }), () => scope)
     this.#unit = unit
   }
 

@@ -1,4 +1,5 @@
 import { SessionError } from './errors.ts'
+import { emitterOf, type OnEvent } from './events.ts'
 import type { Timeouts } from './expiry.ts'
 import { checkOptions } from './options.ts'
 import type { Limits } from './value.ts'
@@ -14,6 +15,8 @@ export interface SessionSettings {
   readonly storeTimeout?: number
   /** Calls to the store at a time, at most. Further ones fail at once. @default 1000 */
   readonly storeCalls?: number
+  /** Called with what happens to sessions, at once and not waited for. @default nobody */
+  readonly onEvent?: OnEvent
   /** Milliseconds since the epoch; for tests. @default Date.now */
   readonly clock?: () => number
 }
@@ -24,6 +27,7 @@ export const settingNames: Record<keyof SessionSettings, true> = {
   limits: true,
   storeTimeout: true,
   storeCalls: true,
+  onEvent: true,
   clock: true,
 }
 
@@ -37,6 +41,8 @@ export interface Settings {
   readonly timeouts: Timeouts
   readonly limits: Limits
   readonly calls: CallLimits
+  /** Undefined when nobody listens. */
+  readonly emit: OnEvent | undefined
   readonly clock: () => number
 }
 
@@ -68,11 +74,13 @@ export function resolveSettings(options: SessionSettings): Settings {
     timeouts: { idleTimeout, absoluteTimeout },
     limits: { valueBytes, keys, sessionBytes },
     calls: { timeout: storeTimeout, inFlight: storeCalls },
+    emit: emitterOf(options.onEvent),
     clock,
   }
 }
 
-function checkNumber(name: string, value: number, unit: string): void {
+/** @throws {SessionError} CONFIG_INVALID, naming the option */
+export function checkNumber(name: string, value: number, unit: string): void {
   if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return
   throw new SessionError('CONFIG_INVALID', `${name} must be a whole number of ${unit} from 1 to 2147483647.`)
 }

@@ -48,6 +48,8 @@ export interface SealedStore<Revocable extends boolean = boolean> {
   readonly isRevocable: Revocable
   readonly keepsParallelWrites: false
   readonly popsOnce: false
+  /** Where ended sessions are remembered, which has to be there for any to be let in. */
+  readonly denyList?: KeyedStore | undefined
   /** For one cookie, to whose name and size what is sealed is bound. */
   open(cookie: SessionCookie, settings: Settings): Store
 }

@@ -51,6 +51,11 @@ export class UnitOfWork {
     return this.#holding.token
   }
 
+  /** Tells whoever listens that a client lacks a right on a key. */
+  forbid(key: string): void {
+    this.settings.emit?.({ type: 'forbidden', id: this.#holding.id, key })
+  }
+
   /** The first failure of the store, if it failed. */
   get failure(): SessionError | null {
     return this.#holding.failure
@@ -151,6 +156,7 @@ export class UnitOfWork {
         if (await this.#changeNow(key, text, next)) return
         await this.#holding.reread()
       }
+      this.settings.emit?.({ type: 'conflict', id: this.#holding.id, key })
       throw new SessionError(
         'SESSION_CONFLICT',
         `"${key}" was changed by others at each of ${maxAttempts} attempts. Nothing was written; try again.`,

@@ -50,12 +50,13 @@ interface Caller {
 
 type Fetch = typeof globalThis.fetch
 
-/** fetch as in a browser: it keeps cookies and sends them. */
+/** fetch as in a browser: it keeps cookies and sends them, and says that the page is of the same origin. */
 function browserFetch(jar: CookieJar): Fetch {
   return async (input, init) => {
     const request = new Request(input, init)
     const cookie = await jar.getCookieString(request.url)
     if (cookie) request.headers.set('cookie', cookie)
+    request.headers.set('sec-fetch-site', 'same-origin')
     const response = await fetch(request)
     for (const line of response.headers.getSetCookie()) await jar.setCookie(line, request.url)
     return response

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { sessionCookie } from '../src/cookie.ts'
-import { keyRights } from '../src/keys.ts'
+import { keyRules } from '../src/keys.ts'
 import { useSession } from '../src/plugin.ts'
 import { createSessionServer } from '../src/server.ts'
 import { openSession } from '../src/session.ts'
@@ -65,7 +65,7 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
     ],
     ['a path that is none', { store, cookie: { name: 'sid', path: 'api' } }, /cookie.path must begin/],
     ['an empty domain', { store, cookie: { name: 'sid', domain: '' } }, /cookie.domain must not be empty/],
-    ['SameSite=None', { store, cookie: { sameSite: 'none' } }, /cookie.sameSite must be/],
+    ['a SameSite nobody knows', { store, cookie: { sameSite: 'None' } }, /cookie.sameSite must be/],
     [
       'a header in the name',
       { store, cookie: { name: 'a=b; x' } },
@@ -102,9 +102,9 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
   })
 })
 
-describe('keyRights', () => {
+describe('keyRules', () => {
   it('denies by default, and takes the exact name before the longest prefix', () => {
-    const may = keyRights({
+    const { mayClient: may } = keyRules({
       'pref:*': { client: ['read', 'write'] },
       'pref:secret:*': { client: ['read'] },
       'pref:secret:x': { client: ['delete'] },

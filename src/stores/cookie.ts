@@ -50,6 +50,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
     isRevocable: options.denyList !== undefined,
     keepsParallelWrites: false,
     popsOnce: false,
+    denyList: options.denyList,
     open(cookie, settings) {
       const denyList = options.denyList && denyListOf(options.denyList, settings)
 

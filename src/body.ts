@@ -1,0 +1,92 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import type { Refusal } from './gate.ts'
+
+/** What a body held, or why it is refused. */
+export type Reading = { readonly params: unknown } | { readonly refusal: Refusal }
+
+/**
+ * Reads a request of node:http. What is over the limit is thrown away as it comes, so that the connection goes on
+ * to work; how long that may take is `requestTimeout` of the server.
+ */
+export function readMessage(message: IncomingMessage, limit: number): Promise<Reading> {
+  const { promise, resolve } = Promise.withResolvers<Reading>()
+  const chunks: Buffer[] = []
+  let size = 0
+  const refuse = (): void => {
+    message.off('data', take).off('end', finish).resume()
+    resolve(tooLarge(limit))
+  }
+  const take = (chunk: Buffer): void => {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > limit) refuse()
+  }
+  const finish = (): void => resolve(parse(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+  // Nobody waits for this answer.
+  const abort = (): void => resolve(badRequest('The body did not arrive whole.'))
+  message.on('data', take).once('end', finish).once('error', abort).once('close', abort)
+  if (Number(message.headers['content-length']) > limit) refuse()
+  return promise
+}
+
+/** Reads a request of the Fetch API, as other servers and runtimes hand it over. */
+export async function readRequest(request: Request, limit: number): Promise<Reading> {
+  if (Number(request.headers.get('content-length')) > limit) return tooLarge(limit)
+  const chunks: Buffer[] = []
+  let size = 0
+  // A body that was parsed already, by Express for example, is no stream any more.
+  const body: AsyncIterable<Uint8Array | string> | string[] = request.body ?? [await request.text()]
+  for await (const chunk of body) {
+    const bytes = Buffer.from(chunk)
+    size += bytes.length
+    if (size > limit) return tooLarge(limit)
+    chunks.push(bytes)
+  }
+  return parse(Buffer.concat(chunks))
+}
+
+/** The parameters of a GET. */
+export function readSearch(search: URLSearchParams): Reading {
+  const params: Record<string, unknown> = {}
+  for (const name of ['query', 'operationName', 'variables', 'extensions']) {
+    const text = search.get(name)
+    if (!text) continue
+    if (name === 'query' || name === 'operationName') params[name] = text
+    else {
+      const reading = parse(Buffer.from(text))
+      if ('refusal' in reading) return reading
+      params[name] = reading.params
+    }
+  }
+  return checked(params)
+}
+
+function parse(bytes: Buffer): Reading {
+  // JSON.parse takes bytes that are no UTF-8 for replacement characters, and so would store something else.
+  if (!isUtf8(bytes)) return badRequest('The body is not UTF-8.')
+  try {
+    return checked(JSON.parse(bytes.toString()))
+  } catch {
+    return badRequest('The body is not JSON.')
+  }
+}
+
+function checked(params: unknown): Reading {
+  for (const each of Array.isArray(params) ? params : [params]) {
+    const { extensions } = (each ?? {}) as { extensions?: unknown }
+    // What a plugin merges into an object of its own must not reach that object's prototype.
+    if (typeof extensions === 'object' && extensions !== null && Object.hasOwn(extensions, '__proto__')) {
+      return badRequest('extensions must not have a member "__proto__".')
+    }
+  }
+  return { params }
+}
+
+const badRequest = (message: string): Reading => ({
+  refusal: { status: 400, code: 'BAD_REQUEST', message },
+})
+
+const tooLarge = (limit: number): Reading => ({
+  refusal: { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `A body may have ${limit} bytes.` },
+})

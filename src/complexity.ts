@@ -1,0 +1,166 @@
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  Kind,
+  Lexer,
+  type SelectionSetNode,
+  Source,
+  TokenKind,
+  type ValueNode,
+} from 'graphql'
+import { SessionError } from './errors.ts'
+import { checkOptions } from './options.ts'
+
+/**
+ * What an operation may consist of, at most, with its fragments put in where they are spread. Judged before it is
+ * validated, whose cost grows faster than its size (CVE-2023-26144).
+ */
+export interface OperationLimits {
+  /** Words and signs of the document. @default 2000 */
+  readonly tokens: number
+  /** Fields within fields. @default 15: GraphiQL's introspection query has 15 */
+  readonly depth: number
+  /** Fields of the operation itself. @default 20 */
+  readonly rootFields: number
+  /** @default 30 */
+  readonly aliases: number
+  /** @default 20 */
+  readonly directives: number
+  /** Lists and objects within each other in a value that is written into the document. @default 64 */
+  readonly literalDepth: number
+}
+
+const defaults: OperationLimits = {
+  tokens: 2000,
+  depth: 15,
+  rootFields: 20,
+  aliases: 30,
+  directives: 20,
+  literalDepth: 64,
+}
+
+/** @throws {SessionError} CONFIG_INVALID, naming the option */
+export function resolveOperationLimits(options: Partial<OperationLimits> = {}): OperationLimits {
+  checkOptions('operationLimits', options, Object.keys(defaults))
+  const limits = { ...defaults, ...options }
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) continue
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `operationLimits.${name} must be a whole number from 1 to 2147483647.`,
+    )
+  }
+  return limits
+}
+
+/**
+ * Which limit a text is over before it is parsed, or null. Its nesting is bounded here, too: a parser goes down
+ * into it and runs out of stack.
+ */
+export function excessOfText(text: string, limits: OperationLimits): string | null {
+  const lexer = new Lexer(new Source(text))
+  const deepest = limits.depth + limits.literalDepth + 8
+  let nesting = 0
+  try {
+    for (let tokens = 1; lexer.advance().kind !== TokenKind.EOF; tokens++) {
+      if (tokens > limits.tokens) return say('tokens', limits)
+      const { kind } = lexer.token
+      if (opening.has(kind)) nesting++
+      else if (closing.has(kind)) nesting--
+      if (nesting > deepest) return say('depth', limits)
+    }
+  } catch {
+    // A syntax error is for the parser to explain.
+  }
+  return null
+}
+
+const opening = new Set<string>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L])
+const closing = new Set<string>([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R])
+
+interface Weight {
+  depth: number
+  /** Fields of the selection itself, those of its fragments included. */
+  rootFields: number
+  aliases: number
+  directives: number
+  literalDepth: number
+}
+
+/** Which limit a document is over, or null. It need not be valid. */
+export function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits): string | null {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  }
+  const weigh = scales(fragments)
+  for (const definition of definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) continue
+    const weight = weigh(definition.selectionSet)
+    for (const { directives, defaultValue } of [definition, ...(definition.variableDefinitions ?? [])].map(
+      (node) => ({
+        directives: node.directives ?? [],
+        defaultValue: 'defaultValue' in node ? node.defaultValue : undefined,
+      }),
+    )) {
+      weight.directives += directives.length
+      if (defaultValue) weight.literalDepth = Math.max(weight.literalDepth, literalDepth(defaultValue))
+    }
+    for (const name of ['depth', 'rootFields', 'aliases', 'directives', 'literalDepth'] as const) {
+      if (weight[name] > limits[name]) return say(name, limits)
+    }
+  }
+  return null
+}
+
+/** Each fragment is weighed once: spread by spread they would double without end. One that spreads itself is invalid, and weighs nothing. */
+function scales(fragments: ReadonlyMap<string, FragmentDefinitionNode>): (set: SelectionSetNode) => Weight {
+  const none: Weight = { depth: 0, rootFields: 0, aliases: 0, directives: 0, literalDepth: 0 }
+  const known = new Map<string, Weight>()
+  const weighFragment = (name: string): Weight => {
+    const weight = known.get(name)
+    const fragment = fragments.get(name)
+    if (weight || !fragment) return weight ?? none
+    known.set(name, none)
+    const whole = weigh(fragment.selectionSet)
+    whole.directives += fragment.directives?.length ?? 0
+    known.set(name, whole)
+    return whole
+  }
+  const weigh = ({ selections }: SelectionSetNode): Weight => {
+    const sum = { ...none }
+    for (const selection of selections) {
+      const directives = selection.directives ?? []
+      const given = directives.flatMap((directive) => directive.arguments ?? [])
+      let inner = none
+      if (selection.kind === Kind.FRAGMENT_SPREAD) inner = weighFragment(selection.name.value)
+      else if (selection.selectionSet) inner = weigh(selection.selectionSet)
+      const isField = selection.kind === Kind.FIELD
+      if (isField) given.push(...(selection.arguments ?? []))
+      sum.depth = Math.max(sum.depth, inner.depth + (isField ? 1 : 0))
+      sum.rootFields += isField ? 1 : inner.rootFields
+      sum.aliases += inner.aliases + (isField && selection.alias ? 1 : 0)
+      sum.directives += inner.directives + directives.length
+      sum.literalDepth = Math.max(
+        sum.literalDepth,
+        inner.literalDepth,
+        ...given.map(({ value }) => literalDepth(value)),
+      )
+    }
+    return sum
+  }
+  return weigh
+}
+
+function literalDepth(node: ValueNode): number {
+  const inner =
+    node.kind === Kind.LIST
+      ? node.values
+      : node.kind === Kind.OBJECT
+        ? node.fields.map(({ value }) => value)
+        : null
+  return inner ? 1 + Math.max(0, ...inner.map(literalDepth)) : 0
+}
+
+const say = (name: keyof OperationLimits, limits: OperationLimits): string =>
+  `The operation is too complex: operationLimits.${name} is ${limits[name]}.`

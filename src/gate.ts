@@ -1,0 +1,258 @@
+import { SessionError } from './errors.ts'
+
+export interface GateRuleOptions {
+  /**
+   * Other origins whose pages may use the server with the visitor's cookie, each exactly as browsers send it, e.g.
+   * `https://app.example`. They get CORS headers with credentials. @default none: CORS is closed
+   */
+  readonly origins?: readonly string[]
+  /**
+   * Whether a proxy in front sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and lets no client set them. Else they
+   * are ignored. @default false
+   */
+  readonly trustProxy?: boolean
+  /** Bytes of a request's body, counted while it is read. @default 131072 (128 KiB) */
+  readonly maxRequestBodySize?: number
+}
+
+export interface GateRules {
+  readonly origins: ReadonlySet<string>
+  readonly trustProxy: boolean
+  readonly maxRequestBodySize: number
+}
+
+/** What is known of a request before its body is read. */
+export interface RequestHead {
+  readonly method: string
+  /** As the connection has it: whoever trusts a proxy reads its headers. */
+  readonly scheme: 'http' | 'https'
+  /** @param name - in lower case */
+  header(name: string): string | null | undefined
+}
+
+export type RefusalCode =
+  | 'METHOD_NOT_ALLOWED'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'NOT_ACCEPTABLE'
+  | 'CSRF_CHECK_FAILED'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'BAD_REQUEST'
+  | 'BAD_USER_INPUT'
+  | 'OPERATION_TOO_COMPLEX'
+
+/** Why a request is not run. The text repeats nothing of the request. */
+export interface Refusal {
+  readonly status: number
+  readonly code: RefusalCode
+  readonly message: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** @throws {SessionError} CONFIG_INVALID, naming the option */
+export function gateRules(options: GateRuleOptions): GateRules {
+  const { origins, trustProxy = false, maxRequestBodySize = 128 * 1024 } = options
+  if (origins !== undefined && (!Array.isArray(origins) || origins.length === 0)) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'origins must be a list of exact origins, e.g. ["https://app.example"]; leave it out for none.',
+    )
+  }
+  for (const origin of origins ?? []) {
+    if (isOrigin(origin)) continue
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'origins holds something else than an exact origin such as "https://app.example": no path, no *, no null.',
+    )
+  }
+  if (typeof trustProxy !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'trustProxy must be true or false.')
+  }
+  if (!Number.isSafeInteger(maxRequestBodySize) || maxRequestBodySize < 1 || maxRequestBodySize >= 2 ** 31) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'maxRequestBodySize must be a whole number of bytes from 1 to 2147483647.',
+    )
+  }
+  return { origins: new Set(origins), trustProxy, maxRequestBodySize }
+}
+
+/** `null`, patterns and paths are not the text that URL makes of them; `https://*.example` is, and never sent. */
+function isOrigin(text: unknown): boolean {
+  if (typeof text !== 'string' || text.includes('*') || !/^https?:/.test(text)) return false
+  return URL.canParse(text) && new URL(text).origin === text
+}
+
+/**
+ * Judges a request before anything of it is parsed or run, by its method, its types and where it comes from.
+ * @returns null where the body may be read
+ */
+export function judge(head: RequestHead, rules: GateRules): Refusal | null {
+  const { method } = head
+  if (method !== 'POST' && method !== 'GET') return methodNotAllowed
+  if (!isReadable(head)) return unsupportedMediaType
+  if (!isAnswerable(head.header('accept'))) return notAcceptable
+  return isFromHere(head, rules) ? null : crossSite
+}
+
+/** The headers of an answer to a page of another origin; for each answer, whether it was refused or not. */
+export function corsHeaders(origin: string | null | undefined, { origins }: GateRules): [string, string][] {
+  if (origins.size === 0) return []
+  if (!origin || !origins.has(origin)) return [['vary', 'Origin']]
+  return [
+    ['vary', 'Origin'],
+    ['access-control-allow-origin', origin],
+    ['access-control-allow-credentials', 'true'],
+  ]
+}
+
+/** What a preflight is answered with beside `corsHeaders`. Whoever may send the cookie may send any header. */
+export function preflightHeaders(head: RequestHead, { origins }: GateRules): [string, string][] {
+  if (!origins.has(head.header('origin') ?? '')) return []
+  return [
+    ['access-control-allow-methods', 'POST, GET'],
+    ['access-control-allow-headers', head.header('access-control-request-headers') ?? 'content-type'],
+    ['access-control-max-age', '7200'],
+  ]
+}
+
+export const methodNotAllowed: Refusal = {
+  status: 405,
+  code: 'METHOD_NOT_ALLOWED',
+  message: 'Send operations with POST, or queries with GET.',
+  headers: { allow: 'POST, GET' },
+}
+
+/** RFC 9110, 15.5.6: `Allow` says what would be possible with this operation. */
+export const mutationByGet: Refusal = {
+  ...methodNotAllowed,
+  message: 'Only queries and subscriptions may be sent with GET. Send this operation with POST.',
+  headers: { allow: 'POST' },
+}
+
+const unsupportedMediaType: Refusal = {
+  status: 415,
+  code: 'UNSUPPORTED_MEDIA_TYPE',
+  message: 'Send the operation as application/json in UTF-8, without a content encoding.',
+  headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+}
+
+export const notAcceptable: Refusal = {
+  status: 406,
+  code: 'NOT_ACCEPTABLE',
+  message:
+    'The answer can be application/graphql-response+json or application/json, for streams text/event-stream or multipart/mixed. Nothing was run.',
+}
+
+const crossSite: Refusal = {
+  status: 403,
+  code: 'CSRF_CHECK_FAILED',
+  message:
+    'The request comes from another site, or a GET with a cookie does not say where from. Add its origin to origins; a client that is no browser sends Content-Type: application/json.',
+}
+
+/** Forms, files and text are what a page can send anywhere without asking: only JSON is read. */
+function isReadable(head: RequestHead): boolean {
+  const encoding = head.header('content-encoding')
+  if (encoding && encoding.toLowerCase() !== 'identity') return false
+  const type = head.header('content-type')
+  return type ? isJson(type) : head.method === 'GET'
+}
+
+function isJson(type: string): boolean {
+  if (type === 'application/json') return true
+  const [essence = '', ...parameters] = type.toLowerCase().split(';')
+  if (essence.trim() !== 'application/json') return false
+  return parameters.every((parameter) => {
+    const [name = '', value = ''] = parameter.split('=')
+    return name.trim() !== 'charset' || /^\s*"?utf-?8"?\s*$/.test(value)
+  })
+}
+
+const plainTypes = ['application/json', 'application/graphql-response+json'] as const
+const streamTypes = ['text/event-stream', 'multipart/mixed']
+
+/** A type of one answer that is no stream. */
+export type PlainType = (typeof plainTypes)[number]
+
+interface Acceptance {
+  readonly type: string
+  readonly weight: number
+}
+
+/** RFC 9110, 12.5.1. Yoga answers in UTF-8 only, and so has nothing for another charset. */
+function acceptances(accept: string): Acceptance[] {
+  return accept
+    .toLowerCase()
+    .split(',')
+    .map((each) => {
+      const [type = '', ...parameters] = each.replaceAll(/\s/g, '').split(';')
+      const charset = parameters.find((parameter) => parameter.includes('charset='))
+      const weight = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1)
+      return { type, weight: charset === undefined || charset === 'charset=utf-8' ? weight : 0 }
+    })
+    .filter(({ weight }) => weight > 0)
+}
+
+const covers = (range: string, type: string): boolean =>
+  range === type || range === '*/*' || range === `${type.split('/')[0]}/*`
+
+function isAnswerable(accept: string | null | undefined): boolean {
+  return !accept || plainTypeOf(accept) !== null || acceptsStream(accept)
+}
+
+/** Whether a stream of events could be sent: what a subscription is answered with. */
+export const acceptsStream = (accept: string | null | undefined, types = streamTypes): boolean =>
+  !accept || acceptances(accept).some(({ type }) => types.some((stream) => covers(type, stream)))
+
+const plainTypeByAccept = new Map<string, PlainType | null>()
+
+/**
+ * The type of an answer that is no stream, as Yoga chooses it: the one named first, and for a wildcard
+ * `application/json`. `null`: none.
+ */
+export function plainTypeOf(accept: string | null | undefined): PlainType | null {
+  if (!accept) return 'application/json'
+  const known = plainTypeByAccept.get(accept)
+  if (known !== undefined) return known
+  const first = acceptances(accept).find(({ type }) => plainTypes.some((plain) => covers(type, plain)))
+  const chosen = first ? (plainTypes.find((plain) => plain === first.type) ?? plainTypes[0]) : null
+  // Clients send a handful of them; whoever makes up others is not remembered.
+  if (plainTypeByAccept.size < 100) plainTypeByAccept.set(accept, chosen)
+  return chosen
+}
+
+/**
+ * By Fetch Metadata where the browser sends it (any of today, over TLS or on localhost), else by `Origin`. A request
+ * that says neither is from no browser, or a GET, which any page can have sent: that one may not carry a cookie,
+ * unless its type shows that a preflight would have come first.
+ */
+function isFromHere(head: RequestHead, rules: GateRules): boolean {
+  if (head.method === 'GET' && !head.header('cookie')) return true
+  const site = head.header('sec-fetch-site')
+  if (site === 'same-origin' || site === 'none') return true
+  const origin = head.header('origin')
+  if (origin && rules.origins.has(origin)) return true
+  if (site) return false
+  if (origin) return origin === ownOrigin(head, rules)
+  return head.method === 'POST' || Boolean(head.header('content-type'))
+}
+
+function ownOrigin(head: RequestHead, rules: GateRules): string | null {
+  const { scheme, host } = publicAddress(head, rules)
+  const text = `${scheme}://${host}`
+  return URL.canParse(text) ? new URL(text).origin : null
+}
+
+/** Where the client believes to be: what a trusted proxy says, and what the connection says without one. */
+export function publicAddress(
+  head: RequestHead,
+  { trustProxy }: Pick<GateRules, 'trustProxy'>,
+): { scheme: string; host: string } {
+  // The nearest proxy writes the last of them; those before it are what it was told.
+  const forwarded = (name: string): string | undefined =>
+    (trustProxy && head.header(`x-forwarded-${name}`)?.split(',').at(-1)?.trim()) || undefined
+  return {
+    scheme: forwarded('proto')?.toLowerCase() ?? head.scheme,
+    host: forwarded('host') ?? head.header('host') ?? '',
+  }
+}

@@ -1,0 +1,57 @@
+import type { Plugin } from 'graphql-yoga'
+import type { Settings } from './settings.ts'
+import type { SessionStore } from './store.ts'
+import { guarded } from './stores/guarded.ts'
+import { digest } from './token.ts'
+
+/** Milliseconds that the store may take to count as ready. */
+const patience = 250
+
+/** No token has this id: the store answers that there is no such session, and that is all that is asked. */
+const nobody = digest('')
+
+/**
+ * `GET /health/live` never asks the store, `GET /health/ready` does. Exact paths, and words from a fixed list: what a
+ * driver says may hold a password.
+ */
+export function useHealth(
+  store: SessionStore,
+  { calls, clock }: Settings,
+  isDraining: () => boolean,
+): Plugin {
+  const backing = 'open' in store ? store.denyList : store
+  const asked = backing && guarded(backing, { ...calls, timeout: patience })
+  let asking: Promise<string> | undefined
+
+  // However many ask, the store is asked once at a time.
+  const ask = (): Promise<string> =>
+    (asking ??= (asked ? asked.read(nobody, clock()) : Promise.resolve(null))
+      .then(
+        () => 'ready',
+        () => 'store unavailable',
+      )
+      .finally(() => (asking = undefined)))
+
+  const answers: Readonly<Record<string, () => Promise<string> | string>> = {
+    '/health/live': () => 'live',
+    '/health/ready': () => (isDraining() ? 'draining' : ask()),
+  }
+
+  return {
+    async onRequest({ request, url, fetchAPI: { Response }, endResponse }) {
+      if (!request.url.includes('/health/')) return
+      const answer = Object.hasOwn(answers, url.pathname) && answers[url.pathname]
+      if (!answer) return
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      const word = isRead ? await answer() : 'method not allowed'
+      const status = isRead ? (word === 'live' || word === 'ready' ? 200 : 503) : 405
+      const headers = {
+        'content-type': 'text/plain; charset=utf-8',
+        'cache-control': 'no-store',
+        ...(status === 405 && { allow: 'GET, HEAD' }),
+        ...(status === 503 && { 'retry-after': '1' }),
+      }
+      endResponse(new Response(request.method === 'HEAD' ? null : word, { status, headers }))
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import { type ExecutionResult, type GraphQLError, Kind, print } from 'graphql'
+import { reworded } from './answer.ts'
+
+/** Further ones tell a client nothing, and make a long answer of a short request. */
+const maxErrors = 10
+
+/**
+ * A result whose errors have a code, name fields and types but repeat no value that the client sent, and suggest no
+ * field that it did not name.
+ */
+export function tidy<Result extends ExecutionResult>(result: Result): Result {
+  const { errors } = result
+  if (!errors) return result
+  return { ...result, errors: errors.slice(0, maxErrors).map(tidyError) }
+}
+
+function tidyError(error: GraphQLError): GraphQLError {
+  const { code } = error.extensions ?? {}
+  const [node] = error.nodes ?? []
+  if (code === undefined && !error.path && node?.kind === Kind.VARIABLE_DEFINITION) {
+    const { variable, type } = node
+    const says = isWithoutValue.test(error.message)
+      ? error.message
+      : `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`
+    return reworded(error, says, { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } })
+  }
+  const says = cuts[String(code)]?.reduce((text, [echo, rest]) => text.replace(echo, rest), error.message)
+  return says === undefined || says === error.message ? error : reworded(error, says, error.extensions)
+}
+
+const isWithoutValue =
+  /^Variable "\$\w+" of (?:required|non-null) type "[^"]+" (?:was not provided|must not be null)\.$/
+
+/** What graphql-js and Yoga quote of a request, by the code of the error. */
+const cuts: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
+  GRAPHQL_PARSE_FAILED: [
+    [/\b(Unexpected|found) (String|BlockString|Name|Int|Float) ".*"/s, '$1 $2'],
+    [/: ".*"\.$/s, '.'],
+  ],
+  GRAPHQL_VALIDATION_FAILED: [
+    [/,? Found: .*$/s, ''],
+    [/, found:? .*$/s, '.'],
+    [/ cannot represent ([^:]*): .*$/s, ' cannot represent $1.'],
+    [/ Did you mean .*$/s, ''],
+  ],
+  BAD_REQUEST: [[/^Unexpected parameter ".*" in/s, 'Unexpected parameter in']],
+}

@@ -1,0 +1,251 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  type ASTVisitor,
+  type DirectiveNode,
+  getOperationAST,
+  NoSchemaIntrospectionCustomRule,
+  OperationTypeNode,
+  type ValidationContext,
+  visit,
+} from 'graphql'
+import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { readMessage, type Reading, readRequest, readSearch } from './body.ts'
+import { excessOfDocument, excessOfText, type OperationLimits, resolveOperationLimits } from './complexity.ts'
+import { SessionError } from './errors.ts'
+import { emitterOf, type OnEvent } from './events.ts'
+import {
+  acceptsStream,
+  corsHeaders,
+  type GateRuleOptions,
+  gateRules,
+  type GateRules,
+  judge,
+  mutationByGet,
+  notAcceptable,
+  plainTypeOf,
+  preflightHeaders,
+  type Refusal,
+  type RequestHead,
+} from './gate.ts'
+import { checkOptions } from './options.ts'
+import { tidy } from './tidy.ts'
+
+export interface GateOptions extends GateRuleOptions {
+  /** What an operation may consist of. */
+  readonly operationLimits?: Partial<OperationLimits>
+  /** Whether clients may ask for the schema. @default on, unless NODE_ENV is production */
+  readonly introspection?: boolean
+  /** Called with each refused request, at once and not waited for. @default nobody */
+  readonly onEvent?: OnEvent
+}
+
+export const gateOptionNames: Record<keyof GateOptions, true> = {
+  origins: true,
+  trustProxy: true,
+  maxRequestBodySize: true,
+  operationLimits: true,
+  introspection: true,
+  onEvent: true,
+}
+
+/** What a browser is told with every answer: not to guess types, and to hand it to no other site. */
+export const protection: readonly (readonly [string, string])[] = [
+  ['x-content-type-options', 'nosniff'],
+  ['cross-origin-resource-policy', 'same-origin'],
+]
+
+const gates = new WeakMap<object, GateRules>()
+
+/** Whether a plugin is a gate that lets other sites in by name only. */
+export const gatesOrigins = (plugin: object | null | undefined): boolean =>
+  Boolean(plugin && gates.get(plugin)?.origins.size)
+
+/** The gate of one server: its rules, and what applies them to the requests that go through Yoga. */
+export interface Gate {
+  readonly rules: GateRules
+  readonly plugin: Plugin
+  /** What was read already of a request that goes on through Yoga. */
+  handOver(message: IncomingMessage, reading: Reading): void
+  tell(refusal: Refusal): void
+}
+
+/**
+ * Judges each GraphQL request before anything of it is parsed or run: method and types, where it comes from, the size
+ * of its body, and what its operation consists of. CORS is its own, too: set Yoga's `cors` and `maxRequestBodySize`
+ * to false.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
+export function useSessionGate(options: GateOptions = {}): Plugin {
+  checkOptions('useSessionGate', options, Object.keys(gateOptionNames))
+  return createGate(options).plugin
+}
+
+export function createGate(options: GateOptions): Gate {
+  const rules = gateRules(options)
+  const limits = resolveOperationLimits(options.operationLimits)
+  const { introspection = process.env['NODE_ENV'] !== 'production' } = options
+  if (typeof introspection !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'introspection must be true or false.')
+  }
+  const emit = emitterOf(options.onEvent)
+  const handed = new WeakMap<object, Reading>()
+  const excesses = new WeakMap<object, { readonly excess: string | null }>()
+  const seen = new WeakSet<Request>()
+
+  const tell = ({ status, code }: Refusal): void => emit?.({ type: 'refused', status, code })
+
+  const refuse = (refusal: Refusal): Error => {
+    tell(refusal)
+    const { status, code, message, headers } = refusal
+    return createGraphQLError(message, {
+      extensions: { code, http: { status, ...(headers && { headers }) } },
+    })
+  }
+
+  const respond = (request: Request, refusal: Refusal, { Response }: FetchAPI): Response => {
+    tell(refusal)
+    const { status, headers, body } = refusalAnswer(refusal, request.headers.get('accept'))
+    return new Response(body, { status, headers: Object.fromEntries(headers) })
+  }
+
+  const read = (request: Request, message: IncomingMessage | undefined): Promise<Reading> | Reading => {
+    const known = message && handed.get(message)
+    if (known) return known
+    if (request.method === 'GET') return readSearch(new URL(request.url, 'http://localhost').searchParams)
+    return message?.readableDidRead === false
+      ? readMessage(message, rules.maxRequestBodySize)
+      : readRequest(request, rules.maxRequestBodySize)
+  }
+
+  const plugin: Plugin = {
+    // Only requests for GraphQL get here: health checks, pages and the routes of other plugins have been answered.
+    onRequestParse({ request, serverContext, setRequestParser, endResponse, fetchAPI }) {
+      seen.add(request)
+      const head = headOf(request)
+      if (request.method === 'OPTIONS') {
+        return endResponse(
+          new fetchAPI.Response(null, {
+            status: 204,
+            headers: Object.fromEntries([['allow', 'POST, GET'], ...preflightHeaders(head, rules)]),
+          }),
+        )
+      }
+      const refusal = judge(head, rules)
+      if (refusal) return endResponse(respond(request, refusal, fetchAPI))
+      const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
+      setRequestParser(async () => {
+        const reading = await read(request, req)
+        return 'refusal' in reading ? respond(request, reading.refusal, fetchAPI) : (reading.params as never)
+      })
+    },
+
+    onParse({ context, parseFn, setParseFn }) {
+      const { request, params } = context as { request?: Request; params?: { operationName?: string } }
+      // Another transport, graphql-ws for example, has its own ways of refusing.
+      setParseFn((source: unknown, parseOptions) => {
+        const excess = excessOfText(typeof source === 'string' ? source : (source as Source).body, limits)
+        if (excess) throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
+        return parseFn(source, parseOptions)
+      })
+      return ({ result }) => {
+        if (result instanceof Error || !result) return
+        let known = excesses.get(result)
+        if (!known) excesses.set(result, (known = { excess: excessOfDocument(result, limits) }))
+        const { excess } = known
+        if (excess) throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
+        const operation = request && getOperationAST(result, params?.operationName)?.operation
+        if (operation === OperationTypeNode.MUTATION && request?.method === 'GET') throw refuse(mutationByGet)
+        if (
+          operation === OperationTypeNode.SUBSCRIPTION &&
+          !acceptsStream(request?.headers.get('accept'), ['text/event-stream'])
+        ) {
+          throw refuse(notAcceptable)
+        }
+      }
+    },
+
+    onValidate({ addValidationRule }) {
+      if (!introspection) addValidationRule(NoSchemaIntrospectionCustomRule)
+      addValidationRule(NoStreamedMutations)
+    },
+
+    onExecute({ executeFn, setExecuteFn }) {
+      setExecuteFn((args) => {
+        try {
+          return executeFn(args)
+        } catch (error) {
+          // What goes down into the variables ran out of stack, before anything was run.
+          if ((error as Error).name !== 'RangeError') throw error
+          const message = 'The variables are nested too deeply.'
+          throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message })
+        }
+      })
+    },
+
+    onResultProcess({ result, setResult }) {
+      if (!isAsyncIterable(result)) setResult(Array.isArray(result) ? result.map(tidy) : tidy(result))
+    },
+
+    onResponse({ request, response }) {
+      const { headers } = response
+      for (const [name, value] of protection) headers.set(name, value)
+      if (!seen.has(request)) return
+      // Whatever Yoga's own CORS has set would open what is closed here.
+      if (request.method !== 'OPTIONS') {
+        const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
+        for (const name of opening) headers.delete(name)
+      }
+      for (const [name, value] of corsHeaders(request.headers.get('origin'), rules)) {
+        if (name === 'vary') headers.append(name, value)
+        else headers.set(name, value)
+      }
+    },
+  }
+  gates.set(plugin, rules)
+  return { rules, plugin, tell, handOver: (message, reading) => void handed.set(message, reading) }
+}
+
+interface Source {
+  readonly body: string
+}
+
+/** A refusal as an answer of HTTP. */
+export function refusalAnswer(
+  { status, code, message, headers = {} }: Refusal,
+  accept: string | null | undefined,
+): { status: number; headers: [string, string][]; body: string } {
+  return {
+    status,
+    headers: [
+      ['content-type', `${plainTypeOf(accept) ?? 'application/json'}; charset=utf-8`],
+      ['cache-control', 'no-store'],
+      ...Object.entries(headers),
+    ],
+    body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
+  }
+}
+
+/** A field that a client is told of before what it changed is saved could not be taken back. */
+const NoStreamedMutations = (context: ValidationContext): ASTVisitor => ({
+  OperationDefinition(operation) {
+    if (operation.operation !== OperationTypeNode.MUTATION) return
+    for (const part of [operation, ...context.getRecursivelyReferencedFragments(operation)]) {
+      visit(part, {
+        Directive(directive: DirectiveNode) {
+          if (directive.name.value !== 'defer' && directive.name.value !== 'stream') return
+          context.reportError(
+            createGraphQLError('@defer and @stream are for queries, not for mutations.', {
+              nodes: directive,
+            }),
+          )
+        },
+      })
+    }
+  },
+})
+
+const headOf = (request: Request): RequestHead => ({
+  method: request.method,
+  scheme: request.url.startsWith('https:') ? 'https' : 'http',
+  header: (name) => request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : null),
+})
