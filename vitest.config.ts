@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** What a person sees of a session is the same over each store. Everything else runs once, in the project `memory`. */
+/**
+ * What a person sees of a session is the same over each store, and on the short way through the server as on Yoga's.
+ * Everything else runs once, in the project `memory`.
+ */
 const overEachStore = [
   'operations',
   'saving',
@@ -12,9 +15,9 @@ const overEachStore = [
   'storefront',
 ]
 
-const over = (store: string, include: string[]) => ({
+const over = (store: string, include: string[], way = 'yoga') => ({
   extends: true as const,
-  test: { name: store, include, env: { TEST_STORE: store } },
+  test: { name: way === 'yoga' ? store : way, include, env: { TEST_STORE: store, TEST_WAY: way } },
 })
 const shared = overEachStore.map((name) => `test/${name}.test.ts`)
 
@@ -33,6 +36,7 @@ export default defineConfig({
       over('postgres', shared),
       over('sqlite', shared),
       over('cookie', ['test/session-model.test.ts']),
+      over('memory', shared, 'short'),
     ],
   },
 })

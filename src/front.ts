@@ -4,7 +4,6 @@ import {
   type FetchAPI,
   type GraphQLParams,
   isAsyncIterable,
-  type Plugin,
   processRegularResult,
   type YogaServerInstance,
 } from 'graphql-yoga'
@@ -28,7 +27,7 @@ const hooksOnBothWays = new Set<PropertyKey>([
 ])
 
 /** Whether what plugins do is the same on the short way. */
-export const allowsShortWay = (plugins: readonly (Plugin | null | undefined | false)[]): boolean =>
+export const allowsShortWay = (plugins: readonly object[]): boolean =>
   plugins.every(
     (plugin) =>
       !plugin || (isPlain(plugin) && Reflect.ownKeys(plugin).every((hook) => hooksOnBothWays.has(hook))),

@@ -29,7 +29,7 @@ export interface SessionServerOptions<Data extends object = Record<string, Json>
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly resolvers?: any
   /** Further Yoga plugins. They run after the session's. */
-  readonly plugins?: readonly Plugin[]
+  readonly plugins?: NonNullable<YogaOptions['plugins']>
   /** Several operations in one HTTP request, as Yoga's option. @default false */
   readonly batching?: YogaOptions['batching']
   /**

@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { sessionCookie } from '../src/cookie.ts'
 import { keyRules } from '../src/keys.ts'
+import { listen } from '../src/listen.ts'
+import { useSessionGate } from '../src/use-gate.ts'
+import { createSchema, createYoga } from 'graphql-yoga'
 import { useSession } from '../src/plugin.ts'
 import { createSessionServer } from '../src/server.ts'
 import { openSession } from '../src/session.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 
 const store = memoryStore({ max: 10 })
+const schema = createSchema({ typeDefs: 'type Query { hello: String }' })
 const invalid = (message: RegExp | string) =>
   expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) })
 
@@ -44,6 +48,13 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
     ['a name of the prototype', { store, keys: { constructor: {} } }, /keys: "constructor"/],
     ['a right nobody knows', { store, keys: { a: { client: ['admin'] } } }, /keys.a.client must be/],
     ['rights that are no list', { store, keys: { a: { client: 'read' } } }, /keys.a.client must be/],
+    [
+      'a schema that is none',
+      { store, keys: { a: { schema: {} } } },
+      /keys.a.schema must be a Standard Schema/,
+    ],
+    ['trustProxy', { store, trustProxy: 'yes' }, /trustProxy must be true or false/],
+    ['onEvent', { store, onEvent: 'log' }, /onEvent must be a function/],
     [
       'a declaration nobody knows',
       { store, keys: { a: { server: ['read'] } } },
@@ -87,7 +98,65 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
     expect(() => useSession(options as never)).toThrow(invalid(message))
   })
 
+  it.each<[string, unknown, RegExp]>([
+    ...[true, '*', [], ['*'], 'https://app.example', ['null'], [null], ['https://*.example.com'], ['https://app.example/'], ['app.example'], ['file:///'], ['HTTPS://app.example'], ['https://app.example:443']].map((origins): [string, unknown, RegExp] => [`origins ${JSON.stringify(origins)}`, { origins }, /^origins/]), // prettier-ignore
+    ['trustProxy', { trustProxy: 1 }, /^trustProxy must be true or false/],
+    ['introspection', { introspection: 'off' }, /^introspection must be true or false/],
+    ['operationLimits', { operationLimits: 5 }, /^operationLimits must be an object/],
+    [
+      'an operation limit nobody knows',
+      { operationLimits: { width: 1 } },
+      /operationLimits has no option "width"/,
+    ],
+    ['onEvent', { onEvent: 'log' }, /^onEvent must be a function/],
+    ['an option nobody knows', { cors: true }, /useSessionGate has no option "cors"/],
+  ])('of useSessionGate: %s', (_, options, message) => {
+    expect(() => useSessionGate(options as never)).toThrow(invalid(message))
+  })
+
+  it.each(['tokens', 'depth', 'rootFields', 'aliases', 'directives', 'literalDepth'])(
+    'operationLimits.%s',
+    (name) => {
+      for (const value of [...unreadable, '10']) {
+        expect(() => useSessionGate({ operationLimits: { [name]: value } })).toThrow(invalid(name))
+      }
+    },
+  )
+
+  it('maxRequestBodySize', () => {
+    for (const value of [...unreadable, '10kb']) {
+      expect(() => useSessionGate({ maxRequestBodySize: value as never })).toThrow(
+        invalid('maxRequestBodySize'),
+      )
+    }
+  })
+
+  it('of listen', async () => {
+    const handler = () => {}
+    for (const name of ['headersTimeout', 'requestTimeout', 'responseTimeout', 'drainTimeout']) {
+      for (const value of unreadable) {
+        await expect(listen(handler, { [name]: value })).rejects.toThrow(invalid(name))
+      }
+    }
+    await expect(listen(handler, { timeout: 1 } as never)).rejects.toThrow(invalid('no option "timeout"'))
+  })
+
+  it('SameSite=None is for servers that let other sites in by name', () => {
+    const cookie = { sameSite: 'none' } as const
+    const sites = { origins: ['https://app.example'] }
+    const plain = (...gates: object[]) => createYoga({ schema, plugins: [useSession({ store, cookie }), ...gates] }) // prettier-ignore
+    const refused = invalid(/cookie.sameSite 'none' .* needs useSessionGate/)
+    expect(() => plain()).toThrow(refused)
+    expect(() => plain(useSessionGate())).toThrow(refused)
+    expect(() => createSessionServer({ store, cookie })).toThrow(refused)
+    plain(useSessionGate(sites))
+    createSessionServer({ store, cookie, ...sites })
+  })
+
   it('of createSessionServer too', () => {
+    expect(() => createSessionServer({ store, origins: [] })).toThrow(invalid('origins'))
+    expect(() => createSessionServer({ store, introspection: 1 as never })).toThrow(invalid('introspection'))
+
     expect(() => createSessionServer({ store, cors: true } as never)).toThrow(invalid(/no option "cors"/))
     expect(() => createSessionServer({ store, idleTimeout: -1 })).toThrow(invalid('idleTimeout'))
     for (const [name, values] of Object.entries({
