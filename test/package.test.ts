@@ -157,7 +157,7 @@ describe('a fresh project that installs it', () => {
   it('type-checks every example of the README', async () => {
     const readme = await readFile(join(root, 'README.md'), 'utf8')
     const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!)
-    expect(examples).toHaveLength(7)
+    expect(examples).toHaveLength(8)
     const files = examples.map((code, index) => {
       // The text calls it so, and the example before imports it.
       const name =
