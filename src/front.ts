@@ -10,7 +10,8 @@ import {
 import { failed } from './answer.ts'
 import { readMessage } from './body.ts'
 import type { Exchanges } from './exchange.ts'
-import { corsHeaders, judge, type PlainType, plainTypeOf } from './gate.ts'
+import { corsHeaders, judge } from './gate.ts'
+import { type PlainType, plainTypeOf } from './media-types.ts'
 import { tidy } from './tidy.ts'
 import { type Gate, protection, refusalAnswer } from './use-gate.ts'
 

@@ -1,6 +1,8 @@
 import { IncomingMessage, type ServerResponse } from 'node:http'
 import { makeExecutableSchema } from '@graphql-tools/schema'
+import type { DocumentNode } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
+import { LRUCache } from 'lru-cache'
 import { SessionError } from './errors.ts'
 import { allowsShortWay, ShortWay } from './front.ts'
 import { useHealth } from './health.ts'
@@ -102,6 +104,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     maxRequestBodySize: false,
     // Yoga's own answers whatever URL ends in this text, and no URL ends in a space.
     healthCheckEndpoint: ' ',
+    parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },
     batching,
     logging,
     cors: false,
@@ -133,6 +136,16 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     get: (_, name) => (name === 'drain' ? drain : Reflect.get(yoga, name)),
   })
 }
+
+/**
+ * Yoga's own keeps a thousand documents, whatever their size: a client that sends others each time could have it hold
+ * a thousand of the largest. Here their text is bounded, too (characters, of which a parsed document takes some 50 bytes each).
+ */
+const documentCache = (): LRUCache<string, DocumentNode> =>
+  new LRUCache({ max: 1000, maxSize: 2 ** 20, sizeCalculation: (_, text) => text.length + 1 })
+
+/** Who sends what cannot be parsed is not served faster for sending it again. */
+const noCache = { get: () => undefined, set: () => {} }
 
 /** Yoga takes what it cannot read for a default. */
 function checkYogaOptions({

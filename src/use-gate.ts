@@ -14,7 +14,6 @@ import { excessOfDocument, excessOfText, type OperationLimits, resolveOperationL
 import { SessionError } from './errors.ts'
 import { emitterOf, type OnEvent } from './events.ts'
 import {
-  acceptsStream,
   corsHeaders,
   type GateRuleOptions,
   gateRules,
@@ -22,11 +21,11 @@ import {
   judge,
   mutationByGet,
   notAcceptable,
-  plainTypeOf,
   preflightHeaders,
   type Refusal,
   type RequestHead,
 } from './gate.ts'
+import { accepts, plainTypeOf } from './media-types.ts'
 import { checkOptions } from './options.ts'
 import { tidy } from './tidy.ts'
 
@@ -157,7 +156,7 @@ export function createGate(options: GateOptions): Gate {
         if (operation === OperationTypeNode.MUTATION && request?.method === 'GET') throw refuse(mutationByGet)
         if (
           operation === OperationTypeNode.SUBSCRIPTION &&
-          !acceptsStream(request?.headers.get('accept'), ['text/event-stream'])
+          !accepts(request?.headers.get('accept'), 'text/event-stream')
         ) {
           throw refuse(notAcceptable)
         }
