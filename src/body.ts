@@ -23,9 +23,8 @@ export function readMessage(message: IncomingMessage, limit: number): Promise<Re
     if (size > limit) refuse()
   }
   const finish = (): void => resolve(parse(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-  // Nobody waits for this answer.
-  const abort = (): void => resolve(badRequest('The body did not arrive whole.'))
-  message.on('data', take).once('end', finish).once('error', abort).once('close', abort)
+  const abort = (): void => resolve(aborted)
+  message.on('data', take).on('end', finish).on('error', abort).on('close', abort)
   if (Number(message.headers['content-length']) > limit) refuse()
   return promise
 }
@@ -86,6 +85,9 @@ function checked(params: unknown): Reading {
 const badRequest = (message: string): Reading => ({
   refusal: { status: 400, code: 'BAD_REQUEST', message },
 })
+
+/** Nobody waits for this answer. */
+const aborted = badRequest('The body did not arrive whole.')
 
 const tooLarge = (limit: number): Reading => ({
   refusal: { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `A body may have ${limit} bytes.` },

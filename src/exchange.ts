@@ -1,13 +1,13 @@
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
-import { failed, unavailable } from './answer.ts'
+import { failed, translate, unavailable } from './answer.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { publicAddress } from './gate.ts'
-import { type KeyDeclarations, keyRules } from './keys.ts'
-import { startOperation } from './operation.ts'
+import { type KeyDeclarations, keyRules, type KeyRules } from './keys.ts'
+import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
 import { Session } from './session.ts'
-import { resolveSettings, type SessionSettings, settingNames } from './settings.ts'
+import { resolveSettings, type SessionSettings, settingNames, type Settings } from './settings.ts'
 import type { SessionStore, Store } from './store.ts'
 import { checkStore, openStore } from './stores/open.ts'
 import { UnitOfWork } from './unit.ts'
@@ -34,33 +34,93 @@ export const sessionOptionNames: Record<keyof SessionOptions, true> = {
   ...settingNames,
 }
 
+/** What an answer becomes. */
+export type Result = ExecutionResult | ExecutionResult[] | AsyncIterable<ExecutionResult>
+
+/** What the answer to a request has to have beside what is in it. */
+export interface Finish {
+  readonly status: number
+  readonly headers: readonly [string, string][]
+  readonly addsVary: boolean
+}
+
+/** One HTTP request and its session: its operations open it, then their result is settled, and the answer finished. */
+export class Exchange<Data extends object = Record<string, Json>> {
+  readonly #unit: UnitOfWork
+  readonly #cookie: SessionCookie
+  readonly #rules: KeyRules
+  readonly #log: (failure: unknown) => void
+  /** Whether the answer may go on to use the session after its headers left. */
+  #streams = false
+
+  constructor(unit: UnitOfWork, cookie: SessionCookie, rules: KeyRules, log: (failure: unknown) => void) {
+    this.#unit = unit
+    this.#cookie = cookie
+    this.#rules = rules
+    this.#log = log
+  }
+
+  /** What an operation of the request has in its context: a session, which reads nothing yet. */
+  open(): OperationContext & { session: Session<Data> } {
+    const operation = new Operation(this.#unit)
+    const session: Session<Data> = new Session(this.#unit, this.#rules, () => operation.scope)
+    return { session, [operationKey]: operation }
+  }
+
+  /**
+   * Saves what a request did, before its answer is written.
+   * @returns the answer, also when it has to say that it could not be saved
+   */
+  async settle(result: Result): Promise<Result> {
+    const unit = this.#unit
+    const failure = await saved(unit)
+    this.#log(unit.failure ?? failure)
+    const isStream = isAsyncIterable(result)
+    if (isStream) {
+      this.#streams = true
+      unit.seal()
+    } else unit.close()
+    if (!failure) return isStream ? saveAlong(result, unit) : result
+    if (isStream) await result[Symbol.asyncIterator]().return?.()
+    return Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure)
+  }
+
+  /** @returns null where nobody asked for the session */
+  finish(status: number, vary: string | null | undefined): Finish | null {
+    const unit = this.#unit
+    if (!unit.touched && !this.#streams) return null
+    const headers: [string, string][] = [['cache-control', 'no-store']]
+    const change = unit.cookie
+    if (change) {
+      headers.push(['set-cookie', change === 'clear' ? this.#cookie.clear() : this.#cookie.set(change)])
+    }
+    // Yoga answers a batch with 200, whatever its results say.
+    const isDown = unit.failure !== null && !this.#streams && status < unavailable.status
+    if (isDown) headers.push(...Object.entries(unavailable.headers))
+    return {
+      headers,
+      addsVary: !vary?.split(',').some((name) => ['*', 'cookie'].includes(name.trim().toLowerCase())),
+      status: isDown ? unavailable.status : status,
+    }
+  }
+}
+
 /** A cookie, and the store of the sessions that it carries. */
 interface Carrier {
   readonly cookie: SessionCookie
   readonly store: Store
 }
 
-/** One HTTP request: its work on the session, and how its cookie is written. */
-interface Exchange {
-  readonly unit: UnitOfWork
-  readonly cookie: SessionCookie
-  /** Whether the answer may go on to use the session after its headers left. */
-  streams: boolean
-}
-
-/** What an answer becomes. */
-export type Result = ExecutionResult | ExecutionResult[] | AsyncIterable<ExecutionResult>
-
-/** The sessions of the requests of one server, by request: whoever runs requests opens, settles and finishes them. */
+/** The requests of one server. */
 export class Exchanges<Data extends object = Record<string, Json>> {
   /** Where trouble is told; set by Yoga. */
   logger: YogaLogger | undefined
   readonly #options: SessionOptions<Data>
-  readonly #settings
-  readonly #rules
+  readonly #settings: Settings
+  readonly #rules: KeyRules
   readonly #secure: Carrier
   readonly #plain: Carrier
-  readonly #all = new WeakMap<Request, Exchange>()
+  readonly #byRequest = new WeakMap<Request, Exchange<Data>>()
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
   constructor(options: SessionOptions<Data>) {
@@ -84,69 +144,27 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return this.#options.cookie?.sameSite === 'none'
   }
 
-  /** A session for an operation of a request, which reads nothing yet. */
-  open(request: Request): Session<Data> {
-    const { unit } = this.#exchangeOf(request)
-    const session: Session<Data> = new Session(unit, this.#rules, () => operation.scope)
-    const operation = startOperation(session, unit)
-    return session
+  /** For whoever keeps it: a WeakMap entry for each request is a good part of what garbage collection has to do. */
+  begin(request: Request): Exchange<Data> {
+    const { cookie, store } = this.#isPlainLoopback(request) ? this.#plain : this.#secure
+    const presented = cookie.read(request.headers.get('cookie'))
+    return new Exchange(new UnitOfWork(store, this.#settings, presented), cookie, this.#rules, this.#log)
   }
 
-  /**
-   * Saves what a request did, before its answer is written.
-   * @returns the answer, also when it has to say that it could not be saved
-   */
-  async settle(request: Request, result: Result): Promise<Result> {
-    const exchange = this.#all.get(request)
-    if (!exchange) return result
-    const { unit } = exchange
-    const failure = await saved(unit)
-    this.#log(unit.failure ?? failure)
-    const isStream = isAsyncIterable(result)
-    if (isStream) {
-      exchange.streams = true
-      unit.seal()
-    } else unit.close()
-    if (!failure) return isStream ? saveAlong(result, unit) : result
-    if (isStream) await result[Symbol.asyncIterator]().return?.()
-    return Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure)
+  /** The one of a request, begun when it is first asked for. */
+  of(request: Request): Exchange<Data> {
+    let exchange = this.#byRequest.get(request)
+    if (!exchange) this.#byRequest.set(request, (exchange = this.begin(request)))
+    return exchange
   }
 
-  /**
-   * What the answer to a request has to have beside what is in it. Also asked for requests that never had a session:
-   * health checks, GraphiQL's page, preflights.
-   */
-  finish(request: Request, status: number, vary: string | null | undefined): Finish | null {
-    const exchange = this.#all.get(request)
-    if (!exchange || !(exchange.unit.touched || exchange.streams)) return null
-    const { unit, cookie, streams } = exchange
-    const headers: [string, string][] = [['cache-control', 'no-store']]
-    if (unit.cookie) {
-      headers.push(['set-cookie', unit.cookie === 'clear' ? cookie.clear() : cookie.set(unit.cookie)])
-    }
-    // Yoga answers a batch with 200, whatever its results say.
-    const isDown = unit.failure !== null && !streams && status < unavailable.status
-    if (isDown) headers.push(...Object.entries(unavailable.headers))
-    return {
-      headers,
-      addsVary: !vary?.split(',').some((name) => ['*', 'cookie'].includes(name.trim().toLowerCase())),
-      status: isDown ? unavailable.status : status,
-    }
+  /** Also asked for requests that never had a session: health checks, GraphiQL's page, preflights. */
+  find(request: Request): Exchange<Data> | undefined {
+    return this.#byRequest.get(request)
   }
 
   #carrying(cookie: SessionCookie): Carrier {
     return { cookie, store: openStore(this.#options.store, cookie, this.#settings) }
-  }
-
-  #exchangeOf(request: Request): Exchange {
-    let exchange = this.#all.get(request)
-    if (!exchange) {
-      const { cookie, store } = this.#isPlainLoopback(request) ? this.#plain : this.#secure
-      const presented = cookie.read(request.headers.get('cookie'))
-      exchange = { unit: new UnitOfWork(store, this.#settings, presented), cookie, streams: false }
-      this.#all.set(request, exchange)
-    }
-    return exchange
   }
 
   /** Where browsers refuse `Secure` and the prefixes that need it, except that some trust localhost. */
@@ -166,7 +184,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 
   /** For whoever runs the server. A driver's message may hold a password, so that only its code is shown. */
-  #log(failure: unknown): void {
+  readonly #log = (failure: unknown): void => {
     if (!(failure instanceof SessionError)) {
       if (failure) this.logger?.error(failure)
     } else if (failure.code.startsWith('SESSION_STORE_')) {
@@ -178,11 +196,10 @@ export class Exchanges<Data extends object = Record<string, Json>> {
 
 const plainLoopback = /^http:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?(?:[/?#]|$)/i
 
-/** See `Exchanges.finish`. */
-export interface Finish {
-  readonly status: number
-  readonly headers: readonly [string, string][]
-  readonly addsVary: boolean
+/** A result of an operation, whose session errors say so, and whose erased fields changed nothing. */
+export function concluded(context: unknown, result: ExecutionResult): ExecutionResult {
+  operationOf(context)?.dropErased(result)
+  return translate(result)
 }
 
 /** A throw in Yoga's onResultProcess would run its hooks again, and then answer with a stack trace. */

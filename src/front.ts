@@ -1,30 +1,34 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ExecutionResult } from 'graphql'
+import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import {
   type FetchAPI,
   type GraphQLParams,
   isAsyncIterable,
+  maskError,
+  type Plugin,
   processRegularResult,
+  type YogaLogger,
   type YogaServerInstance,
 } from 'graphql-yoga'
 import { failed } from './answer.ts'
 import { readMessage } from './body.ts'
-import type { Exchanges } from './exchange.ts'
+import { concluded, type Exchange, type Exchanges } from './exchange.ts'
 import { corsHeaders, judge } from './gate.ts'
 import { type PlainType, plainTypeOf } from './media-types.ts'
 import { tidy } from './tidy.ts'
-import { type Gate, protection, refusalAnswer } from './use-gate.ts'
+import { type Gate, protection as protections, refusalAnswer } from './use-gate.ts'
 
-/** Hooks that run wherever an operation is run. Any other sees or changes what only Yoga's way has. */
+/** They run for each operation: those that were run before are not known to be the same again. */
+const hooksOfOperations = ['onParse', 'onValidate', 'onContextBuilding'] as const
+
+/** Hooks of plugins that see and change the same on both ways. Any other has only Yoga's way. */
 const hooksOnBothWays = new Set<PropertyKey>([
   'onYogaInit',
   'onSchemaChange',
-  'onParse',
-  'onValidate',
-  'onContextBuilding',
   'onDispose',
   Symbol.dispose,
   Symbol.asyncDispose,
+  ...hooksOfOperations,
 ])
 
 /** Whether what plugins do is the same on the short way. */
@@ -34,13 +38,27 @@ export const allowsShortWay = (plugins: readonly object[]): boolean =>
       !plugin || (isPlain(plugin) && Reflect.ownKeys(plugin).every((hook) => hooksOnBothWays.has(hook))),
   )
 
+const seesOperations = (plugin: object): boolean => hooksOfOperations.some((hook) => plugin && hook in plugin)
+
 /** An instance of a class has its hooks where `ownKeys` does not look. */
 const isPlain = (plugin: object): boolean => Object.getPrototypeOf(plugin) === Object.prototype
 
-type Yoga = Pick<
+/** A part of an LRU cache. */
+export interface Cache<Value> {
+  get(text: string): Value | undefined
+  set(text: string, value: Value): unknown
+}
+
+/** What of a Yoga server each request needs, looked up once: each look makes a new bound function. */
+type Members = Pick<
   YogaServerInstance<{}, {}>,
-  'getResultForParams' | 'fetchAPI' | 'waitUntil' | 'graphqlEndpoint' | 'logger'
+  'getResultForParams' | 'waitUntil' | 'graphqlEndpoint' | 'logger'
 >
+
+/** The server itself takes whatever does not go the short way. */
+interface Yoga extends Members, Pick<YogaServerInstance<{}, {}>, 'fetchAPI'> {
+  (message: IncomingMessage, response: ServerResponse): unknown
+}
 
 interface Answer {
   readonly status: number
@@ -48,28 +66,73 @@ interface Answer {
   readonly body: string
 }
 
+/** An operation that was parsed, judged and validated before, and what runs it. */
+interface Prepared {
+  readonly execute: (args: ExecutionArgs) => MaybePromise<ExecutionResult>
+  readonly args: Pick<ExecutionArgs, 'schema' | 'document'>
+  /** Which one of its document, by the name that the client gave. */
+  readonly operationName: string | undefined
+}
+
+type MaybePromise<T> = T | Promise<T>
+
+interface Context {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly waitUntil: Yoga['waitUntil']
+  readonly params: GraphQLParams
+  readonly request: Request
+}
+
+type Run<Data extends object> = [result: ExecutionResult, exchange: Exchange<Data> | undefined]
+
 /**
  * The short way of an operation that came as plain JSON and gets one answer: without a Request body, a Response and
- * the hooks for them, which are most of what Yoga does to such a request. The gate, the execution with its hooks, the
- * masking of errors and the shape of the answer are Yoga's way's own.
+ * the hooks for them, which are most of what Yoga does to such a request. It is run by Yoga's own pipeline; the next
+ * time, unless a plugin has a hook there, by its executor alone. The gate, the session, the masking of errors and the
+ * shape of the answer are the same functions as on Yoga's way.
  */
 export class ShortWay<Data extends object> {
-  readonly #yoga: Yoga
+  /** For the server, before any plugin that puts another executor in place of Yoga's. */
+  readonly plugin: Plugin = {
+    onExecute: ({ args, executeFn }) => {
+      const { params } = args.contextValue as { params?: GraphQLParams }
+      if (!params?.query || !this.#learns) return
+      const { schema, document } = args as ExecutionArgs
+      const execute = this.#gate.bounded(executeFn as Prepared['execute'])
+      const { operationName } = params
+      this.#prepared.set(keyOf(params), { execute, args: { schema, document }, operationName })
+    },
+  }
+
   readonly #exchanges: Exchanges<Data>
   readonly #gate: Gate
-  readonly #Request: new (message: IncomingMessage, response: ServerResponse) => Request
+  readonly #learns: boolean
+  readonly #prepared: Cache<Prepared>
+  #yoga!: Yoga
+  #members!: Members
+  #Request!: new (message: IncomingMessage, response: ServerResponse) => Request
 
-  constructor(yoga: Yoga, exchanges: Exchanges<Data>, gate: Gate) {
-    this.#yoga = { ...pick(yoga) }
+  /** @param plugins - of the application, which allow the short way */
+  constructor(exchanges: Exchanges<Data>, gate: Gate, prepared: Cache<Prepared>, plugins: readonly object[]) {
     this.#exchanges = exchanges
     this.#gate = gate
+    this.#prepared = prepared
+    this.#learns = !plugins.some(seesOperations)
+  }
+
+  /** The server whose way this shortens. */
+  leadTo(yoga: Yoga): void {
+    this.#yoga = yoga
+    const { getResultForParams, waitUntil, graphqlEndpoint, logger } = yoga
+    this.#members = { getResultForParams, waitUntil, graphqlEndpoint, logger }
     this.#Request = requestOf(yoga.fetchAPI)
   }
 
   /** Whether a request can go the short way, as far as its head tells. */
   takes(message: IncomingMessage): boolean {
     const { method, url, headers, httpVersionMajor } = message
-    if (method !== 'POST' || url !== this.#yoga.graphqlEndpoint || httpVersionMajor !== 1) return false
+    if (method !== 'POST' || url !== this.#members.graphqlEndpoint || httpVersionMajor !== 1) return false
     // A framework around this has parsed the body, or cut the URL.
     if ('body' in message || 'originalUrl' in message) return false
     if (plainTypeOf(headers.accept) === null) return false
@@ -81,60 +144,79 @@ export class ShortWay<Data extends object> {
     )
   }
 
-  /** @returns false when its body says that it has to go Yoga's way, which then need not read it again. */
-  async run(message: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  /** Whatever its body turns out to hold. */
+  async run(message: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      return await this.#run(message, response)
+      await this.#run(message, response)
     } catch (error) {
-      this.#yoga.logger.error(error)
+      this.#members.logger.error(error)
       this.#send(message, response, 500, [['content-type', 'application/json; charset=utf-8']], unexpected)
-      return true
     }
   }
 
-  async #run(message: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  async #run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
     const { headers } = message
     const reading = await readMessage(message, this.#gate.rules.maxRequestBodySize)
     if ('refusal' in reading) {
       this.#gate.tell(reading.refusal)
       const refused = refusalAnswer(reading.refusal, headers.accept)
-      this.#send(message, response, refused.status, refused.headers, refused.body)
-      return true
+      return this.#send(message, response, refused.status, refused.headers, refused.body)
     }
     const { params } = reading
     if (!isOneAnswer(params)) {
       this.#gate.handOver(message, reading)
-      return false
+      return this.#yoga(message, response)
     }
-    const request = new this.#Request(message, response)
-    const result = await this.#exchanges.settle(
-      request,
-      await this.#resultOf(params, request, message, response),
-    )
+    const { waitUntil } = this.#members
+    const context = {
+      req: message,
+      res: response,
+      waitUntil,
+      params,
+      request: new this.#Request(message, response),
+    }
+    const prepared = this.#find(params)
+    const [raw, exchange] = prepared ? await this.#execute(prepared, context) : await this.#process(context)
+    const result = exchange ? await exchange.settle(raw) : raw
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
     const type = plainTypeOf(headers.accept)!
     const answer = answerOf(Array.isArray(result) ? result.map(tidy) : tidy(result), type)
-    const finish = this.#exchanges.finish(request, answer.status, answer.headers['vary'])
+    const finish = exchange?.finish(answer.status, answer.headers['vary'])
     const written = Object.entries(answer.headers)
     if (finish?.addsVary) written.push(['vary', 'Cookie'])
     if (finish) written.push(...finish.headers)
-    this.#send(message, response, finish?.status ?? answer.status, written, answer.body)
-    return true
+    return this.#send(message, response, finish?.status ?? answer.status, written, answer.body)
   }
 
-  async #resultOf(
-    params: GraphQLParams,
-    request: Request,
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): Promise<ExecutionResult> {
-    const { getResultForParams, waitUntil, logger } = this.#yoga
+  #find(params: GraphQLParams): Prepared | undefined {
+    const prepared = isWellFormed(params) ? this.#prepared.get(keyOf(params)) : undefined
+    return prepared?.operationName === params.operationName ? prepared : undefined
+  }
+
+  /** With Yoga's executor alone. */
+  async #execute({ execute, args }: Prepared, context: Context): Promise<Run<Data>> {
+    const exchange = this.#exchanges.begin(context.request)
+    const contextValue = { ...context, ...exchange.open() }
+    const { variables: variableValues, operationName } = context.params
+    const result = await this.#caught(() => execute({ ...args, contextValue, variableValues, operationName }))
+    return [masked(concluded(contextValue, result), this.#members.logger), exchange]
+  }
+
+  /** With all of Yoga's pipeline. */
+  async #process({ request, params, ...context }: Context): Promise<Run<Data>> {
+    const result = await this.#caught(
+      () => this.#members.getResultForParams({ params, request }, context) as MaybePromise<ExecutionResult>,
+    )
+    return [result, this.#exchanges.find(request)]
+  }
+
+  /** What Yoga's way catches around all of this: a refusal of the gate or of the parameters, and bugs. */
+  async #caught(run: () => MaybePromise<ExecutionResult>): Promise<ExecutionResult> {
     try {
-      return (await getResultForParams({ params, request }, { req, res, waitUntil })) as ExecutionResult
+      return await run()
     } catch (error) {
-      // Only the shape of the parameters is judged where nobody but the caller catches.
       if ((error as Error).name === 'GraphQLError') return { errors: [error as never] }
-      logger.error(error)
+      this.#members.logger.error(error)
       return failed(error)
     }
   }
@@ -147,22 +229,42 @@ export class ShortWay<Data extends object> {
     body: string,
   ): void {
     if (response.destroyed || response.headersSent) return
-    const all = [...headers, ...protection, ...corsHeaders(origin, this.#gate.rules)]
-    response.writeHead(status, [...all, ['content-length', String(Buffer.byteLength(body))]].flat())
+    const all = ['content-length', String(Buffer.byteLength(body)), ...protection]
+    for (const [name, value] of headers) all.push(name, value)
+    for (const [name, value] of corsHeaders(origin, this.#gate.rules)) all.push(name, value)
+    response.writeHead(status, all)
     response.end(body)
   }
 }
 
 const unexpected = JSON.stringify(failed(null))
 
-/** Bound once: a Yoga server looks its members up anew at each use. */
-const pick = ({ getResultForParams, fetchAPI, waitUntil, graphqlEndpoint, logger }: Yoga): Yoga => ({
-  getResultForParams,
-  fetchAPI,
-  waitUntil,
-  graphqlEndpoint,
-  logger,
-})
+const keyOf = ({ query, operationName }: GraphQLParams): string =>
+  operationName ? `${operationName}\n${query}` : query!
+
+/** What Yoga refuses when it judges the parameters. */
+function isWellFormed(params: GraphQLParams): boolean {
+  for (const name in params) {
+    const value: unknown = params[name as keyof GraphQLParams]
+    if (name === 'variables' || name === 'extensions') {
+      if (typeof value !== 'object' || Array.isArray(value)) return false
+    } else if (name !== 'query' && (name !== 'operationName' || typeof value !== 'string')) return false
+  }
+  return true
+}
+
+/** As Yoga masks what was not meant for clients, and logs it. */
+function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
+  if (!result.errors) return result
+  const errors = result.errors.map((error) => {
+    const shown = maskError(error, 'Unexpected error.')
+    if (shown !== error) logger.error(error)
+    return shown as typeof error
+  })
+  return { ...result, errors }
+}
+
+const protection = protections.flat()
 
 const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' => ('encrypted' in socket ? 'https' : 'http')
 

@@ -50,19 +50,17 @@ export class Operation {
   }
 }
 
-const operations = new WeakMap<object, Operation>()
+/** Where the context of an operation has it, out of the way of the application. */
+export const operationKey = Symbol('operation')
+
+export interface OperationContext {
+  readonly [operationKey]?: Operation
+}
+
+export const operationOf = (context: unknown): Operation | undefined =>
+  (context as OperationContext | null | undefined)?.[operationKey]
+
 const scoped = new WeakSet<object>()
-
-export function startOperation(session: object, unit: UnitOfWork): Operation {
-  const operation = new Operation(unit)
-  operations.set(session, operation)
-  return operation
-}
-
-export function operationOf(context: unknown): Operation | undefined {
-  const { session } = (context ?? {}) as { session?: object }
-  return session && operations.get(session)
-}
 
 /** Idempotent: several servers may share one schema. */
 export function scopeMutationFields(schema: GraphQLSchema): void {

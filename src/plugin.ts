@@ -1,8 +1,8 @@
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { toGraphQL, translate } from './answer.ts'
 import { SessionError } from './errors.ts'
-import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
-import { operationOf, scopeMutationFields } from './operation.ts'
+import { concluded, Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
+import { scopeMutationFields } from './operation.ts'
 import { checkOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { gatesOrigins } from './use-gate.ts'
@@ -45,14 +45,13 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
 
     onContextBuilding({ context, extendContext }) {
       const { request } = context as Partial<YogaInitialContext>
-      if (request) extendContext({ session: exchanges.open(request) })
+      if (request) extendContext(exchanges.of(request).open())
     },
 
     onExecute: () => ({
       onExecuteDone({ args, result, setResult }) {
         if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
-        operationOf(args.contextValue)?.dropErased(result)
-        return setResult(translate(result))
+        return setResult(concluded(args.contextValue, result))
       },
     }),
 
@@ -67,12 +66,13 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
     }),
 
     async onResultProcess({ request, result, setResult }) {
-      setResult(await exchanges.settle(request, result))
+      const exchange = exchanges.find(request)
+      if (exchange) setResult(await exchange.settle(result))
     },
 
     onResponse({ request, response, setResponse, fetchAPI }) {
       const { headers } = response
-      const finish = exchanges.finish(request, response.status, headers.get('vary'))
+      const finish = exchanges.find(request)?.finish(response.status, headers.get('vary'))
       if (!finish) return
       if (finish.addsVary) headers.append('vary', 'Cookie')
       for (const [name, value] of finish.headers) {

@@ -86,6 +86,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
   const exchanges = new Exchanges<Data>(options)
   const gate = createGate(options)
   const streams = trackStreams()
+  const shortWay = allowsShortWay(plugins) ? new ShortWay(exchanges, gate, byText(), plugins) : null
   let isDraining = false
   const yoga = createYoga<{}, SessionContext<Data>>({
     schema: makeExecutableSchema({
@@ -93,6 +94,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
       resolvers: [sessionResolvers, resolvers],
     }),
     plugins: [
+      shortWay?.plugin ?? {},
       useHealth(options.store, resolveSettings(options), () => isDraining),
       sessionPlugin(exchanges),
       gate.plugin,
@@ -104,7 +106,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     maxRequestBodySize: false,
     // Yoga's own answers whatever URL ends in this text, and no URL ends in a space.
     healthCheckEndpoint: ' ',
-    parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },
+    parserAndValidationCache: { documentCache: byText<DocumentNode>(), errorCache: noCache },
     batching,
     logging,
     cors: false,
@@ -113,7 +115,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     graphiql: servesGraphiQL(graphiql) && { title: 'graphql-session', credentials: 'same-origin', ...page },
     renderGraphiQL: selfContainedGraphiQL(),
   })
-  const shortWay = allowsShortWay(plugins) ? new ShortWay(yoga, exchanges, gate) : null
+  shortWay?.leadTo(yoga)
   const drain = (): void => {
     isDraining = true
     streams.end()
@@ -121,27 +123,20 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
   return new Proxy(yoga as SessionServer<Data>, {
     apply(_, self, args: unknown[]) {
       const [message, response] = args
-      if (
-        !shortWay ||
-        args.length !== 2 ||
-        !(message instanceof IncomingMessage) ||
-        !shortWay.takes(message)
-      ) {
-        return Reflect.apply(yoga, self, args)
-      }
-      return shortWay
-        .run(message, response as ServerResponse)
-        .then((isDone) => (isDone ? undefined : yoga(message, response as ServerResponse)))
+      return shortWay && args.length === 2 && message instanceof IncomingMessage && shortWay.takes(message)
+        ? shortWay.run(message, response as ServerResponse)
+        : Reflect.apply(yoga, self, args)
     },
     get: (_, name) => (name === 'drain' ? drain : Reflect.get(yoga, name)),
   })
 }
 
 /**
- * Yoga's own keeps a thousand documents, whatever their size: a client that sends others each time could have it hold
- * a thousand of the largest. Here their text is bounded, too (characters, of which a parsed document takes some 50 bytes each).
+ * Yoga's own cache keeps a thousand documents, whatever their size: a client that sends others each time could have it
+ * hold a thousand of the largest. Here their text is bounded, too: 1 Mi characters, of which a parsed document takes
+ * some 50 bytes each.
  */
-const documentCache = (): LRUCache<string, DocumentNode> =>
+const byText = <Value extends {}>(): LRUCache<string, Value> =>
   new LRUCache({ max: 1000, maxSize: 2 ** 20, sizeCalculation: (_, text) => text.length + 1 })
 
 /** Who sends what cannot be parsed is not served faster for sending it again. */

@@ -66,6 +66,8 @@ export interface Gate {
   /** What was read already of a request that goes on through Yoga. */
   handOver(message: IncomingMessage, reading: Reading): void
   tell(refusal: Refusal): void
+  /** An executor that refuses variables which it cannot go down into for want of stack, before anything is run. */
+  bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result
 }
 
 /**
@@ -115,6 +117,18 @@ export function createGate(options: GateOptions): Gate {
       ? readMessage(message, rules.maxRequestBodySize)
       : readRequest(request, rules.maxRequestBodySize)
   }
+
+  const bounded =
+    <Args, Result>(execute: (args: Args) => Result): ((args: Args) => Result) =>
+    (args) => {
+      try {
+        return execute(args)
+      } catch (error) {
+        if ((error as Error).name !== 'RangeError') throw error
+        const message = 'The variables are nested too deeply.'
+        throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message })
+      }
+    }
 
   const plugin: Plugin = {
     // Only requests for GraphQL get here: health checks, pages and the routes of other plugins have been answered.
@@ -169,16 +183,7 @@ export function createGate(options: GateOptions): Gate {
     },
 
     onExecute({ executeFn, setExecuteFn }) {
-      setExecuteFn((args) => {
-        try {
-          return executeFn(args)
-        } catch (error) {
-          // What goes down into the variables ran out of stack, before anything was run.
-          if ((error as Error).name !== 'RangeError') throw error
-          const message = 'The variables are nested too deeply.'
-          throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message })
-        }
-      })
+      setExecuteFn(bounded(executeFn))
     },
 
     onResultProcess({ result, setResult }) {
@@ -201,7 +206,7 @@ export function createGate(options: GateOptions): Gate {
     },
   }
   gates.set(plugin, rules)
-  return { rules, plugin, tell, handOver: (message, reading) => void handed.set(message, reading) }
+  return { rules, plugin, tell, bounded, handOver: (message, reading) => void handed.set(message, reading) }
 }
 
 interface Source {
