@@ -1,0 +1,159 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startRedis } from '../test/servers.ts'
+import { load } from './load.ts'
+import {
+  cleanup,
+  conditions,
+  format,
+  moveToLoadCore,
+  type ServerProcess,
+  startServer,
+  versions,
+} from './machine.ts'
+import { report, type Results, type Series } from './report.ts'
+import { rounded } from './statistics.ts'
+import { packages, type System, systems } from './systems.ts'
+import { type Exchange, prepare, type Workload, workloads } from './workload.ts'
+
+const fullRounds = 9
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: String(fullRounds) },
+    /** Of each window; one second of warming up comes before it. */
+    seconds: { type: 'string', default: '2' },
+    /** Names of systems.ts, with commas. */
+    only: { type: 'string' },
+    /** Where results.md, .json and .svg go. A quick look has none unless told. */
+    out: { type: 'string' },
+  },
+})
+const rounds = Number(flags.rounds)
+const seconds = Number(flags.seconds)
+const names = flags.only?.split(',') ?? systems.map(({ name }) => name)
+const chosen = systems.filter(({ name }) => names.includes(name))
+const isFull = rounds >= fullRounds && chosen.length === systems.length
+const out = flags.out ?? (isFull ? import.meta.dirname : null)
+
+if (!(Number.isInteger(rounds) && rounds > 0 && Number.isInteger(seconds) && seconds > 0)) {
+  throw new Error('--rounds and --seconds are whole numbers from 1 up.')
+}
+if (chosen.length < names.length) {
+  throw new Error(`--only takes some of ${systems.map(({ name }) => name).join(', ')}.`)
+}
+
+interface Running {
+  readonly system: System
+  readonly server: ServerProcess
+  readonly exchanges: Record<Workload, Exchange>
+}
+
+installPeers()
+moveToLoadCore()
+const { add, run: cleanUp } = cleanup()
+try {
+  const running = await startAll()
+  const results = await measure(running)
+  const { markdown, svg } = report(results)
+  console.log(`\n${markdown}`)
+  if (out) {
+    const files = {
+      'results.md': markdown,
+      'results.json': JSON.stringify(results, null, 2),
+      'results.svg': svg,
+    }
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(out, name), text)
+    format(join(out, 'results.md'), join(out, 'results.json'))
+  } else
+    console.log(`Nothing is written, as this is not all of it in ${fullRounds} rounds; --out FOLDER does.`)
+} finally {
+  await cleanUp()
+}
+
+function installPeers(): void {
+  if (existsSync(join(import.meta.dirname, 'node_modules'))) return
+  console.log('Installing what to compare with into bench/node_modules (npm ci --prefix bench).')
+  execFileSync('npm', ['ci', '--prefix', import.meta.dirname, '--no-audit', '--no-fund'], {
+    stdio: 'inherit',
+  })
+}
+
+async function startAll(): Promise<Running[]> {
+  let url = ''
+  if (chosen.some(({ group }) => group === 'in Redis')) {
+    // Alike for everybody, and no disk whose moods would be measured.
+    const redis = await startRedis(['--appendonly', 'no'])
+    add(() => redis.stop())
+    url = redis.url
+  }
+  const running: Running[] = []
+  for (const system of chosen) {
+    const server = await startServer({ ...system.start, argument: system.group === 'in Redis' ? url : '' })
+    add(() => server.stop())
+    const exchanges = await naming(system, prepare(server.port, system.keeps))
+    for (const workload of workloads) await naming(system, warmUp(server, exchanges[workload], 3))
+    running.push({ system, server, exchanges })
+  }
+  console.log(`${chosen.length} systems answer rightly.`)
+  return running
+}
+
+async function measure(running: readonly Running[]): Promise<Results> {
+  const results: Results = {
+    conditions: conditions(),
+    versions: versions(packages),
+    rounds,
+    seconds,
+    systems: Object.fromEntries(chosen.map(({ name }) => [name, { R: emptySeries(), W: emptySeries() }])),
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const workload of workloads) {
+      // By turns, so that nobody is always the first.
+      const first = round % running.length
+      for (const each of [...running.slice(first), ...running.slice(0, first)]) {
+        const window = await naming(each.system, measureWindow(each, workload))
+        const series = results.systems[each.system.name]![workload]
+        for (const [key, value] of Object.entries(window)) series[key as keyof Series].push(value)
+      }
+    }
+    console.log(`Round ${round + 1} of ${rounds} is done.`)
+  }
+  return results
+}
+
+function emptySeries(): Series {
+  return { cpu: [], perSecond: [], p50: [], p99: [], rss: [] }
+}
+
+async function measureWindow(
+  { server, exchanges }: Running,
+  workload: Workload,
+): Promise<Record<keyof Series, number>> {
+  await warmUp(server, exchanges[workload], 1)
+  const before = await server.usage()
+  const loaded = await load(server.port, exchanges[workload], { seconds })
+  const after = await server.usage()
+  const { requests, p50, p99 } = loaded
+  return {
+    cpu: rounded((after.cpu - before.cpu) / requests, 2),
+    perSecond: Math.round(requests / loaded.seconds),
+    p50: rounded(p50, 3),
+    p99: rounded(p99, 3),
+    rss: Math.round(after.rss / 2 ** 20),
+  }
+}
+
+async function warmUp({ port }: ServerProcess, exchange: Exchange, long: number): Promise<void> {
+  await load(port, exchange, { seconds: long, checks: true })
+}
+
+async function naming<T>(system: System, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new Error(`${system.name}: ${(error as Error).message}`, { cause: error })
+  }
+}

@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { createSchema, createYoga } from 'graphql-yoga'
+import { Redis } from 'ioredis'
+import { type SessionContext, useSession } from '../../src/plugin.ts'
+import { createSessionServer } from '../../src/server.ts'
+import type { SessionStore } from '../../src/store.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { redisStore } from '../../src/stores/redis.ts'
+import { digest } from '../../src/token.ts'
+import { entriesOf, keys, resolversOver, typeDefs } from '../workload.ts'
+
+function serving(store: SessionStore): Server {
+  const app = createSessionServer({ store, keys, graphiql: false, logging: false })
+  return createServer((incoming, response) => void app(incoming, response))
+}
+
+export const memory = async (): Promise<Server> => serving(memoryStore({ max: 10_000 }))
+
+export async function redis(url: string): Promise<Server> {
+  const client = new Redis(url, { maxRetriesPerRequest: 0, enableOfflineQueue: false })
+  await once(client, 'ready')
+  return serving(redisStore(client))
+}
+
+/** `useSession` in a Yoga that is otherwise as it comes, with a schema of its own. */
+export async function plugin(): Promise<Server> {
+  const resolvers = resolversOver<SessionContext>(
+    ({ session }, key) => session.get(key),
+    ({ session }, key, value) => session.set(key, value as string),
+  )
+  const schema = createSchema<SessionContext>({ typeDefs, resolvers })
+  const yoga = createYoga({ schema, plugins: [useSession({ store: memoryStore({ max: 10_000 }) })] })
+  return createServer((incoming, response) => void yoga(incoming, response))
+}
+
+/** Known to whoever measures without asking: 43 characters of base64url, as every token. */
+export const tokenOf = (serial: number): string => digest(String(serial))
+
+/** A million sessions at most, of which so many are there. */
+export async function filled(count: string): Promise<Server> {
+  const store = memoryStore({ max: 1_000_000 })
+  const createdAt = Date.now()
+  const expiresAt = createdAt + 14 * 24 * 60 * 60 * 1000
+  for (let serial = 0; serial < Number(count); serial++) {
+    const entries = new Map(
+      Object.entries(entriesOf(serial)).map(([key, value]) => [key, JSON.stringify(value)]),
+    )
+    await store.create(digest(tokenOf(serial)), { entries, createdAt, expiresAt, policy: '' })
+  }
+  return serving(store)
+}

@@ -1,0 +1,17 @@
+import { createServer, type Server } from 'node:http'
+import { constantAnswers } from '../workload.ts'
+
+/** What node:http itself costs: reads the body, and looks for one word. */
+export async function raw(): Promise<Server> {
+  const answers = Object.values(constantAnswers).map((text) => Buffer.from(text))
+  return createServer((incoming, response) => {
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+    incoming.on('end', () => {
+      const [read, write] = answers
+      const answer = Buffer.concat(chunks).includes('mutation') ? write! : read!
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
+      response.end(answer)
+    })
+  })
+}

@@ -1,0 +1,102 @@
+import { Agent } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
+import { type Ask, ask } from './load.ts'
+import { moveToLoadCore, type ServerProcess, startServer } from './machine.ts'
+import { tokenOf } from './peers/graphql-session.ts'
+import { quantile, rounded } from './statistics.ts'
+import { reading } from './workload.ts'
+
+/** Sessions in the memory store. */
+const counts = [1_000, 100_000, 1_000_000]
+/** A fraction of what one core can do, so that a wait is the server's and not the queue's. */
+export const perSecond = 1_000
+/** Of the sessions, all over the store: the caches of a processor hold a thousand, and not a million. */
+const asked = 20_000
+/** Has no factor in common with a number of sessions, so that neighbours are not asked in a row. */
+const stride = 7919
+const answer = '{"data":{"session":{"value":100}}}'
+
+/** By the number of sessions. */
+export type Sessions = readonly {
+  readonly count: number
+  /** Milliseconds, a number for each round. */
+  readonly p50: number[]
+  readonly p99: number[]
+  /** Microseconds a request. */
+  readonly cpu: number[]
+  /** MiB at the end. */
+  rss: number
+}[]
+
+interface Options {
+  readonly rounds: number
+  readonly seconds: number
+  readonly add: (step: () => Promise<void>) => void
+}
+
+export async function measureSessions({ rounds, seconds, add }: Options): Promise<Sessions> {
+  moveToLoadCore()
+  const servers: ServerProcess[] = []
+  const asks = counts.map(asksFor)
+  const sessions: Sessions = counts.map((count) => ({ count, p50: [], p99: [], cpu: [], rss: 0 }))
+  for (const [index, count] of counts.entries()) {
+    const server = await startServer({ file: 'graphql-session.ts', name: 'filled', argument: String(count) })
+    add(() => server.stop())
+    servers.push(server)
+    console.log(`${count} sessions are there.`)
+    await latencies(server.port, asks[index]!, seconds)
+  }
+  for (let round = 0; round < rounds; round++) {
+    const took: number[][] = counts.map(() => [])
+    const used = counts.map(() => 0)
+    // By turns of one second: neighbours on the machine have moods that last longer.
+    for (let turn = 0; turn < seconds * counts.length; turn++) {
+      const index = (round + turn) % counts.length
+      const server = servers[index]!
+      const before = await server.usage()
+      took[index]!.push(...(await latencies(server.port, asks[index]!, 1)))
+      const after = await server.usage()
+      used[index]! += after.cpu - before.cpu
+      sessions[index]!.rss = Math.round(after.rss / 2 ** 20)
+    }
+    for (const [index, { p50, p99, cpu }] of sessions.entries()) {
+      p50.push(rounded(quantile(took[index]!, 0.5), 3))
+      p99.push(rounded(quantile(took[index]!, 0.99), 3))
+      cpu.push(rounded(used[index]! / took[index]!.length, 2))
+    }
+    console.log(`Sessions: round ${round + 1} of ${rounds} is done.`)
+  }
+  return sessions
+}
+
+function asksFor(count: number): Ask[] {
+  const step = Math.max(1, Math.floor(count / asked))
+  return Array.from({ length: Math.min(count, asked) }, (_, index) => ({
+    cookie: `__Host-session=${tokenOf(index * step)}`,
+    body: reading,
+  }))
+}
+
+/**
+ * Milliseconds from the instant at which each request was due, whatever came back before: a server that stops to
+ * collect garbage is not spared the requests meanwhile. It waits without sleeping, which is off by a millisecond.
+ */
+async function latencies(port: number, asks: readonly Ask[], seconds: number): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const timed = async (each: Ask, due: number): Promise<number> => {
+    const { status, text } = await ask(port, each, agent)
+    const at = performance.now()
+    if (text !== answer) throw new Error(`${status} ${text}`)
+    return at - due
+  }
+  const took: Promise<number>[] = []
+  const began = performance.now()
+  for (let index = 0; index < perSecond * seconds; index++) {
+    const due = began + (index * 1000) / perSecond
+    while (performance.now() < due) await setImmediate()
+    took.push(timed(asks[(index * stride) % asks.length]!, due))
+  }
+  const all = await Promise.all(took)
+  agent.destroy()
+  return all
+}

@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from 'node:util'
+import { ask, type Ask } from './load.ts'
+
+/** R reads one entry of the session, W writes one. */
+export type Workload = 'R' | 'W'
+export const workloads: readonly Workload[] = ['R', 'W']
+
+/** What is sent by turns, and every text that may come back. */
+export interface Exchange {
+  readonly asks: readonly Ask[]
+  readonly answers: readonly string[]
+}
+
+/** As many as there are connections, so that no session is in more than one request at a time for long. */
+export const sessionCount = 64
+
+/** W writes them by turns: a store that compares before it writes finds a difference. */
+const values = [100, 101] as const
+
+/** The part of our own schema that the workloads use, for the peers. */
+export const typeDefs = `
+  scalar JSON
+  type Query { session: Session! }
+  type Session { value(key: String!): JSON }
+  type Mutation { setSessionKey(key: String!, value: JSON): SetSessionKeyPayload! }
+  type SetSessionKeyPayload { entry: SessionEntry! }
+  type SessionEntry { key: String!, value: JSON }
+`
+
+interface Entry {
+  readonly key: string
+  readonly value: unknown
+}
+
+/** Their resolvers, over whatever session the peer has in its context. */
+export function resolversOver<Context>(
+  get: (context: Context, key: string) => unknown,
+  set: (context: Context, key: string, value: unknown) => void,
+) {
+  return {
+    Query: { session: () => ({}) },
+    Session: { value: (_: unknown, { key }: { key: string }, context: Context) => get(context, key) },
+    Mutation: {
+      setSessionKey: (_: unknown, { key, value }: Entry, context: Context) => {
+        set(context, key, value)
+        return { entry: { key, value } }
+      },
+    },
+  }
+}
+
+/** For peers without sessions: an equal answer out of nothing. */
+export const sessionless = resolversOver(
+  () => values[0],
+  () => {},
+)
+
+const query = '{ session { value(key: "visits") } }'
+const mutation =
+  'mutation ($value: JSON) { setSessionKey(key: "visits", value: $value) { entry { key value } } }'
+const seed =
+  'mutation ($key: String!, $value: JSON) { setSessionKey(key: $key, value: $value) { entry { key value } } }'
+
+export const reading = JSON.stringify({ query })
+const writing = (value: number): string => JSON.stringify({ query: mutation, variables: { value } })
+
+const read = (value: number) => ({ data: { session: { value } } })
+const wrote = (value: unknown, key = 'visits') => ({ data: { setSessionKey: { entry: { key, value } } } })
+
+/** For the peer that answers without looking. */
+export const constantAnswers = { R: JSON.stringify(read(values[0])), W: JSON.stringify(wrote(values[0])) }
+
+/** 206 bytes of JSON, as in bench/memory.ts. */
+export function entriesOf(serial: number): Record<string, unknown> {
+  const number = String(serial).padStart(9, '0')
+  return {
+    user_id: number,
+    dark_mode: false,
+    shopping_cart: [{ sku: `sku-${number}`, quantity: 1 }],
+    'pref:locale': 'en-GB',
+    visits: values[0],
+    csrf: number.repeat(8).slice(0, 65),
+  }
+}
+
+/** What clients may do with them on our own server. */
+export const keys = Object.fromEntries(
+  Object.keys(entriesOf(0)).map((key) => [key, { client: ['read', 'write'] as const }]),
+)
+
+/** What a write leaves behind: an entry, nothing but its own answer, or not even that. */
+export type Keeps = 'sessions' | 'nothing' | 'one answer'
+
+/** Begins the sessions, and finds out whether the server answers rightly before anybody measures how fast. */
+export async function prepare(port: number, keeps: Keeps): Promise<Record<Workload, Exchange>> {
+  const keepsSessions = keeps === 'sessions'
+  const cookies: string[] = []
+  const texts = { R: new Set<string>(), W: new Set<string>() }
+  for (let serial = 0; serial < sessionCount; serial++) {
+    const cookie = keepsSessions ? await begin(port, serial) : `session=${'x'.repeat(43)}`
+    cookies.push(cookie)
+    for (const value of [...values, ...values]) {
+      const writtenValue = keeps === 'one answer' ? values[0] : value
+      texts.W.add(await expect(port, { cookie, body: writing(value) }, wrote(writtenValue)))
+      texts.R.add(await expect(port, { cookie, body: reading }, read(keepsSessions ? value : values[0])))
+    }
+  }
+  if (new Set(cookies).size < sessionCount && keepsSessions) throw new Error('Two sessions are one.')
+  const asking = (body: string): Ask[] => cookies.map((cookie) => ({ cookie, body }))
+  return {
+    R: { asks: asking(reading), answers: [...texts.R] },
+    W: { asks: values.flatMap((value) => asking(writing(value))), answers: [...texts.W] },
+  }
+}
+
+/** @returns what a browser would put into its Cookie header */
+async function begin(port: number, serial: number): Promise<string> {
+  let cookie = ''
+  for (const [key, value] of Object.entries(entriesOf(serial))) {
+    const body = JSON.stringify({ query: seed, variables: { key, value } })
+    const answer = await ask(port, { cookie, body })
+    if (!isDeepStrictEqual(parse(answer.text), wrote(value, key))) {
+      throw new Error(`${answer.status} ${answer.text}`)
+    }
+    cookie ||= answer.setCookie[0]?.split(';', 1)[0] ?? ''
+    if (!cookie) throw new Error('No cookie was set.')
+  }
+  return cookie
+}
+
+async function expect(port: number, asked: Ask, answer: object): Promise<string> {
+  const { status, text } = await ask(port, asked)
+  if (status !== 200 || !isDeepStrictEqual(parse(text), answer)) {
+    throw new Error(`${asked.body} was answered ${status} ${text}`)
+  }
+  return text
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
