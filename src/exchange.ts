@@ -3,7 +3,7 @@ import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
 import { failed, translate, unavailable } from './answer.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
-import { publicAddress } from './gate.ts'
+import { headOf, publicAddress, type RequestHead } from './gate.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from './keys.ts'
 import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
 import { Session } from './session.ts'
@@ -145,16 +145,16 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 
   /** For whoever keeps it: a WeakMap entry for each request is a good part of what garbage collection has to do. */
-  begin(request: Request): Exchange<Data> {
-    const { cookie, store } = this.#isPlainLoopback(request) ? this.#plain : this.#secure
-    const presented = cookie.read(request.headers.get('cookie'))
+  begin(head: RequestHead): Exchange<Data> {
+    const { cookie, store } = this.#isPlainLoopback(head) ? this.#plain : this.#secure
+    const presented = cookie.read(head.header('cookie'))
     return new Exchange(new UnitOfWork(store, this.#settings, presented), cookie, this.#rules, this.#log)
   }
 
   /** The one of a request, begun when it is first asked for. */
   of(request: Request): Exchange<Data> {
     let exchange = this.#byRequest.get(request)
-    if (!exchange) this.#byRequest.set(request, (exchange = this.begin(request)))
+    if (!exchange) this.#byRequest.set(request, (exchange = this.begin(headOf(request))))
     return exchange
   }
 
@@ -168,19 +168,11 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 
   /** Where browsers refuse `Secure` and the prefixes that need it, except that some trust localhost. */
-  #isPlainLoopback({ url, headers }: Request): boolean {
+  #isPlainLoopback(head: RequestHead): boolean {
     if (this.#plain === this.#secure) return false
-    if (!this.#options.trustProxy) return plainLoopback.test(url)
-    const [scheme = '', rest = ''] = url.split('://')
-    const address = publicAddress(
-      {
-        method: '',
-        scheme: scheme === 'https' ? 'https' : 'http',
-        header: (name) => headers.get(name) ?? (name === 'host' ? rest : null),
-      },
-      { trustProxy: true },
-    )
-    return plainLoopback.test(`${address.scheme}://${address.host}`)
+    const { trustProxy = false } = this.#options
+    const { scheme, host } = publicAddress(head, { trustProxy })
+    return scheme === 'http' && loopback.test(host)
   }
 
   /** For whoever runs the server. A driver's message may hold a password, so that only its code is shown. */
@@ -194,7 +186,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 }
 
-const plainLoopback = /^http:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?(?:[/?#]|$)/i
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
 /** A result of an operation, whose session errors say so, and whose erased fields changed nothing. */
 export function concluded(context: unknown, result: ExecutionResult): ExecutionResult {

@@ -13,7 +13,7 @@ import {
 import { failed } from './answer.ts'
 import { readMessage } from './body.ts'
 import { concluded, type Exchange, type Exchanges } from './exchange.ts'
-import { corsHeaders, judge } from './gate.ts'
+import { corsHeaders, judge, type RequestHead } from './gate.ts'
 import { type PlainType, plainTypeOf } from './media-types.ts'
 import { tidy } from './tidy.ts'
 import { type Gate, protection as protections, refusalAnswer } from './use-gate.ts'
@@ -76,14 +76,6 @@ interface Prepared {
 
 type MaybePromise<T> = T | Promise<T>
 
-interface Context {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly waitUntil: Yoga['waitUntil']
-  readonly params: GraphQLParams
-  readonly request: Request
-}
-
 type Run<Data extends object> = [result: ExecutionResult, exchange: Exchange<Data> | undefined]
 
 /**
@@ -135,13 +127,7 @@ export class ShortWay<Data extends object> {
     if (method !== 'POST' || url !== this.#members.graphqlEndpoint || httpVersionMajor !== 1) return false
     // A framework around this has parsed the body, or cut the URL.
     if ('body' in message || 'originalUrl' in message) return false
-    if (plainTypeOf(headers.accept) === null) return false
-    return (
-      judge(
-        { method, scheme: schemeOf(message), header: (name) => headers[name] as string },
-        this.#gate.rules,
-      ) === null
-    )
+    return plainTypeOf(headers.accept) !== null && judge(headOf(message), this.#gate.rules) === null
   }
 
   /** Whatever its body turns out to hold. */
@@ -167,16 +153,10 @@ export class ShortWay<Data extends object> {
       this.#gate.handOver(message, reading)
       return this.#yoga(message, response)
     }
-    const { waitUntil } = this.#members
-    const context = {
-      req: message,
-      res: response,
-      waitUntil,
-      params,
-      request: new this.#Request(message, response),
-    }
     const prepared = this.#find(params)
-    const [raw, exchange] = prepared ? await this.#execute(prepared, context) : await this.#process(context)
+    const [raw, exchange] = await (prepared
+      ? this.#execute(prepared, params, message, response)
+      : this.#process(params, message, response))
     const result = exchange ? await exchange.settle(raw) : raw
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
     const type = plainTypeOf(headers.accept)!
@@ -194,18 +174,38 @@ export class ShortWay<Data extends object> {
   }
 
   /** With Yoga's executor alone. */
-  async #execute({ execute, args }: Prepared, context: Context): Promise<Run<Data>> {
-    const exchange = this.#exchanges.begin(context.request)
-    const contextValue = { ...context, ...exchange.open() }
-    const { variables: variableValues, operationName } = context.params
+  async #execute(
+    { execute, args }: Prepared,
+    params: GraphQLParams,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<Run<Data>> {
+    const { waitUntil, logger } = this.#members
+    const exchange = this.#exchanges.begin(headOf(req))
+    const MessageRequest = this.#Request
+    let request: Request | undefined
+    const contextValue = {
+      req,
+      res,
+      waitUntil,
+      params,
+      // Few resolvers ask for it.
+      get request(): Request {
+        return (request ??= new MessageRequest(req, res))
+      },
+      ...exchange.open(),
+    }
+    const { variables: variableValues, operationName } = params
     const result = await this.#caught(() => execute({ ...args, contextValue, variableValues, operationName }))
-    return [masked(concluded(contextValue, result), this.#members.logger), exchange]
+    return [masked(concluded(contextValue, result), logger), exchange]
   }
 
   /** With all of Yoga's pipeline. */
-  async #process({ request, params, ...context }: Context): Promise<Run<Data>> {
+  async #process(params: GraphQLParams, req: IncomingMessage, res: ServerResponse): Promise<Run<Data>> {
+    const { waitUntil, getResultForParams } = this.#members
+    const request = new this.#Request(req, res)
     const result = await this.#caught(
-      () => this.#members.getResultForParams({ params, request }, context) as MaybePromise<ExecutionResult>,
+      () => getResultForParams({ params, request }, { req, res, waitUntil }) as MaybePromise<ExecutionResult>,
     )
     return [result, this.#exchanges.find(request)]
   }
@@ -265,6 +265,12 @@ function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
 }
 
 const protection = protections.flat()
+
+const headOf = (message: IncomingMessage): RequestHead => ({
+  method: message.method!,
+  scheme: schemeOf(message),
+  header: (name) => message.headers[name] as string | undefined,
+})
 
 const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' => ('encrypted' in socket ? 'https' : 'http')
 

@@ -31,6 +31,12 @@ export interface RequestHead {
   header(name: string): string | null | undefined
 }
 
+export const headOf = ({ method, url, headers }: Request): RequestHead => ({
+  method,
+  scheme: url.startsWith('https:') ? 'https' : 'http',
+  header: (name) => headers.get(name) ?? (name === 'host' ? new URL(url).host : null),
+})
+
 export type RefusalCode =
   | 'METHOD_NOT_ALLOWED'
   | 'UNSUPPORTED_MEDIA_TYPE'

@@ -17,13 +17,13 @@ import {
   corsHeaders,
   type GateRuleOptions,
   gateRules,
+  headOf,
   type GateRules,
   judge,
   mutationByGet,
   notAcceptable,
   preflightHeaders,
   type Refusal,
-  type RequestHead,
 } from './gate.ts'
 import { accepts, plainTypeOf } from './media-types.ts'
 import { checkOptions } from './options.ts'
@@ -246,10 +246,4 @@ const NoStreamedMutations = (context: ValidationContext): ASTVisitor => ({
       })
     }
   },
-})
-
-const headOf = (request: Request): RequestHead => ({
-  method: request.method,
-  scheme: request.url.startsWith('https:') ? 'https' : 'http',
-  header: (name) => request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : null),
 })
