@@ -21,13 +21,14 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const help = `graphql-session ${version}: a GraphQL server with sessions
 
 Usage
-  graphql-session serve [--config FILE]   serves GraphQL at /graphql
+  graphql-session serve [--config FILE]   serves GraphQL at /graphql, /health/live and /health/ready
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
 
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
-                  cookie, typeDefs, resolvers, plugins, batching and graphiql
+                  cookie, typeDefs, resolvers, plugins, batching, graphiql, origins, trustProxy,
+                  operationLimits and the others of createSessionServer
   --help          this text
   --version       the version
 
@@ -45,7 +46,7 @@ Environment
                           with commas, to change them: the first seals, all open
   SESSION_DENY_LIST       for cookie: another store, which remembers ended sessions
   SESSION_SWEEP_INTERVAL  seconds between two sweeps by the server (60)
-  NODE_ENV                production turns GraphiQL off and always sends the cookie as Secure
+  NODE_ENV                production turns GraphiQL and introspection off, and always sends the cookie as Secure
 `
 
 try {
