@@ -89,8 +89,8 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
     const cut = setTimeout(drainTimeout, null, { ref: false }).then(() => server.closeAllConnections())
+    // What another protocol took over, WebSockets for example, is not the server's to close.
     await Promise.race([closed.promise, cut])
-    await closed.promise
   }
   let closing: Promise<void> | undefined
   return {
