@@ -13,10 +13,10 @@ import {
 import { failed } from './answer.ts'
 import { readMessage } from './body.ts'
 import { concluded, type Exchange, type Exchanges } from './exchange.ts'
-import { corsHeaders, judge, type RequestHead } from './gate.ts'
+import { corsHeaders, judge, type Refusal, type RequestHead } from './gate.ts'
 import { type PlainType, plainTypeOf } from './media-types.ts'
 import { tidy } from './tidy.ts'
-import { type Gate, protection as protections, refusalAnswer } from './use-gate.ts'
+import { type Gate, protection as protections } from './use-gate.ts'
 
 /** They run for each operation: those that were run before are not known to be the same again. */
 const hooksOfOperations = ['onParse', 'onValidate', 'onContextBuilding'] as const
@@ -136,7 +136,8 @@ export class ShortWay<Data extends object> {
       await this.#run(message, response)
     } catch (error) {
       this.#members.logger.error(error)
-      this.#send(message, response, 500, [['content-type', 'application/json; charset=utf-8']], unexpected)
+      const headers = [['content-type', 'application/json; charset=utf-8']] as const
+      send(message, response, { status: 500, headers, body: unexpected }, this.#gate)
     }
   }
 
@@ -144,9 +145,7 @@ export class ShortWay<Data extends object> {
     const { headers } = message
     const reading = await readMessage(message, this.#gate.rules.maxRequestBodySize)
     if ('refusal' in reading) {
-      this.#gate.tell(reading.refusal)
-      const refused = refusalAnswer(reading.refusal, headers.accept)
-      return this.#send(message, response, refused.status, refused.headers, refused.body)
+      return refuse(reading.refusal, message, response, this.#gate)
     }
     const { params } = reading
     if (!isOneAnswer(params)) {
@@ -165,7 +164,8 @@ export class ShortWay<Data extends object> {
     const written = Object.entries(answer.headers)
     if (finish?.addsVary) written.push(['vary', 'Cookie'])
     if (finish) written.push(...finish.headers)
-    return this.#send(message, response, finish?.status ?? answer.status, written, answer.body)
+    const status = finish?.status ?? answer.status
+    return send(message, response, { status, headers: written, body: answer.body }, this.#gate)
   }
 
   #find(params: GraphQLParams): Prepared | undefined {
@@ -220,21 +220,72 @@ export class ShortWay<Data extends object> {
       return failed(error)
     }
   }
+}
 
-  #send(
-    { headers: { origin } }: IncomingMessage,
-    response: ServerResponse,
-    status: number,
-    headers: readonly (readonly [string, string])[],
-    body: string,
-  ): void {
-    if (response.destroyed || response.headersSent) return
-    const all = ['content-length', String(Buffer.byteLength(body)), ...protection]
-    for (const [name, value] of headers) all.push(name, value)
-    for (const [name, value] of corsHeaders(origin, this.#gate.rules)) all.push(name, value)
-    response.writeHead(status, all)
-    response.end(body)
+/** Answers a message of node:http with a refusal of the gate. */
+export function refuse(
+  refusal: Refusal,
+  message: IncomingMessage,
+  response: ServerResponse,
+  gate: Gate,
+): void {
+  const { status, headers, body } = gate.answer(refusal, message.headers.accept)
+  send(message, response, { status, headers, body }, gate)
+}
+
+function send(
+  { headers: { origin } }: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: Written,
+  { rules }: Gate,
+): void {
+  if (response.destroyed || response.headersSent) return
+  const all = ['content-length', String(Buffer.byteLength(body)), ...protection]
+  for (const [name, value] of headers) all.push(name, value)
+  for (const [name, value] of corsHeaders(origin, rules)) all.push(name, value)
+  response.writeHead(status, all)
+  response.end(body)
+}
+
+interface Written {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string
+}
+
+/**
+ * RFC 9112, 3.2: whatever is no host, or more than one, is answered 400. What makes a URL of it would throw. HTTP/1.0 can
+ * do without; then no address of this machine is put in its place, for which cookies need not be Secure.
+ */
+export function hasOneHost({ httpVersionMajor, headers, rawHeaders }: IncomingMessage): boolean {
+  if (httpVersionMajor !== 1) return true
+  const { host } = headers
+  if (host === undefined) {
+    headers.host = 'unknown.invalid'
+    return true
   }
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts === 1 && isHost(host)
+}
+
+const knownHosts = new Set<string>()
+
+function isHost(host: string): boolean {
+  if (knownHosts.has(host)) return true
+  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !URL.canParse(`http://${host}`)) return false
+  // A server has a few; whoever makes up others is not remembered.
+  if (knownHosts.size < 100) knownHosts.add(host)
+  return true
+}
+
+export const badHost: Refusal = {
+  status: 400,
+  code: 'BAD_REQUEST',
+  message: 'Host must be one host, and a port from 0 to 65535 if it has one.',
 }
 
 const unexpected = JSON.stringify(failed(null))

@@ -59,6 +59,7 @@ export const sessionResolvers: Resolvers = {
     },
     value: (session, { key, default: fallback }) => {
       session.checkClientMay(key, 'read')
+      if (fallback !== undefined) session.checkValue(key, fallback)
       return session.get(key, fallback)
     },
     entries: async (session, { keys }) => {
@@ -101,6 +102,7 @@ export const sessionResolvers: Resolvers = {
 
     popSessionKey: async (_, { key, default: fallback }, { session }) => {
       session.checkClientMay(key, 'read', 'delete')
+      if (fallback !== undefined) session.checkValue(key, fallback)
       const value = await session.pop(key)
       return { session, key, found: value !== undefined, value: value === undefined ? fallback : value }
     },

@@ -4,7 +4,7 @@ import type { DocumentNode } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
 import { SessionError } from './errors.ts'
-import { allowsShortWay, ShortWay } from './front.ts'
+import { allowsShortWay, badHost, hasOneHost, refuse, ShortWay } from './front.ts'
 import { useHealth } from './health.ts'
 import { checkOptions } from './options.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
@@ -101,6 +101,7 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
       streams.plugin,
       servesGraphiQL(graphiql) && rootToGraphiQL,
       ...plugins,
+      exactPath,
     ],
     // The gate has a limit of its own, which costs a fraction of this one.
     maxRequestBodySize: false,
@@ -123,9 +124,10 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
   return new Proxy(yoga as SessionServer<Data>, {
     apply(_, self, args: unknown[]) {
       const [message, response] = args
-      return shortWay && args.length === 2 && message instanceof IncomingMessage && shortWay.takes(message)
-        ? shortWay.run(message, response as ServerResponse)
-        : Reflect.apply(yoga, self, args)
+      if (args.length !== 2 || !(message instanceof IncomingMessage)) return Reflect.apply(yoga, self, args)
+      const answer = response as ServerResponse
+      if (!hasOneHost(message)) return refuse(badHost, message, answer, gate)
+      return shortWay?.takes(message) ? shortWay.run(message, answer) : yoga(message, answer)
     },
     get: (_, name) => (name === 'drain' ? drain : Reflect.get(yoga, name)),
   })
@@ -169,6 +171,14 @@ function checkYogaOptions({
 
 export const servesGraphiQL = (option: SessionServerOptions['graphiql']): boolean =>
   (typeof option === 'object' ? option.enabled : option) ?? process.env['NODE_ENV'] !== 'production'
+
+/** Yoga serves each URL that ends in its path, of whatever folder or query. */
+const exactPath: Plugin = {
+  onRequest({ url, fetchAPI, endResponse }) {
+    if (url.pathname === '/graphql' || url.pathname === '/graphql/') return
+    endResponse(new fetchAPI.Response(null, { status: 404 }))
+  },
+}
 
 const rootToGraphiQL: Plugin = {
   onRequest({ request, url, fetchAPI, endResponse }) {

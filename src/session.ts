@@ -262,6 +262,14 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
+   * Whether the value could be stored under the key: for one that a client gave and gets back.
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
+   */
+  checkValue(key: string, value: unknown): void {
+    this.#encode(key, value)
+  }
+
+  /**
    * Tells later, and only if asked, whether the key is absent at this point of the request: a write that
    * nobody asks about needs no read.
    */

@@ -1,4 +1,4 @@
-import { type ExecutionResult, type GraphQLError, Kind, print } from 'graphql'
+import { type ExecutionResult, type GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
 import { reworded } from './answer.ts'
 
 /** Further ones tell a client nothing, and make a long answer of a short request. */
@@ -17,15 +17,25 @@ export function tidy<Result extends ExecutionResult>(result: Result): Result {
 function tidyError(error: GraphQLError): GraphQLError {
   const { code } = error.extensions ?? {}
   const [node] = error.nodes ?? []
-  if (code === undefined && !error.path && node?.kind === Kind.VARIABLE_DEFINITION) {
-    const { variable, type } = node
-    const says = isWithoutValue.test(error.message)
-      ? error.message
-      : `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`
-    return reworded(error, says, { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } })
+  if (code !== 'GRAPHQL_VALIDATION_FAILED' && !error.path && node?.kind === Kind.VARIABLE_DEFINITION) {
+    return reworded(error, saysOfVariable(error, node), {
+      code: 'BAD_USER_INPUT',
+      http: { spec: true, status: 400 },
+    })
   }
   const says = cuts[String(code)]?.reduce((text, [echo, rest]) => text.replace(echo, rest), error.message)
   return says === undefined || says === error.message ? error : reworded(error, says, error.extensions)
+}
+
+function saysOfVariable(
+  { message, originalError }: GraphQLError,
+  { variable, type }: VariableDefinitionNode,
+): string {
+  if (isWithoutValue.test(message)) return message
+  const says = `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`
+  // A scalar that has a code for it says what it wants, and not what it got.
+  const { code } = (originalError as Partial<GraphQLError> | undefined)?.extensions ?? {}
+  return code === 'BAD_USER_INPUT' ? `${says} ${originalError!.message}` : says
 }
 
 const isWithoutValue =
@@ -38,6 +48,7 @@ const cuts: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
     [/: ".*"\.$/s, '.'],
   ],
   GRAPHQL_VALIDATION_FAILED: [
+    [/^Value ".*" does not exist/s, 'The value does not exist'],
     [/,? Found: .*$/s, ''],
     [/, found:? .*$/s, '.'],
     [/ cannot represent ([^:]*): .*$/s, ' cannot represent $1.'],

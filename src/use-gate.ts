@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import {
   type ASTVisitor,
   type DirectiveNode,
+  type ExecutionResult,
   getOperationAST,
   NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
@@ -65,7 +66,8 @@ export interface Gate {
   readonly plugin: Plugin
   /** What was read already of a request that goes on through Yoga. */
   handOver(message: IncomingMessage, reading: Reading): void
-  tell(refusal: Refusal): void
+  /** A refusal as an answer of HTTP, told to whoever listens. */
+  answer(refusal: Refusal, accept: string | undefined): RefusalAnswer
   /** An executor that refuses variables which it cannot go down into for want of stack, before anything is run. */
   bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result
 }
@@ -103,9 +105,13 @@ export function createGate(options: GateOptions): Gate {
     })
   }
 
-  const respond = (request: Request, refusal: Refusal, { Response }: FetchAPI): Response => {
+  const answer = (refusal: Refusal, accept: string | null | undefined): RefusalAnswer => {
     tell(refusal)
-    const { status, headers, body } = refusalAnswer(refusal, request.headers.get('accept'))
+    return refusalAnswer(refusal, accept)
+  }
+
+  const respond = (request: Request, refusal: Refusal, { Response }: FetchAPI): Response => {
+    const { status, headers, body } = answer(refusal, request.headers.get('accept'))
     return new Response(body, { status, headers: Object.fromEntries(headers) })
   }
 
@@ -118,15 +124,24 @@ export function createGate(options: GateOptions): Gate {
       : readRequest(request, rules.maxRequestBodySize)
   }
 
+  const checkStack = (error: unknown): void => {
+    if ((error as Partial<Error> | undefined)?.name !== 'RangeError') return
+    const message = 'The variables are nested too deeply.'
+    throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message })
+  }
+
   const bounded =
     <Args, Result>(execute: (args: Args) => Result): ((args: Args) => Result) =>
     (args) => {
       try {
-        return execute(args)
+        const result = execute(args)
+        // Without data nothing was run: some of what copies and checks the variables throws, and some answers.
+        const { errors, data } = result as ExecutionResult
+        if (errors && data === undefined) for (const error of errors) checkStack(error.originalError ?? error)
+        return result
       } catch (error) {
-        if ((error as Error).name !== 'RangeError') throw error
-        const message = 'The variables are nested too deeply.'
-        throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message })
+        checkStack(error)
+        throw error
       }
     }
 
@@ -206,18 +221,23 @@ export function createGate(options: GateOptions): Gate {
     },
   }
   gates.set(plugin, rules)
-  return { rules, plugin, tell, bounded, handOver: (message, reading) => void handed.set(message, reading) }
+  return { rules, plugin, answer, bounded, handOver: (message, reading) => void handed.set(message, reading) }
 }
 
 interface Source {
   readonly body: string
 }
 
-/** A refusal as an answer of HTTP. */
-export function refusalAnswer(
+export interface RefusalAnswer {
+  readonly status: number
+  readonly headers: readonly [string, string][]
+  readonly body: string
+}
+
+function refusalAnswer(
   { status, code, message, headers = {} }: Refusal,
   accept: string | null | undefined,
-): { status: number; headers: [string, string][]; body: string } {
+): RefusalAnswer {
   return {
     status,
     headers: [
