@@ -7,15 +7,15 @@ export type Reading = { readonly params: unknown } | { readonly refusal: Refusal
 
 /**
  * Reads a request of node:http. What is over the limit is thrown away as it comes, so that the connection goes on
- * to work; how long that may take is `requestTimeout` of the server.
+ * to work; how long that may take in all is `requestTimeout` of the server.
  */
 export function readMessage(message: IncomingMessage, limit: number): Promise<Reading> {
   const { promise, resolve } = Promise.withResolvers<Reading>()
   const chunks: Buffer[] = []
   let size = 0
   const refuse = (): void => {
-    message.off('data', take).off('end', finish).resume()
-    resolve(tooLarge(limit))
+    message.off('data', take).off('end', finish).off('error', abort).off('close', abort)
+    void discard(message).then(() => resolve(tooLarge(limit)))
   }
   const take = (chunk: Buffer): void => {
     chunks.push(chunk)
@@ -26,6 +26,28 @@ export function readMessage(message: IncomingMessage, limit: number): Promise<Re
   const abort = (): void => resolve(aborted)
   message.on('data', take).on('end', finish).on('error', abort).on('close', abort)
   if (Number(message.headers['content-length']) > limit) refuse()
+  return promise
+}
+
+/** Milliseconds in which a refused client may finish what it is sending. */
+const patience = 500
+
+/**
+ * Throws away what is still to come. A connection that ends with something unread in it is reset, and its client, a proxy for
+ * example, gets to see that instead of the answer.
+ */
+export function discard(message: IncomingMessage): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (message.complete || message.destroyed) resolve()
+  else {
+    const timer = setTimeout(resolve, patience)
+    const done = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    message.once('end', done).once('error', done).once('close', done)
+  }
+  message.resume()
   return promise
 }
 

@@ -188,7 +188,8 @@ function isFromHere(head: RequestHead, rules: GateRules): boolean {
 function ownOrigin(head: RequestHead, rules: GateRules): string | null {
   const { scheme, host } = publicAddress(head, rules)
   const text = `${scheme}://${host}`
-  return URL.canParse(text) ? new URL(text).origin : null
+  // Of another scheme the origin is the text "null", which any page can have.
+  return /^https?$/.test(scheme) && URL.canParse(text) ? new URL(text).origin : null
 }
 
 /** Where the client believes to be: what a trusted proxy says, and what the connection says without one. */

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import { checkNumber } from './settings.ts'
 
@@ -9,7 +10,7 @@ export interface ListenOptions {
   readonly host?: string
   /** 0 takes a free one. @default 4000 */
   readonly port?: number
-  /** Milliseconds for the head of a request to arrive, else 408. @default 10000 */
+  /** Milliseconds for the head of a request to arrive, else 408. @default 10000, or `requestTimeout` */
   readonly headersTimeout?: number
   /** Milliseconds for a whole request to arrive, else 408. @default 30000 */
   readonly requestTimeout?: number
@@ -53,39 +54,68 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     'responseTimeout',
     'drainTimeout',
   ])
-  const { host = '127.0.0.1', port = 4000, headersTimeout = 10_000, requestTimeout = 30_000 } = options
+  const { host = '127.0.0.1', port = 4000, requestTimeout = 30_000 } = options
+  const { headersTimeout = Math.min(10_000, requestTimeout) } = options
   const { responseTimeout = 30_000, drainTimeout = 10_000 } = options
   for (const [name, value] of Object.entries({
-    headersTimeout,
     requestTimeout,
+    headersTimeout,
     responseTimeout,
     drainTimeout,
   })) {
     checkNumber(name, value, 'milliseconds')
   }
-  let isClosing = false
+  if (headersTimeout > requestTimeout) {
+    throw new SessionError('CONFIG_INVALID', 'headersTimeout must not be longer than requestTimeout.')
+  }
+  /** Each connection, and how many of its requests have no complete answer yet. */
+  const connections = new Map<Socket, number>()
+  /** Since `close` was called. */
+  let isEnding = false
+  /** Since nothing is taken any more. */
+  let isOver = false
+  const count = (socket: Socket, change: 1 | -1): void => {
+    const running = connections.get(socket)
+    if (running === undefined) return
+    connections.set(socket, running + change)
+    if (isOver && running + change === 0) socket.destroySoon()
+  }
   const server = createServer(
     // Longer than the minute after which load balancers drop a connection: else one sends into a closed one.
     { headersTimeout, requestTimeout, keepAliveTimeout: 65_000, connectionsCheckingInterval: 500 },
     (request, response) => {
-      if (isClosing) response.shouldKeepAlive = false
-      // The answer is complete, and waits for its client.
+      const { socket } = request
+      if (isEnding) response.shouldKeepAlive = false
+      count(socket, 1)
+      // The answer is complete, and waits for its client; the next one, of a pipeline, does not yet.
       response.once('prefinish', () => response.socket?.setTimeout(responseTimeout))
       response.once('close', () => {
-        if (isClosing) server.closeIdleConnections()
+        if (connections.get(socket)! > 1) socket.setTimeout(0)
+        count(socket, -1)
       })
       void listener(request, response)
     },
   )
+  server.on('connection', (socket) => {
+    connections.set(socket, 0)
+    socket.once('close', () => connections.delete(socket))
+  })
+  // A client that sends no more still gets its answer, as RFC 9112, 9.6 has it.
+  Object.assign(server, { httpAllowHalfOpen: true })
+  // Node takes an answer that is still on its way for the end of it, and a connection that sent nothing for a busy one.
+  server.closeIdleConnections = () => {
+    for (const [socket, running] of connections) if (running === 0) socket.destroySoon()
+  }
   await new Promise<void>((listening, failed) => {
     server.once('error', failed).listen(port, host, listening)
   })
   const { port: own } = server.address() as AddressInfo
 
   const close = async (): Promise<void> => {
-    isClosing = true
+    isEnding = true
     listener.drain?.()
     await setTimeout(grace)
+    isOver = true
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
     const cut = setTimeout(drainTimeout, null, { ref: false }).then(() => server.closeAllConnections())

@@ -10,7 +10,7 @@ import {
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { readMessage, type Reading, readRequest, readSearch } from './body.ts'
+import { discard, readMessage, type Reading, readRequest, readSearch } from './body.ts'
 import { excessOfDocument, excessOfText, type OperationLimits, resolveOperationLimits } from './complexity.ts'
 import { SessionError } from './errors.ts'
 import { emitterOf, type OnEvent } from './events.ts'
@@ -145,22 +145,35 @@ export function createGate(options: GateOptions): Gate {
       }
     }
 
+  let endpoint: string | undefined
+  const isEndpoint = (url: string): boolean => {
+    const { pathname } = new URL(url, 'http://localhost')
+    return pathname === endpoint || pathname === `${endpoint}/`
+  }
+
   const plugin: Plugin = {
+    onYogaInit({ yoga }) {
+      endpoint = yoga.graphqlEndpoint
+    },
+
     // Only requests for GraphQL get here: health checks, pages and the routes of other plugins have been answered.
-    onRequestParse({ request, serverContext, setRequestParser, endResponse, fetchAPI }) {
+    async onRequestParse({ request, serverContext, setRequestParser, endResponse, fetchAPI }) {
       seen.add(request)
       const head = headOf(request)
       if (request.method === 'OPTIONS') {
         return endResponse(
           new fetchAPI.Response(null, {
             status: 204,
-            headers: Object.fromEntries([['allow', 'POST, GET'], ...preflightHeaders(head, rules)]),
+            headers: { allow: 'POST, GET' },
           }),
         )
       }
-      const refusal = judge(head, rules)
-      if (refusal) return endResponse(respond(request, refusal, fetchAPI))
       const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
+      const refusal = judge(head, rules)
+      if (refusal) {
+        if (req?.readableDidRead === false) await discard(req)
+        return endResponse(respond(request, refusal, fetchAPI))
+      }
       setRequestParser(async () => {
         const reading = await read(request, req)
         return 'refusal' in reading ? respond(request, reading.refusal, fetchAPI) : (reading.params as never)
@@ -208,13 +221,17 @@ export function createGate(options: GateOptions): Gate {
     onResponse({ request, response }) {
       const { headers } = response
       for (const [name, value] of protection) headers.set(name, value)
-      if (!seen.has(request)) return
+      const { method, url } = request
+      // A page, either kind of JSON and a stream are answers to the same URL.
+      if (method === 'GET' && isEndpoint(url)) headers.append('vary', 'Accept')
+      const isPreflight = method === 'OPTIONS' && isEndpoint(url)
+      if (!isPreflight && !seen.has(request)) return
       // Whatever Yoga's own CORS has set would open what is closed here.
-      if (request.method !== 'OPTIONS') {
-        const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
-        for (const name of opening) headers.delete(name)
-      }
-      for (const [name, value] of corsHeaders(request.headers.get('origin'), rules)) {
+      const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
+      for (const name of opening) headers.delete(name)
+      const own = corsHeaders(request.headers.get('origin'), rules)
+      if (isPreflight) own.push(...preflightHeaders(headOf(request), rules))
+      for (const [name, value] of own) {
         if (name === 'vary') headers.append(name, value)
         else headers.set(name, value)
       }
