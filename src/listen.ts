@@ -100,8 +100,6 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     connections.set(socket, 0)
     socket.once('close', () => connections.delete(socket))
   })
-  // A client that sends no more still gets its answer, as RFC 9112, 9.6 has it.
-  Object.assign(server, { httpAllowHalfOpen: true })
   // Node takes an answer that is still on its way for the end of it, and a connection that sent nothing for a busy one.
   server.closeIdleConnections = () => {
     for (const [socket, running] of connections) if (running === 0) socket.destroySoon()

@@ -215,7 +215,8 @@ export function createGate(options: GateOptions): Gate {
     },
 
     onResultProcess({ result, setResult }) {
-      if (!isAsyncIterable(result)) setResult(Array.isArray(result) ? result.map(tidy) : tidy(result))
+      if (isAsyncIterable(result)) return
+      setResult(Array.isArray(result) ? result.map((each) => tidy(oneAnswer(each))) : tidy(result))
     },
 
     onResponse({ request, response }) {
@@ -264,6 +265,16 @@ function refusalAnswer(
     ],
     body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
   }
+}
+
+/** What in a batch has more than one answer cannot be written between the others. */
+function oneAnswer(result: ExecutionResult | AsyncIterable<unknown>): ExecutionResult {
+  if (!isAsyncIterable(result)) return result
+  result[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => {})
+  const message = 'A batch takes no subscriptions, @defer or @stream.'
+  return { errors: [createGraphQLError(message, { extensions: { code: 'BAD_REQUEST' } })] }
 }
 
 /** A field that a client is told of before what it changed is saved could not be taken back. */

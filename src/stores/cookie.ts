@@ -77,9 +77,9 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
 
       const store: Store = {
         isInToken: true,
-        isToken: (text) => text.length <= maxCookieBytes && sealPattern.test(text),
+        isToken: (text) => text.length <= maxCookieBytes && sealPattern.test(text) && nameOf(text) !== null,
         mint,
-        idOf: (token) => digest(token.includes('.') ? nameOf(token) : token),
+        idOf: (token) => digest(token.includes('.') ? nameOf(token)! : token),
         async create(name, record, now) {
           const token = await seal(name, record, now)
           if (token === null) throw tooLarge()
@@ -150,9 +150,15 @@ async function unseal(
 const isCanonical = (token: string): boolean =>
   token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 
-function nameOf(token: string): string {
-  const header = JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as { jti: string }
-  return header.jti
+/** Of a seal that may be forged. `null`: it is none. */
+function nameOf(token: string): string | null {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString())
+    const { jti } = header as { jti?: unknown }
+    return typeof jti === 'string' ? jti : null
+  } catch {
+    return null
+  }
 }
 
 function fits(cookie: SessionCookie, token: string, record: SessionRecord, now: number): boolean {
