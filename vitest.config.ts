@@ -32,7 +32,7 @@ export default defineConfig({
     testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
     projects: [
       over('memory', ['test/**/*.test.ts']),
-      over('redis', shared),
+      over('redis', [...shared, 'test/hostile.test.ts']),
       over('postgres', shared),
       over('sqlite', shared),
       over('cookie', ['test/session-model.test.ts']),
