@@ -10,23 +10,46 @@ export type Reading = { readonly params: unknown } | { readonly refusal: Refusal
  * to work; how long that may take in all is `requestTimeout` of the server.
  */
 export function readMessage(message: IncomingMessage, limit: number): Promise<Reading> {
+  if (message.destroyed) return Promise.resolve(aborted)
   const { promise, resolve } = Promise.withResolvers<Reading>()
-  const chunks: Buffer[] = []
-  let size = 0
+  const collected = new Collected()
   const refuse = (): void => {
     message.off('data', take).off('end', finish).off('error', abort).off('close', abort)
     void discard(message).then(() => resolve(tooLarge(limit)))
   }
   const take = (chunk: Buffer): void => {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > limit) refuse()
+    collected.add(chunk)
+    if (collected.size > limit) refuse()
   }
-  const finish = (): void => resolve(parse(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+  const finish = (): void => resolve(parse(collected.bytes))
   const abort = (): void => resolve(aborted)
   message.on('data', take).on('end', finish).on('error', abort).on('close', abort)
   if (Number(message.headers['content-length']) > limit) refuse()
   return promise
+}
+
+/** The chunks of a body in one piece: a client can send each byte as one, and a Buffer of its own takes two hundred. */
+class Collected {
+  size = 0
+  #bytes: Buffer = Buffer.alloc(0)
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.size)
+  }
+
+  add(chunk: Buffer): void {
+    const size = this.size + chunk.length
+    if (this.size === 0) this.#bytes = chunk
+    else {
+      if (size > this.#bytes.length) {
+        const larger = Buffer.allocUnsafe(size * 2)
+        this.#bytes.copy(larger, 0, 0, this.size)
+        this.#bytes = larger
+      }
+      chunk.copy(this.#bytes, this.size)
+    }
+    this.size = size
+  }
 }
 
 /** Milliseconds in which a refused client may finish what it is sending. */
@@ -53,18 +76,21 @@ export function discard(message: IncomingMessage): Promise<void> {
 
 /** Reads a request of the Fetch API, as other servers and runtimes hand it over. */
 export async function readRequest(request: Request, limit: number): Promise<Reading> {
-  if (Number(request.headers.get('content-length')) > limit) return tooLarge(limit)
-  const chunks: Buffer[] = []
-  let size = 0
-  // A body that was parsed already, by Express for example, is no stream any more.
-  const body: AsyncIterable<Uint8Array | string> | string[] = request.body ?? [await request.text()]
-  for await (const chunk of body) {
-    const bytes = Buffer.from(chunk)
-    size += bytes.length
-    if (size > limit) return tooLarge(limit)
-    chunks.push(bytes)
+  const collected = new Collected()
+  try {
+    // A body that was parsed already, by Express for example, is no stream any more.
+    const body: AsyncIterable<Uint8Array | string> | string[] = request.body ?? [await request.text()]
+    const declared = Number(request.headers.get('content-length'))
+    for await (const chunk of declared > limit ? [] : body) {
+      collected.add(Buffer.from(chunk))
+      if (collected.size > limit) break
+    }
+    if (declared <= limit && collected.size <= limit) return parse(collected.bytes)
+    void request.body?.cancel().catch(() => {})
+    return tooLarge(limit)
+  } catch {
+    return aborted
   }
-  return parse(Buffer.concat(chunks))
 }
 
 /** The parameters of a GET. */
@@ -104,12 +130,12 @@ function checked(params: unknown): Reading {
   return { params }
 }
 
-const badRequest = (message: string): Reading => ({
+const badRequest = (message: string): { readonly refusal: Refusal } => ({
   refusal: { status: 400, code: 'BAD_REQUEST', message },
 })
 
 /** Nobody waits for this answer. */
-const aborted = badRequest('The body did not arrive whole.')
+export const aborted = badRequest('The body did not arrive whole.')
 
 const tooLarge = (limit: number): Reading => ({
   refusal: { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `A body may have ${limit} bytes.` },

@@ -1,4 +1,5 @@
 import {
+  type DirectiveNode,
   type DocumentNode,
   type FragmentDefinitionNode,
   Kind,
@@ -67,7 +68,7 @@ export function excessOfText(text: string, limits: OperationLimits): string | nu
       const { kind } = lexer.token
       if (opening.has(kind)) nesting++
       else if (closing.has(kind)) nesting--
-      if (nesting > deepest) return say('depth', limits)
+      if (nesting > deepest) return tooNested
     }
   } catch {
     // A syntax error is for the parser to explain.
@@ -97,14 +98,10 @@ export function excessOfDocument({ definitions }: DocumentNode, limits: Operatio
   for (const definition of definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue
     const weight = weigh(definition.selectionSet)
-    for (const { directives, defaultValue } of [definition, ...(definition.variableDefinitions ?? [])].map(
-      (node) => ({
-        directives: node.directives ?? [],
-        defaultValue: 'defaultValue' in node ? node.defaultValue : undefined,
-      }),
-    )) {
-      weight.directives += directives.length
-      if (defaultValue) weight.literalDepth = Math.max(weight.literalDepth, literalDepth(defaultValue))
+    addDirectives(weight, definition)
+    for (const variable of definition.variableDefinitions ?? []) {
+      addDirectives(weight, variable)
+      if (variable.defaultValue) addLiteral(weight, variable.defaultValue)
     }
     for (const name of ['depth', 'rootFields', 'aliases', 'directives', 'literalDepth'] as const) {
       if (weight[name] > limits[name]) return say(name, limits)
@@ -123,33 +120,42 @@ function scales(fragments: ReadonlyMap<string, FragmentDefinitionNode>): (set: S
     if (weight || !fragment) return weight ?? none
     known.set(name, none)
     const whole = weigh(fragment.selectionSet)
-    whole.directives += fragment.directives?.length ?? 0
+    addDirectives(whole, fragment)
     known.set(name, whole)
     return whole
   }
   const weigh = ({ selections }: SelectionSetNode): Weight => {
     const sum = { ...none }
     for (const selection of selections) {
-      const directives = selection.directives ?? []
-      const given = directives.flatMap((directive) => directive.arguments ?? [])
       let inner = none
       if (selection.kind === Kind.FRAGMENT_SPREAD) inner = weighFragment(selection.name.value)
       else if (selection.selectionSet) inner = weigh(selection.selectionSet)
       const isField = selection.kind === Kind.FIELD
-      if (isField) given.push(...(selection.arguments ?? []))
       sum.depth = Math.max(sum.depth, inner.depth + (isField ? 1 : 0))
       sum.rootFields += isField ? 1 : inner.rootFields
       sum.aliases += inner.aliases + (isField && selection.alias ? 1 : 0)
-      sum.directives += inner.directives + directives.length
-      sum.literalDepth = Math.max(
-        sum.literalDepth,
-        inner.literalDepth,
-        ...given.map(({ value }) => literalDepth(value)),
-      )
+      sum.directives += inner.directives
+      sum.literalDepth = Math.max(sum.literalDepth, inner.literalDepth)
+      addDirectives(sum, selection)
+      if (isField) for (const { value } of selection.arguments ?? []) addLiteral(sum, value)
     }
     return sum
   }
   return weigh
+}
+
+function addDirectives(
+  weight: Weight,
+  { directives = [] }: { readonly directives?: readonly DirectiveNode[] | undefined },
+): void {
+  weight.directives += directives.length
+  for (const directive of directives) {
+    for (const { value } of directive.arguments ?? []) addLiteral(weight, value)
+  }
+}
+
+const addLiteral = (weight: Weight, value: ValueNode): void => {
+  weight.literalDepth = Math.max(weight.literalDepth, literalDepth(value))
 }
 
 function literalDepth(node: ValueNode): number {
@@ -161,6 +167,9 @@ function literalDepth(node: ValueNode): number {
         : null
   return inner ? 1 + Math.max(0, ...inner.map(literalDepth)) : 0
 }
+
+const tooNested =
+  'The operation is too complex: it is nested deeper than operationLimits.depth and operationLimits.literalDepth together.'
 
 const say = (name: keyof OperationLimits, limits: OperationLimits): string =>
   `The operation is too complex: operationLimits.${name} is ${limits[name]}.`

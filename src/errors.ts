@@ -27,6 +27,17 @@ export type SessionErrorCode =
   /** An option cannot be read. Thrown at start, naming the option. */
   | 'CONFIG_INVALID'
 
+/** Why the gate does not run a request, or an operation. The same string is GraphQL's `extensions.code`. */
+export type RefusalCode =
+  | 'METHOD_NOT_ALLOWED'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'NOT_ACCEPTABLE'
+  | 'CSRF_CHECK_FAILED'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'BAD_REQUEST'
+  | 'BAD_USER_INPUT'
+  | 'OPERATION_TOO_COMPLEX'
+
 /**
  * The one error class. Its message names the limit, the option or (unless it is no key at all) the key at fault;
  * it never holds a value, a token or a driver's message (`cause` may, and is never sent or logged).

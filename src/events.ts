@@ -1,4 +1,4 @@
-import { SessionError, type SessionErrorCode } from './errors.ts'
+import { type RefusalCode, SessionError, type SessionErrorCode } from './errors.ts'
 
 /**
  * What happened, for logs, metrics and alarms. A session is named by its public id (`Session.id`); no event holds a
@@ -21,7 +21,7 @@ export type SessionEvent =
   /** A cookie without a session. `malformed`: it can be no token, or there are two; `unknown`: ended, expired or guessed. */
   | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' }
   /** The HTTP front refused a request; nothing was run. */
-  | { readonly type: 'refused'; readonly status: number; readonly code: string }
+  | { readonly type: 'refused'; readonly status: number; readonly code: RefusalCode }
   /** A call to the store failed or took too long. */
   | { readonly type: 'trouble'; readonly id: string | null; readonly code: SessionErrorCode }
 

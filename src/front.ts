@@ -159,7 +159,7 @@ export class ShortWay<Data extends object> {
     const result = exchange ? await exchange.settle(raw) : raw
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
     const type = plainTypeOf(headers.accept)!
-    const answer = answerOf(Array.isArray(result) ? result.map(tidy) : tidy(result), type)
+    const answer = answerOf(tidy(result as ExecutionResult), type)
     const finish = exchange?.finish(answer.status, answer.headers['vary'])
     const written = Object.entries(answer.headers)
     if (finish?.addsVary) written.push(['vary', 'Cookie'])
@@ -253,41 +253,6 @@ interface Written {
   readonly body: string
 }
 
-/**
- * RFC 9112, 3.2: whatever is no host, or more than one, is answered 400. What makes a URL of it would throw. HTTP/1.0 can
- * do without; then no address of this machine is put in its place, for which cookies need not be Secure.
- */
-export function hasOneHost({ httpVersionMajor, headers, rawHeaders }: IncomingMessage): boolean {
-  if (httpVersionMajor !== 1) return true
-  const { host } = headers
-  if (host === undefined) {
-    headers.host = 'unknown.invalid'
-    return true
-  }
-  let hosts = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]!
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
-  }
-  return hosts === 1 && isHost(host)
-}
-
-const knownHosts = new Set<string>()
-
-function isHost(host: string): boolean {
-  if (knownHosts.has(host)) return true
-  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !URL.canParse(`http://${host}`)) return false
-  // A server has a few; whoever makes up others is not remembered.
-  if (knownHosts.size < 100) knownHosts.add(host)
-  return true
-}
-
-export const badHost: Refusal = {
-  status: 400,
-  code: 'BAD_REQUEST',
-  message: 'Host must be one host, and a port from 0 to 65535 if it has one.',
-}
-
 const unexpected = JSON.stringify(failed(null))
 
 const keyOf = ({ query, operationName }: GraphQLParams): string =>
@@ -332,7 +297,7 @@ function isOneAnswer(params: unknown): params is GraphQLParams {
 }
 
 /** Status, headers and text as Yoga makes them, by its own function, without the Response that it puts them in. */
-function answerOf(result: ExecutionResult | ExecutionResult[], type: PlainType): Answer {
+function answerOf(result: ExecutionResult, type: PlainType): Answer {
   return processRegularResult(result as never, { Response: Captured } as never, type) as unknown as Answer
 }
 

@@ -1,4 +1,4 @@
-import { SessionError } from './errors.ts'
+import { type RefusalCode, SessionError } from './errors.ts'
 import { accepts, isJson, plainTypeOf } from './media-types.ts'
 
 export interface GateRuleOptions {
@@ -36,16 +36,6 @@ export const headOf = ({ method, url, headers }: Request): RequestHead => ({
   scheme: url.startsWith('https:') ? 'https' : 'http',
   header: (name) => headers.get(name) ?? (name === 'host' ? new URL(url).host : null),
 })
-
-export type RefusalCode =
-  | 'METHOD_NOT_ALLOWED'
-  | 'UNSUPPORTED_MEDIA_TYPE'
-  | 'NOT_ACCEPTABLE'
-  | 'CSRF_CHECK_FAILED'
-  | 'PAYLOAD_TOO_LARGE'
-  | 'BAD_REQUEST'
-  | 'BAD_USER_INPUT'
-  | 'OPERATION_TOO_COMPLEX'
 
 /** Why a request is not run. The text repeats nothing of the request. */
 export interface Refusal {
@@ -147,7 +137,7 @@ export const notAcceptable: Refusal = {
   status: 406,
   code: 'NOT_ACCEPTABLE',
   message:
-    'The answer can be application/graphql-response+json or application/json, for streams text/event-stream or multipart/mixed. Nothing was run.',
+    'The answer can be application/graphql-response+json or application/json, for streams text/event-stream or multipart/mixed. The operation was not run.',
 }
 
 const crossSite: Refusal = {

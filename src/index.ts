@@ -1,6 +1,6 @@
 export { type CookieOptions, type SentCookie, type SessionCookie, sessionCookie } from './cookie.ts'
 export { type ChangeSet, apply, type Outcome, type SizeLimit } from './changes.ts'
-export { SessionError, type SessionErrorCode } from './errors.ts'
+export { type RefusalCode, SessionError, type SessionErrorCode } from './errors.ts'
 export type { Expiry } from './expiry.ts'
 export type { OnEvent, SessionEvent } from './events.ts'
 export type { KeyDeclaration, KeyDeclarations, KeyRight, ValueSchema } from './keys.ts'

@@ -42,9 +42,10 @@ export interface KeyRules {
   mayClient(right: KeyRight, key: string): boolean
   /**
    * The value to store for one that a client gave.
+   * @param check - throws for what could not be stored, and need not be shown to a schema
    * @throws {SessionError} SESSION_VALUE_INVALID, naming the place
    */
-  conform(key: string, value: unknown): unknown
+  conform(key: string, value: unknown, check: (value: unknown) => void): unknown
 }
 
 interface Declared {
@@ -69,9 +70,11 @@ export function keyRules(declarations: KeyDeclarations): KeyRules {
     exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
   return {
     mayClient: (right, key) => find(key)?.granted.has(right) ?? false,
-    conform(key, value) {
+    conform(key, value, check) {
       const schema = find(key)?.schema
-      return schema ? validated(key, value, schema) : value
+      if (!schema) return value
+      check(value)
+      return validated(key, value, schema)
     },
   }
 }
@@ -111,9 +114,12 @@ function validated(key: string, value: unknown, schema: ValueSchema): unknown {
     )
   }
   if (!result.issues) return result.value
-  const path = (result.issues[0]?.path ?? []).map((step) =>
-    String(typeof step === 'object' ? step.key : step),
-  )
+  const steps = (result.issues[0]?.path ?? []).slice(0, 8)
+  // A name of the value's own is as good as a value.
+  const path = steps.map((step) => {
+    const name = String(typeof step === 'object' ? step.key : step)
+    return /^\d+$/.test(name) || isKey(name) ? name : '…'
+  })
   throw new SessionError(
     'SESSION_VALUE_INVALID',
     `The value for "${key}" does not fit its schema${path.length > 0 ? ` at ${path.join('.')}` : ''}.`,

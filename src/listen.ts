@@ -14,7 +14,7 @@ export interface ListenOptions {
   readonly headersTimeout?: number
   /** Milliseconds for a whole request to arrive, else 408. @default 30000 */
   readonly requestTimeout?: number
-  /** Milliseconds without progress for an answer to be taken by its client. @default 30000 */
+  /** Milliseconds without progress for an answer, but not a stream, to be taken by its client. @default 30000 */
   readonly responseTimeout?: number
   /** Milliseconds for running requests to finish after `close`. Then they are cut. @default 10000 */
   readonly drainTimeout?: number
@@ -33,7 +33,8 @@ export interface Listening {
   readonly url: string
   /**
    * Takes no further connections, completes event streams, lets running requests finish, and resolves when the last
-   * answer has left.
+   * answer has left. A connection that was upgraded, to a WebSocket for example, counts as one that is idle: end what
+   * goes on there in `drain`.
    */
   close(): Promise<void>
 }
@@ -70,6 +71,12 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
   }
   /** Each connection, and how many of its requests have no complete answer yet. */
   const connections = new Map<Socket, number>()
+  if (typeof host !== 'string' || host === '') {
+    throw new SessionError('CONFIG_INVALID', 'host must be a name or an address to listen on.')
+  }
+  if (!Number.isSafeInteger(port) || port < 0 || port > 65_535) {
+    throw new SessionError('CONFIG_INVALID', 'port must be a whole number from 0 to 65535.')
+  }
   /** Since `close` was called. */
   let isEnding = false
   /** Since nothing is taken any more. */
@@ -93,7 +100,14 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
         if (connections.get(socket)! > 1) socket.setTimeout(0)
         count(socket, -1)
       })
-      void listener(request, response)
+      // One that is async and fails is a bug of its own request, and not the end of the process.
+      const result = listener(request, response)
+      if (result instanceof Promise) {
+        result.catch((error: unknown) => {
+          warn('A request', error)
+          response.destroy()
+        })
+      }
     },
   )
   server.on('connection', (socket) => {
@@ -105,19 +119,26 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     for (const [socket, running] of connections) if (running === 0) socket.destroySoon()
   }
   await new Promise<void>((listening, failed) => {
-    server.once('error', failed).listen(port, host, listening)
+    server.once('error', failed).listen(port, host, () => {
+      server.off('error', failed)
+      listening()
+    })
   })
+  server.on('error', (error) => warn('The server', error))
   const { port: own } = server.address() as AddressInfo
 
   const close = async (): Promise<void> => {
     isEnding = true
-    listener.drain?.()
+    try {
+      listener.drain?.()
+    } catch (error) {
+      warn('drain', error)
+    }
     await setTimeout(grace)
     isOver = true
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
     const cut = setTimeout(drainTimeout, null, { ref: false }).then(() => server.closeAllConnections())
-    // What another protocol took over, WebSockets for example, is not the server's to close.
     await Promise.race([closed.promise, cut])
   }
   let closing: Promise<void> | undefined
@@ -126,4 +147,10 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     url: `http://${host.includes(':') ? `[${host}]` : host}:${own}`,
     close: () => (closing ??= close()),
   }
+}
+
+/** By the code alone: what an error says may be about the data of a request. */
+function warn(what: string, error: unknown): void {
+  const { name = 'Error', code = '' } = error as Partial<NodeJS.ErrnoException>
+  process.emitWarning(`${what} failed: ${name} ${code}`.trimEnd(), 'SessionWarning')
 }

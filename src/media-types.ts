@@ -25,7 +25,7 @@ function acceptances(accept: string): Acceptance[] {
     .toLowerCase()
     .split(',')
     .map((each) => {
-      const [type = '', ...parameters] = each.replaceAll(/\s/g, '').split(';')
+      const [type = '', ...parameters] = each.replaceAll(/[\s"]/g, '').split(';')
       const charset = parameters.find((parameter) => parameter.includes('charset='))
       const weight = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1)
       return { type, weight: charset === undefined || charset === 'charset=utf-8' ? weight : 0 }

@@ -4,8 +4,9 @@ import type { DocumentNode } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
 import { SessionError } from './errors.ts'
-import { allowsShortWay, badHost, hasOneHost, refuse, ShortWay } from './front.ts'
+import { allowsShortWay, refuse, ShortWay } from './front.ts'
 import { useHealth } from './health.ts'
+import { badHost, hasOneHost } from './host.ts'
 import { checkOptions } from './options.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { type SessionContext, sessionPlugin } from './plugin.ts'
@@ -121,15 +122,27 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
     isDraining = true
     streams.end()
   }
-  return new Proxy(yoga as SessionServer<Data>, {
-    apply(_, self, args: unknown[]) {
-      const [message, response] = args
-      if (args.length !== 2 || !(message instanceof IncomingMessage)) return Reflect.apply(yoga, self, args)
-      const answer = response as ServerResponse
-      if (!hasOneHost(message)) return refuse(badHost, message, answer, gate)
-      return shortWay?.takes(message) ? shortWay.run(message, answer) : yoga(message, answer)
-    },
-    get: (_, name) => (name === 'drain' ? drain : Reflect.get(yoga, name)),
+  const handle = (...args: unknown[]): unknown => {
+    const [message, response] = args as [IncomingMessage, ServerResponse]
+    if (!(message instanceof IncomingMessage)) return Reflect.apply(yoga, undefined, args)
+    if (!hasOneHost(message)) return refuse(badHost, message, response, gate)
+    // Else an address of this machine would be put in its place, for which cookies need not be Secure.
+    if (message.httpVersionMajor === 1) message.headers.host ??= 'unknown.invalid'
+    if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
+    return Reflect.apply(yoga, undefined, args)
+  }
+  return withMembersOf(yoga, Object.assign(handle, { drain })) as SessionServer<Data>
+}
+
+/**
+ * A function that has the members of a Yoga server. Its own are found first, and those of every function, which Yoga
+ * would have call itself: node:http calls its listeners by `apply`.
+ */
+function withMembersOf(yoga: object, handle: Function): object {
+  const isOwn = (name: PropertyKey): boolean => Object.hasOwn(handle, name) || name in Function.prototype
+  return new Proxy(handle, {
+    get: (target, name) => Reflect.get(isOwn(name) ? target : yoga, name),
+    has: (_, name) => isOwn(name) || name in yoga,
   })
 }
 

@@ -254,11 +254,12 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * The value to set for one that a client gave: as the schema of the key's declaration makes it.
-   * @throws {SessionError} SESSION_VALUE_INVALID
+   * The value to set for one that a client gave: as the schema of the key's declaration makes it. Outside of a request
+   * there are no declarations, and it is the value itself.
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
    */
   conform(key: string, value: unknown): Json {
-    return this.#rules.conform(key, value) as Json
+    return this.#rules.conform(key, value, (given) => this.checkValue(key, given)) as Json
   }
 
   /**

@@ -9,14 +9,18 @@ export interface Streams {
 
 export function trackStreams(): Streams {
   const ends = new Set<() => void>()
+  let isOver = false
   return {
     end() {
+      isOver = true
       for (const end of ends) end()
     },
     plugin: {
       onSubscribe: () => ({
         onSubscribeResult({ result, setResult }) {
           if (isAsyncIterable(result)) setResult(endable(result, ends))
+          // One that began while the others ended would have nobody to end it.
+          if (isOver) for (const end of ends) end()
         },
       }),
     },

@@ -10,7 +10,7 @@ import {
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { discard, readMessage, type Reading, readRequest, readSearch } from './body.ts'
+import { aborted, discard, readMessage, type Reading, readRequest, readSearch } from './body.ts'
 import { excessOfDocument, excessOfText, type OperationLimits, resolveOperationLimits } from './complexity.ts'
 import { SessionError } from './errors.ts'
 import { emitterOf, type OnEvent } from './events.ts'
@@ -94,6 +94,7 @@ export function createGate(options: GateOptions): Gate {
   const handed = new WeakMap<object, Reading>()
   const excesses = new WeakMap<object, { readonly excess: string | null }>()
   const seen = new WeakSet<Request>()
+  const batches = new WeakSet<Request>()
 
   const tell = ({ status, code }: Refusal): void => emit?.({ type: 'refused', status, code })
 
@@ -101,12 +102,13 @@ export function createGate(options: GateOptions): Gate {
     tell(refusal)
     const { status, code, message, headers } = refusal
     return createGraphQLError(message, {
-      extensions: { code, http: { status, ...(headers && { headers }) } },
+      extensions: { code, http: { status, headers: { 'cache-control': 'no-store', ...headers } } },
     })
   }
 
   const answer = (refusal: Refusal, accept: string | null | undefined): RefusalAnswer => {
-    tell(refusal)
+    // Who left before the end of a body is not refused anything.
+    if (refusal !== aborted.refusal) tell(refusal)
     return refusalAnswer(refusal, accept)
   }
 
@@ -176,6 +178,7 @@ export function createGate(options: GateOptions): Gate {
       }
       setRequestParser(async () => {
         const reading = await read(request, req)
+        if ('params' in reading && Array.isArray(reading.params)) batches.add(request)
         return 'refusal' in reading ? respond(request, reading.refusal, fetchAPI) : (reading.params as never)
       })
     },
@@ -196,6 +199,7 @@ export function createGate(options: GateOptions): Gate {
         if (excess) throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
         const operation = request && getOperationAST(result, params?.operationName)?.operation
         if (operation === OperationTypeNode.MUTATION && request?.method === 'GET') throw refuse(mutationByGet)
+        if (operation === OperationTypeNode.SUBSCRIPTION && batches.has(request!)) throw refuse(streamInBatch)
         if (
           operation === OperationTypeNode.SUBSCRIPTION &&
           !accepts(request?.headers.get('accept'), 'text/event-stream')
@@ -273,8 +277,14 @@ function oneAnswer(result: ExecutionResult | AsyncIterable<unknown>): ExecutionR
   result[Symbol.asyncIterator]()
     .return?.()
     .catch(() => {})
-  const message = 'A batch takes no subscriptions, @defer or @stream.'
-  return { errors: [createGraphQLError(message, { extensions: { code: 'BAD_REQUEST' } })] }
+  const { message, code } = streamInBatch
+  return { errors: [createGraphQLError(message, { extensions: { code } })] }
+}
+
+const streamInBatch: Refusal = {
+  status: 400,
+  code: 'BAD_REQUEST',
+  message: 'A batch takes no subscriptions, @defer or @stream.',
 }
 
 /** A field that a client is told of before what it changed is saved could not be taken back. */

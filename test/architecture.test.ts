@@ -9,7 +9,16 @@ const source = join(import.meta.dirname, '..', 'src')
 const rooms = [
   ['errors.ts', 'record.ts', 'media-types.ts', 'generated/sdl.ts'],
   ['value.ts', 'expiry.ts', 'changes.ts', 'token.ts', 'options.ts', 'events.ts', 'gate.ts'],
-  ['keys.ts', 'cookie.ts', 'journal.ts', 'settings.ts', 'body.ts', 'complexity.ts', 'generated/client.ts'],
+  [
+    'keys.ts',
+    'cookie.ts',
+    'journal.ts',
+    'settings.ts',
+    'body.ts',
+    'complexity.ts',
+    'host.ts',
+    'generated/client.ts',
+  ],
   ['store.ts', 'stores/packed.ts', 'histories.ts'],
   ['stores/keyed.ts', 'stores/guarded.ts', 'store-suite.ts', 'sweeping.ts'],
   ['stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts', 'stores/cookie.ts'],

@@ -138,6 +138,12 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
         await expect(listen(handler, { [name]: value })).rejects.toThrow(invalid(name))
       }
     }
+    for (const host of ['', null, 5]) {
+      await expect(listen(handler, { host: host as never })).rejects.toThrow(invalid('host'))
+    }
+    for (const port of ['4000', 'x', -1, 65_536, 1.5, null]) {
+      await expect(listen(handler, { port: port as never })).rejects.toThrow(invalid('port'))
+    }
     await expect(listen(handler, { timeout: 1 } as never)).rejects.toThrow(invalid('no option "timeout"'))
   })
 

@@ -1,14 +1,16 @@
 import { once } from 'node:events'
-import { createServer, request as send } from 'node:http'
+import { createServer, type IncomingMessage, request as send } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { GraphQLError } from 'graphql'
 import { createGraphQLError, type Plugin } from 'graphql-yoga'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createSessionServer, type SessionServerOptions } from '../src/server.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { Client, gate, listen } from './harness.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
+  vi.unstubAllEnvs()
   await Promise.all(closers.splice(0).map((close) => close()))
 })
 
@@ -129,6 +131,31 @@ describe('an operation that comes as plain JSON', () => {
     const { port } = server.address() as { port: number }
     const { data } = await new Client(`http://127.0.0.1:${port}/graphql`).run('{ way }')
     expect(data.way).not.toBe(short)
+  })
+
+  it('goes the same way where node:http has the server itself for its listener', async () => {
+    vi.stubEnv('NODE_ENV', 'production')
+    const server = createServer(createSessionServer({ store: memoryStore({ max: 100 }), ...application }))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    closers.push(async () => void server.close())
+    const { port } = server.address() as { port: number }
+    expect((await new Client(`http://127.0.0.1:${port}/graphql`).run('{ way }')).data.way).toBe(short)
+    for (const host of ['[', 'a b', 'a:99999', 'user@a']) {
+      const outgoing = send({ port, path: '/graphql', method: 'POST', headers: { host, 'content-type': 'application/json' } }) // prettier-ignore
+      outgoing.end('{"query":"{ __typename }"}')
+      const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+      const answer = await text(incoming)
+      expect([incoming.statusCode, answer]).toEqual([400, expect.stringContaining('"BAD_REQUEST"')])
+      expect(answer).not.toContain('at ')
+    }
+  })
+
+  it('has the members of a Yoga server', () => {
+    const server = createSessionServer({ store: memoryStore({ max: 1 }), ...application })
+    for (const name of ['fetch', 'graphqlEndpoint', 'drain', 'dispose', 'apply'])
+      expect(name in server).toBe(true)
+    expect(server.graphqlEndpoint).toBe('/graphql')
+    expect(server.drain).toBeTypeOf('function')
   })
 
   it('has what Yoga puts into the context', async () => {

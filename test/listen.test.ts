@@ -358,6 +358,35 @@ describe('close()', () => {
     await closed
   })
 
+  it.each([0, 300])(
+    'completes an event stream that began while it ended (%i ms to subscribe)',
+    async (delay) => {
+      const { yoga } = shop({
+        typeDefs: 'type Subscription { silence: Boolean }',
+        resolvers: {
+          Subscription: {
+            silence: {
+              async *subscribe() {
+                await setTimeout(delay)
+                await new Promise(() => {})
+                yield {}
+              },
+            },
+          },
+        },
+      })
+      const { close, talk } = await started(yoga, {})
+      const client = await talk()
+      const began = performance.now()
+      const closed = close()
+      const search = new URLSearchParams({ query: 'subscription { silence }' })
+      client.send(`GET /graphql?${search} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n`)
+      await Promise.all([closed, client.closed])
+      expect(client.told).toContain('event: complete')
+      expect(performance.now() - began).toBeLessThan(slack)
+    },
+  )
+
   it('tells the listener first', async () => {
     const order: string[] = []
     const listener: Listener = Object.assign(() => {}, { drain: () => void order.push('drain') })

@@ -66,6 +66,24 @@ describe('a key with a schema', () => {
     expect((await client.run('{ session { value(key: "pref:name") } }')).data.session.value).toBe('Ada')
   })
 
+  it('is shown nothing that could not be stored, and says no name of a value’s own', async () => {
+    const depth = (value: unknown): number => (Array.isArray(value) ? 1 + depth(value[0]) : 0)
+    const client = new Client(
+      shop({
+        keys: {
+          dark_mode: schema((value) => ({ value: depth(value) })),
+          shopping_cart: schema((value) => ({ issues: [{ path: Object.keys(value as object) }] })),
+        },
+      }).yoga,
+    )
+    const deep = JSON.parse('['.repeat(1000) + ']'.repeat(1000)) as unknown
+    expect((await client.run(set, { key: 'dark_mode', value: deep })).codes).toEqual([
+      'SESSION_VALUE_INVALID',
+    ])
+    const { body } = await client.run(set, { key: 'shopping_cart', value: { '<script>': 1, name: 2 } })
+    expect(body.errors[0].message).toBe('The value for "shopping_cart" does not fit its schema at ….name.')
+  })
+
   it('has to validate at once', async () => {
     expect((await visit().run(set, { key: 'pref:late', value: 1 })).codes).toEqual(['CONFIG_INVALID'])
   })

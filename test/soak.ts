@@ -328,8 +328,8 @@ class Load {
     ]
     this.#quick = quick.flatMap(([weight, ...task]) => Array<Task>(weight).fill(task))
     this.#slow = [
-      ['a head without end', '408', cut(head, 10_000)],
-      ['a body without end', '408', cut(begun, 10_000)],
+      ['a head without end', '408', cut(head, 20_000)],
+      ['a body without end', '408', cut(begun, 20_000)],
       ['an answer that nobody reads', 'dropped', () => this.#neglect()],
     ]
   }
@@ -430,7 +430,7 @@ class Load {
     socket.pause()
     socket.write(whole('{ big }'))
     // Long enough for the server to lose its patience.
-    await setTimeout(7000)
+    await setTimeout(15_000)
     let read = 0
     for await (const chunk of socket) read += (chunk as Buffer).length
     return read > 0 && read < big ? 'dropped' : `read ${read} bytes`
