@@ -135,7 +135,9 @@ describe('an operation that comes as plain JSON', () => {
 
   it('goes the same way where node:http has the server itself for its listener', async () => {
     vi.stubEnv('NODE_ENV', 'production')
-    const server = createServer(createSessionServer({ store: memoryStore({ max: 100 }), ...application }))
+    const app = createSessionServer({ store: memoryStore({ max: 100 }), ...application })
+    // oxlint-disable-next-line typescript/no-misused-promises -- as users write it
+    const server = createServer(app)
     await once(server.listen(0, '127.0.0.1'), 'listening')
     closers.push(async () => void server.close())
     const { port } = server.address() as { port: number }
