@@ -159,13 +159,23 @@ export class ShortWay<Data extends object> {
     const result = exchange ? await exchange.settle(raw) : raw
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
     const type = plainTypeOf(headers.accept)!
-    const answer = answerOf(tidy(result as ExecutionResult), type)
+    const answer = this.#write(tidy(result as ExecutionResult), type)
     const finish = exchange?.finish(answer.status, answer.headers['vary'])
     const written = Object.entries(answer.headers)
     if (finish?.addsVary) written.push(['vary', 'Cookie'])
     if (finish) written.push(...finish.headers)
     const status = finish?.status ?? answer.status
     return send(message, response, { status, headers: written, body: answer.body }, this.#gate)
+  }
+
+  /** A resolver can return what JSON cannot say. What was stored is stored, and its cookie has to be sent. */
+  #write(result: ExecutionResult, type: PlainType): Answer {
+    try {
+      return answerOf(result, type)
+    } catch (error) {
+      this.#members.logger.error(error)
+      return { ...answerOf(failed(null), type), status: 500 }
+    }
   }
 
   #find(params: GraphQLParams): Prepared | undefined {

@@ -14,9 +14,12 @@ export interface ListenOptions {
   readonly headersTimeout?: number
   /** Milliseconds for a whole request to arrive, else 408. @default 30000 */
   readonly requestTimeout?: number
-  /** Milliseconds without progress for an answer, but not a stream, to be taken by its client. @default 30000 */
+  /**
+   * Milliseconds without progress for an answer, but not a stream, to be taken by its client. Node notices after twice
+   * as long at most. @default 30000
+   */
   readonly responseTimeout?: number
-  /** Milliseconds for running requests to finish after `close`. Then they are cut. @default 10000 */
+  /** Milliseconds in all for running requests to finish after `close`. Then they are cut. @default 10000 */
   readonly drainTimeout?: number
 }
 
@@ -138,7 +141,9 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     isOver = true
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
-    const cut = setTimeout(drainTimeout, null, { ref: false }).then(() => server.closeAllConnections())
+    const cut = setTimeout(Math.max(0, drainTimeout - grace), null, { ref: false }).then(() =>
+      server.closeAllConnections(),
+    )
     await Promise.race([closed.promise, cut])
   }
   let closing: Promise<void> | undefined

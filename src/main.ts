@@ -49,6 +49,9 @@ Environment
   NODE_ENV                production turns GraphiQL and introspection off, and always sends the cookie as Secure
 `
 
+/** Milliseconds for the requests under way; with the store's two seconds, what Docker waits before it kills. */
+const drainTimeout = 8000
+
 try {
   await run(process.argv.slice(2))
 } catch (error) {
@@ -94,7 +97,7 @@ async function serve(config: SessionServerConfig): Promise<void> {
     const yoga = createSessionServer({ ...config, store: backend.store })
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
-    const listening = await listen(yoga, { host, port })
+    const listening = await listen(yoga, { host, port, drainTimeout })
     sweepRegularly(backend.backing, sweepInterval)
     endOnSignal(listening, backend)
     console.log(`graphql-session ${version} ${summary(listening, host, backend.says, config)}`)
@@ -209,7 +212,14 @@ function endOnSignal(listening: Listening, backend: Backend): void {
     await Promise.resolve(backend.close?.()).catch(() => {})
     process.exit(0)
   }
-  process.once('SIGTERM', (signal) => void end(signal)).once('SIGINT', (signal) => void end(signal))
+  let since: number | undefined
+  // A terminal sends its signal to a whole group, and npm passes on what it got: one Ctrl-C comes twice.
+  const take = (signal: NodeJS.Signals): void => {
+    if (since === undefined) void end(signal)
+    else if (performance.now() - since > 1000) process.exit(1)
+    since ??= performance.now()
+  }
+  process.on('SIGTERM', take).on('SIGINT', take)
 }
 
 function usage(message: string): SessionError {

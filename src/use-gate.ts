@@ -226,6 +226,10 @@ export function createGate(options: GateOptions): Gate {
     onResponse({ request, response }) {
       const { headers } = response
       for (const [name, value] of protection) headers.set(name, value)
+      // Nobody frames a page that can be made to send a mutation with a click.
+      if (headers.get('content-type')?.startsWith('text/html')) {
+        headers.set('content-security-policy', "frame-ancestors 'none'")
+      }
       const { method, url } = request
       // A page, either kind of JSON and a stream are answers to the same URL.
       if (method === 'GET' && isEndpoint(url)) headers.append('vary', 'Accept')

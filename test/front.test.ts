@@ -30,8 +30,12 @@ const application: Partial<SessionServerOptions> = {
       many: [String]
       header: String
     }
+    extend type Mutation {
+      unwritable: JSON
+    }
   `,
   resolvers: {
+    Mutation: { unwritable: () => 1n },
     Query: {
       way: (
         _: unknown,
@@ -199,6 +203,16 @@ describe.each<[string, SessionServerOptions['plugins']]>([
     expect(answer.body.errors).toHaveLength(10)
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
     expect(answer.headers.get('cross-origin-resource-policy')).toBe('same-origin')
+  })
+
+  it('an answer that cannot be written is an error, with the cookie of what was stored', async () => {
+    const client = new Client((await serve(plugins)).url)
+    const answer = await client.run(
+      'mutation { setSessionKey(key: "dark_mode", value: true) { created } unwritable }',
+    )
+    expect([answer.status, answer.codes]).toEqual([500, ['INTERNAL_SERVER_ERROR']])
+    expect([answer.setCookies.length, answer.headers.get('vary')]).toEqual([1, 'Cookie'])
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode'])
   })
 
   it('a resolver can set headers of its own', async () => {

@@ -233,12 +233,13 @@ describe.each([
   }
 
   it('I14 as many keys as requests: stops at 128', async () => {
+    const writes = plugins.length === 0 ? writesOfAll : 200
     await keep(token, recordOf({}))
     const codes = await Promise.all(
       Array.from({ length: 20 }, async (_, client) => {
         const connection = await connect(usual)
         const answers: string[] = []
-        for (let index = 0; index < writesOfAll / 20; index++) {
+        for (let index = 0; index < writes / 20; index++) {
           await connection.send(
             post(`mutation { setSessionKey(key: "pref:${client}.${index}", value: 1) { __typename } }`),
           )
@@ -249,7 +250,7 @@ describe.each([
       }),
     )
     const count = (code: string): number => codes.flat().filter((each) => each === code).length
-    expect([count('stored'), count('SESSION_TOO_LARGE')]).toEqual([128, writesOfAll - 128])
+    expect([count('stored'), count('SESSION_TOO_LARGE')]).toEqual([128, writes - 128])
     expect((await stored(token))!.entries.size).toBe(128)
   })
 

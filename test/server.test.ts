@@ -12,7 +12,9 @@ describe('GraphiQL', () => {
       ...(graphiql !== undefined && { graphiql }),
     })
     const response = await yoga.fetch('http://localhost/graphql', { headers: { accept: 'text/html' } })
-    return (await response.text()).includes('graphiql')
+    const isPage = (await response.text()).includes('graphiql')
+    expect(response.headers.get('content-security-policy')).toBe(isPage ? "frame-ancestors 'none'" : null)
+    return isPage
   }
 
   it.each([
