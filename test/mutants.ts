@@ -683,7 +683,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a body is counted while it is read',
     file: 'body.ts',
-    from: 'if (size > limit) refuse()',
+    from: 'if (collected.size > limit) refuse()',
     to: '',
     tests: ['hostile'],
   },
@@ -704,7 +704,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'nesting is bounded before parsing',
     file: 'complexity.ts',
-    from: "if (nesting > deepest) return say('depth', limits)",
+    from: 'if (nesting > deepest) return tooNested',
     to: '',
     tests: ['complexity'],
   },
@@ -739,8 +739,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'variables can be too deep',
     file: 'use-gate.ts',
-    from: "if ((error as Error).name !== 'RangeError') throw error",
-    to: 'throw error',
+    from: "if ((error as Partial<Error> | undefined)?.name !== 'RangeError') return",
+    to: 'return',
     tests: ['hostile'],
   },
   {
@@ -774,8 +774,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an error repeats no value',
     file: 'tidy.ts',
-    from: ': `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`',
-    to: ': error.message',
+    from: 'const says = `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`',
+    to: 'const says = message + print(type) + variable.name.value',
     tests: ['hostile'],
   },
   {
@@ -872,8 +872,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the end has a bound',
     file: 'listen.ts',
-    from: '.then(() => server.closeAllConnections())',
-    to: '.then(() => {})',
+    from: 'server.closeAllConnections(),',
+    to: '{},',
     tests: ['drain'],
   },
   {
