@@ -12,6 +12,7 @@ import type { SessionContext } from '../src/plugin.ts'
 import { createSessionServer, type SessionServerOptions } from '../src/server.ts'
 import { openSession } from '../src/session.ts'
 import { memoryStore } from '../src/stores/memory.ts'
+import { chromiumArgs } from './chromium.ts'
 import { given, seen, watched } from './harness.ts'
 import { findBinary } from './servers.ts'
 
@@ -260,17 +261,7 @@ describe.skipIf(skipped)(`a page of another origin${skipped ? `, SKIPPED: no ${m
       executablePath,
       timeout: patience,
       ignoreHTTPSErrors: true,
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
-      ],
+      args: chromiumArgs('MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'),
     })
     context.setDefaultTimeout(patience)
     await context.addInitScript(tools)
