@@ -24,6 +24,7 @@ const application: Partial<SessionServerOptions> = {
   typeDefs: /* GraphQL */ `
     extend type Query {
       way: String
+      same: Boolean
       status(code: Int!): String
       broken: String
       slow: String
@@ -37,6 +38,10 @@ const application: Partial<SessionServerOptions> = {
   resolvers: {
     Mutation: { unwritable: () => 1n },
     Query: {
+      same: (_: unknown, __: unknown, context: { request: Request }) =>
+        [{ ...context }, Object.create(context) as typeof context].every(
+          ({ request }) => request === context.request,
+        ),
       way: (
         _: unknown,
         __: unknown,
@@ -167,6 +172,8 @@ describe('an operation that comes as plain JSON', () => {
   })
 
   it('has what Yoga puts into the context', async () => {
+    const client = new Client((await serve()).url)
+    for (let time = 0; time < 2; time++) expect((await client.run('{ same }')).data).toEqual({ same: true })
     await wayOf()
     expect(seen.signal).toBeInstanceOf(AbortSignal)
     expect(seen.req).toMatchObject({ method: 'POST', url: '/graphql' })

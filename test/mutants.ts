@@ -821,6 +821,27 @@ const mutants: readonly Mutant[] = [
     tests: ['hostile'],
   },
   {
+    guard: 'a message has one Request',
+    file: 'message.ts',
+    from: 'message[made] ??= new',
+    to: 'new',
+    tests: ['front'],
+  },
+  {
+    guard: 'an answer waits no longer than for its turn',
+    file: 'reply.ts',
+    from: 'else if (performance.now() - since > patience) depart()',
+    to: '',
+    tests: ['reply'],
+  },
+  {
+    guard: 'answers of one turn leave together',
+    file: 'reply.ts',
+    from: 'const patience = 5',
+    to: 'const patience = -1',
+    tests: ['reply'],
+  },
+  {
     guard: 'health has exact paths',
     file: 'health.ts',
     from: 'Object.hasOwn(answers, url.pathname) && answers[url.pathname]',
@@ -899,6 +920,11 @@ const mutants: readonly Mutant[] = [
   },
 ]
 
+/** Files under src; otherwise all. */
+const names = process.argv.slice(2)
+const chosen = names.length === 0 ? mutants : mutants.filter(({ file }) => names.includes(file))
+if (chosen.length === 0) throw new Error('No guard is in such a file.')
+
 // A mutant may run for ever.
 const timeout = 120_000
 
@@ -910,9 +936,9 @@ try {
     cpSync(join(root, part), join(copy, part), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-  if (!passes([...new Set(mutants.flatMap(({ tests }) => tests))]))
+  if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))]))
     throw new Error('The tests fail without a mutant.')
-  for (const mutant of mutants) {
+  for (const mutant of chosen) {
     const red = isNoticed(mutant)
     process.stdout.write(`${red ? 'red     ' : 'SURVIVED'}  ${mutant.guard}\n`)
     if (!red) survivors.push(mutant.guard)
@@ -920,7 +946,7 @@ try {
 } finally {
   rmSync(copy, { recursive: true })
 }
-process.stdout.write(`${mutants.length - survivors.length} of ${mutants.length} guards have a test\n`)
+process.stdout.write(`${chosen.length - survivors.length} of ${chosen.length} guards have a test\n`)
 process.exitCode = survivors.length === 0 ? 0 : 1
 
 function isNoticed({ file, from, to, tests }: Mutant): boolean {

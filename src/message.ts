@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FetchAPI } from 'graphql-yoga'
+import type { RequestHead } from './gate.ts'
+
+/** What the gate judges, of a message of node:http. */
+export const headOf = (message: IncomingMessage): RequestHead => ({
+  method: message.method!,
+  scheme: schemeOf(message),
+  header: (name) => message.headers[name] as string | undefined,
+})
+
+const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' => ('encrypted' in socket ? 'https' : 'http')
+
+const made = Symbol('request')
+
+/**
+ * The Request that Yoga makes of a message, but that its signal costs nothing until somebody asks for it. Each message
+ * has one.
+ */
+export function requestsOf(
+  fetchAPI: FetchAPI,
+): (message: IncomingMessage & { [made]?: Request }, response: ServerResponse) => Request {
+  class MessageRequest extends fetchAPI.Request {
+    readonly #response: ServerResponse
+    #left: AbortController | undefined
+
+    constructor(message: IncomingMessage, response: ServerResponse) {
+      const url = `${schemeOf(message)}://${message.headers.host ?? 'localhost'}${message.url}`
+      super(url, {
+        method: 'POST',
+        headers: message.headers as never,
+        body: message as never,
+        duplex: 'half',
+      } as never)
+      this.#response = response
+    }
+
+    override get signal(): AbortSignal {
+      if (!this.#left) {
+        const left = new AbortController()
+        const abort = (): void => {
+          if (!this.#response.writableFinished) left.abort()
+        }
+        if (this.#response.closed) abort()
+        else this.#response.once('close', abort)
+        this.#left = left
+      }
+      return this.#left.signal
+    }
+  }
+  return (message, response) => (message[made] ??= new MessageRequest(message, response))
+}
