@@ -73,6 +73,10 @@ export function compose(first: ChangeSet, second: ChangeSet): ChangeSet {
 
 function exceeds(entries: ReadonlyMap<string, string>, limit: SizeLimit): boolean {
   if (entries.size > limit.keys) return true
+  let units = 0
+  for (const [key, text] of entries) units += key.length + text.length
+  // UTF-8 takes three bytes for one of UTF-16 at most, and counting them takes longer than the rest of a change.
+  if (units * 3 <= limit.bytes) return false
   let bytes = 0
   for (const [key, text] of entries) bytes += Buffer.byteLength(key) + Buffer.byteLength(text)
   return bytes > limit.bytes

@@ -70,16 +70,19 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
     sameSite: sameSite === 'none' && !secure ? ('lax' as const) : sameSite,
     ...(domain === undefined ? {} : { domain }),
   }
+  const start = `${name}=`
   const cookie: SessionCookie = {
     name,
     read(header) {
       if (!header) return null
+      // The usual one has no other beside it.
+      if (header.startsWith(start) && !header.includes(';')) return header.trimEnd().slice(start.length)
       const values = header
         .split(';')
         .map((pair) => pair.trim())
-        .filter((pair) => pair.startsWith(`${name}=`))
+        .filter((pair) => pair.startsWith(start))
       if (values.length === 0) return null
-      return values.length === 1 ? values[0]!.slice(name.length + 1) : ''
+      return values.length === 1 ? values[0]!.slice(start.length) : ''
     },
     set({ token, expiresAt, now }) {
       return stringifySetCookie({

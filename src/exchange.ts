@@ -69,9 +69,17 @@ export class Exchange<Data extends object = Record<string, Json>> {
 
   /**
    * Saves what a request did, before its answer is written.
-   * @returns the answer, also when it has to say that it could not be saved
+   * @returns the answer, also when it has to say that it could not be saved; at once where there is nothing to save
    */
-  async settle(result: Result): Promise<Result> {
+  settle(result: Result): Promise<Result> | Result {
+    const unit = this.#unit
+    if (unit.isOwing || isAsyncIterable(result)) return this.#save(result)
+    this.#log(unit.failure)
+    unit.close()
+    return result
+  }
+
+  async #save(result: Result): Promise<Result> {
     const unit = this.#unit
     const failure = await saved(unit)
     this.#log(unit.failure ?? failure)
@@ -120,7 +128,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   readonly #rules: KeyRules
   readonly #secure: Carrier
   readonly #plain: Carrier
-  readonly #byRequest = new WeakMap<Request, Exchange<Data>>()
+  readonly #key = Symbol('session')
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
   constructor(options: SessionOptions<Data>) {
@@ -144,23 +152,27 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return this.#options.cookie?.sameSite === 'none'
   }
 
-  /** For whoever keeps it: a WeakMap entry for each request is a good part of what garbage collection has to do. */
   begin(head: RequestHead): Exchange<Data> {
     const { cookie, store } = this.#isPlainLoopback(head) ? this.#plain : this.#secure
     const presented = cookie.read(head.header('cookie'))
     return new Exchange(new UnitOfWork(store, this.#settings, presented), cookie, this.#rules, this.#log)
   }
 
-  /** The one of a request, begun when it is first asked for. */
+  /**
+   * The one of a request, begun when it is first asked for. It is on the request, where it ends with it: what a WeakMap
+   * holds outlives the garbage collector's next round, a good part of what a request costs.
+   */
   of(request: Request): Exchange<Data> {
-    let exchange = this.#byRequest.get(request)
-    if (!exchange) this.#byRequest.set(request, (exchange = this.begin(headOf(request))))
+    const known = this.find(request)
+    if (known) return known
+    const exchange = this.begin(headOf(request))
+    Object.defineProperty(request, this.#key, { value: exchange })
     return exchange
   }
 
   /** Also asked for requests that never had a session: health checks, GraphiQL's page, preflights. */
   find(request: Request): Exchange<Data> | undefined {
-    return this.#byRequest.get(request)
+    return (request as unknown as { [key: symbol]: Exchange<Data> | undefined })[this.#key]
   }
 
   #carrying(cookie: SessionCookie): Carrier {
@@ -197,7 +209,7 @@ export function concluded(context: unknown, result: ExecutionResult): ExecutionR
 /** A throw in Yoga's onResultProcess would run its hooks again, and then answer with a stack trace. */
 async function saved(unit: UnitOfWork): Promise<unknown> {
   try {
-    if (unit.touched) await unit.save()
+    if (unit.isOwing) await unit.save()
     return null
   } catch (error) {
     return error

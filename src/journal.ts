@@ -8,7 +8,7 @@ interface Recorded {
 /** What a request recorded and has not saved yet, in order, each change with the scope that made it. */
 export class Journal {
   #changes: Recorded[] = []
-  #sum = changeSet({})
+  #sum = nothing
 
   get isEmpty(): boolean {
     return this.#changes.length === 0
@@ -26,8 +26,8 @@ export class Journal {
 
   record(scope: object, change: ChangeSet): void {
     if (!changesSomething(change)) return
+    this.#sum = this.isEmpty ? change : compose(this.#sum, change)
     this.#changes.push({ scope, change })
-    this.#sum = compose(this.#sum, change)
   }
 
   /** Forgets what was stored, and not what others recorded in the meantime. */
@@ -60,9 +60,11 @@ export class Journal {
 
   #replace(changes: readonly Recorded[]): void {
     this.#changes = changes.filter(({ change }) => changesSomething(change))
-    this.#sum = this.#changes.reduce((sum, { change }) => compose(sum, change), changeSet({}))
+    this.#sum = this.#changes.reduce((sum, { change }) => compose(sum, change), nothing)
   }
 }
+
+const nothing = changeSet({})
 
 const changesSomething = ({ clear, entries, policy }: ChangeSet): boolean =>
   clear || entries.size > 0 || policy !== undefined

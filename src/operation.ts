@@ -4,6 +4,7 @@ import {
   type GraphQLFieldResolver,
   type GraphQLSchema,
 } from 'graphql'
+import { isPromise } from 'graphql-yoga'
 import type { UnitOfWork } from './unit.ts'
 
 /**
@@ -23,19 +24,23 @@ export class Operation {
     return this.#fields.at(-1)?.scope ?? this
   }
 
-  /** Runs a root mutation field in a scope of its own. */
-  async run<T>(name: string | number, resolve: () => Promise<T> | T): Promise<T> {
+  /** Runs a root mutation field in a scope of its own. What is not asynchronous stays so. */
+  run<T>(name: string | number, resolve: () => Promise<T> | T): Promise<T> | T {
     const scope = {}
     this.#fields.push({ name, scope })
-    try {
-      const value = await resolve()
-      // GraphQL takes a returned Error for a thrown one.
-      if (value instanceof Error) throw value
-      return value
-    } catch (error) {
+    const fail = (error: unknown): never => {
       this.#unit.drop(scope)
       throw error
     }
+    // GraphQL takes a returned Error for a thrown one.
+    const judge = (value: T): T => (value instanceof Error ? fail(value) : value)
+    let value
+    try {
+      value = resolve()
+    } catch (error) {
+      return fail(error)
+    }
+    return isPromise(value) ? value.then(judge, fail) : judge(value)
   }
 
   /**

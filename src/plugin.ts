@@ -43,31 +43,18 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       scopeMutationFields(schema)
     },
 
-    onContextBuilding({ context, extendContext }) {
-      const { request } = context as Partial<YogaInitialContext>
+    // Before the context is built, and so there for whatever builds on it.
+    onEnveloped({ context, extendContext }) {
+      const { request } = (context ?? {}) as Partial<YogaInitialContext>
       if (request) extendContext(exchanges.of(request).open())
     },
 
-    onExecute: () => ({
-      onExecuteDone({ args, result, setResult }) {
-        if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
-        return setResult(concluded(args.contextValue, result))
-      },
-    }),
+    onExecute: () => afterExecution,
+    onSubscribe: () => afterSubscription,
 
-    onSubscribe: () => ({
-      onSubscribeResult({ result, setResult }) {
-        if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
-        return setResult(translate(result))
-      },
-      onSubscribeError({ error, setError }) {
-        if (error instanceof SessionError) setError(toGraphQL(error))
-      },
-    }),
-
-    async onResultProcess({ request, result, setResult }) {
-      const exchange = exchanges.find(request)
-      if (exchange) setResult(await exchange.settle(result))
+    onResultProcess({ request, result, setResult }) {
+      const settled = exchanges.find(request)?.settle(result)
+      return settled instanceof Promise ? settled.then(setResult) : undefined
     },
 
     onResponse({ request, response, setResponse, fetchAPI }) {
@@ -84,4 +71,27 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       }
     },
   }
+}
+
+type After<Hook extends 'onExecute' | 'onSubscribe'> = Exclude<
+  Awaited<ReturnType<NonNullable<Plugin[Hook]>>>,
+  void
+>
+
+// The same for every operation, and so made once.
+const afterExecution: After<'onExecute'> = {
+  onExecuteDone({ args, result, setResult }) {
+    if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
+    return setResult(concluded(args.contextValue, result))
+  },
+}
+
+const afterSubscription: After<'onSubscribe'> = {
+  onSubscribeResult({ result, setResult }) {
+    if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
+    return setResult(translate(result))
+  },
+  onSubscribeError({ error, setError }) {
+    if (error instanceof SessionError) setError(toGraphQL(error))
+  },
 }

@@ -76,7 +76,7 @@ export class Session<Data extends object = Record<string, Json>> {
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
   set<K extends Key<Data>>(key: K, value: Input<Data, K>): void {
-    this.merge({ [key]: value } as never)
+    this.#unit.record(this.#scope(), { entries: new Map([[key, this.#encode(key, value)]]) })
   }
 
   /** Sets every given entry, or none of them. @throws {SessionError} as `set` */

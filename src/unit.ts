@@ -26,7 +26,8 @@ export class UnitOfWork {
   readonly settings: Settings
   readonly #holding: Holding
   readonly #journal = new Journal()
-  #tail: Promise<unknown> = Promise.resolve()
+  #tail: Promise<void> | undefined
+  #waiting = 0
   #touched = false
   #closed = false
   #verifying: NodeJS.Immediate | undefined
@@ -73,9 +74,8 @@ export class UnitOfWork {
   }
 
   /** The session as this request sees it: the stored record, or an empty one, under what was recorded. */
-  async view(): Promise<SessionRecord> {
-    await this.#read()
-    return this.#seen()
+  view(): Promise<SessionRecord> {
+    return this.#read().then(() => this.#seen())
   }
 
   async isStored(): Promise<boolean> {
@@ -184,6 +184,15 @@ export class UnitOfWork {
     })
   }
 
+  /** Whether there is anything to save, or a verb that did not end yet. A save that has nothing to do would only cost. */
+  get isOwing(): boolean {
+    if (!this.#touched) return false
+    if (this.#waiting > 0 || !this.#journal.isEmpty) return true
+    const { standing, record } = this.#holding
+    if (standing !== 'stored') return standing === 'flushed'
+    return this.#deadline(this.settings.clock()) !== record!.expiresAt
+  }
+
   /**
    * Saves what was recorded, by the table above.
    * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT, SESSION_STORE_…
@@ -205,7 +214,7 @@ export class UnitOfWork {
     const { recorded, sum } = this.#journal
     const { standing, record } = this.#holding
     const expiresAt = this.#deadline(now)
-    const under = this.#seen().policy
+    const under = this.#policy()
     const changed = standing === 'absent' ? adds(sum) : recorded.size > 0
     const ends = sum.policy !== undefined && expiresAt <= now
     switch (ends ? 'end' : atTheEnd[standing][changed ? 'something' : 'nothing']) {
@@ -261,11 +270,11 @@ export class UnitOfWork {
     if (!this.#journal.isEmpty) this.#read().catch(() => {})
   }
 
-  async #read(): Promise<void> {
+  #read(): Promise<void> {
     this.#touched = true
     const { standing, failure } = this.#holding
-    if (failure) throw failure
-    if (standing === 'unread') await this.#exclusive(() => this.#holding.read())
+    if (failure) return Promise.reject(failure)
+    return standing === 'unread' ? this.#exclusive(() => this.#holding.read()) : known
   }
 
   /** Whether the client will have a session after this request that is not stored yet. */
@@ -279,9 +288,15 @@ export class UnitOfWork {
     return this.#journal.isEmpty ? record : apply(record, { ...this.#journal.sum, limit: undefined }).record!
   }
 
+  #policy(): string {
+    const { policy, clear } = this.#journal.sum
+    return policy ?? (clear ? '' : (this.#holding.record?.policy ?? ''))
+  }
+
   /** The deadline that the session has after this request. */
   #deadline(now: number): number {
-    const { createdAt, policy } = this.#seen()
+    const policy = this.#policy()
+    const { createdAt } = this.#holding.record ?? this.#holding.blank()
     const target = deadline(policy, createdAt, now, this.settings.timeouts)
     const before = this.#holding.record
     const stays = before && policy === before.policy && !isDue(before, target, this.settings.timeouts)
@@ -295,11 +310,16 @@ export class UnitOfWork {
 
   /** One verb at a time: operations of a batch work on one session side by side. */
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#tail.then(work)
-    this.#tail = done.catch(() => {})
+    const done = this.#waiting++ > 0 ? this.#tail!.then(work) : work()
+    const leave = (): void => {
+      this.#waiting--
+    }
+    this.#tail = done.then(leave, leave)
     return done
   }
 }
+
+const known = Promise.resolve()
 
 const adds = ({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean =>
   Boolean(policy) || [...entries.values()].some((text) => text !== null)

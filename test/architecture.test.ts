@@ -63,6 +63,7 @@ const packages: Record<string, readonly string[]> = {
     'front.ts',
     'health.ts',
     'message.ts',
+    'operation.ts',
     'plugin.ts',
     'resolvers.ts',
     'server.ts',

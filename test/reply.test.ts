@@ -24,7 +24,9 @@ beforeEach(async () => {
     }),
   )
   answers = Array.from({ length: count }, async (_, at) => {
-    const [incoming] = (await once(get({ port, path: `/${at}`, agent: false }), 'response')) as [IncomingMessage]
+    const [incoming] = (await once(get({ port, path: `/${at}`, agent: false }), 'response')) as [
+      IncomingMessage,
+    ]
     return text(incoming)
   })
   await all
