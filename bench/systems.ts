@@ -50,7 +50,7 @@ export const systems: readonly System[] = [
     does: [
       'as in memory; a timeout on every call',
       'one round trip for R (a script that reads the hash) and one for W (a script that changes it where it is)',
-      'ioredis',
+      'ioredis, with enableAutoPipelining: the commands of one turn of the event loop are sent together',
     ],
   },
   {

@@ -15,7 +15,7 @@ export const storeName = process.env['TEST_STORE'] ?? 'memory'
 
 const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
   redis() {
-    const client = new Redis(inject('redisUrl')!, { maxRetriesPerRequest: 0 })
+    const client = new Redis(inject('redisUrl')!, { maxRetriesPerRequest: 0, enableAutoPipelining: true })
     afterAll(() => client.disconnect())
     return redisStore(client)
   },

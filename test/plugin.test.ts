@@ -13,11 +13,31 @@ interface Data {
 
 const schema = () =>
   createSchema<SessionContext<Data>>({
-    typeDefs:
-      'type Query { visits: Int! } type Mutation { visit(fail: Boolean): Int, both(fail: Boolean): [Int] }',
+    typeDefs: /* GraphQL */ `
+      type Query {
+        visits: Int!
+        leave: Boolean
+      }
+      type Mutation {
+        visit(fail: Boolean): Int
+        both(fail: Boolean): [Int]
+        setAtOnce(how: String!): Int
+      }
+    `,
     resolvers: {
-      Query: { visits: (_, __, { session }) => session.get('visits', 0) },
+      Query: {
+        visits: (_, __, { session }) => session.get('visits', 0),
+        leave(_, __, { session }) {
+          void session.flush()
+          return true
+        },
+      },
       Mutation: {
+        setAtOnce(_, { how }, { session }) {
+          session.set('visits', 7)
+          if (how === 'throws') throw new Error('thrown')
+          return how === 'returns' ? new Error('returned') : 7
+        },
         async visit(_, { fail }, { session }) {
           expectTypeOf(session).toEqualTypeOf<Session<Data>>()
           session.set('visits', (await session.get('visits', 0)) + 1)
@@ -83,6 +103,39 @@ describe('useSession in somebody’s own Yoga', () => {
       expect(headers.getSetCookie()).toEqual([])
       expect(headers.get('cache-control')).not.toBe('no-store')
     }
+  })
+
+  it('does what a resolver did not wait for before the answer leaves', async () => {
+    const client = new Client(yogaWith())
+    await client.run('mutation { visit }')
+    const { setCookies } = await client.run('{ leave }')
+    expect(setCookies).toHaveLength(1)
+    expect((await client.run('{ visits }')).data.visits).toBe(0)
+  })
+
+  it.each(['throws', 'returns'])('drops what a field set that %s an error at once', async (how) => {
+    const client = new Client(yogaWith())
+    await client.run('mutation { setAtOnce(how: "well") }')
+    await client.run('mutation { visit }')
+    await client.run(`mutation { setAtOnce(how: "${how}") visit }`)
+    expect((await client.run('{ visits }')).data.visits).toBe(9)
+  })
+
+  it('is there for a plugin that builds the context on it, also for one that stands before', async () => {
+    const found: number[] = []
+    const builds: Plugin<SessionContext<Data>> = {
+      async onContextBuilding({ context }) {
+        found.push(await context.session.get('visits', 0))
+      },
+    }
+    const yoga = createYoga({
+      schema: schema(),
+      plugins: [builds, useSession<Data>({ store: memoryStore({ max: 10 }) })],
+    })
+    const client = new Client(yoga)
+    await client.run('mutation { visit }')
+    await client.run('{ visits }')
+    expect(found).toEqual([0, 1])
   })
 
   it('refuses what comes after the answer, instead of losing it', async () => {

@@ -18,7 +18,11 @@ function serving(store: SessionStore): Server {
 export const memory = async (): Promise<Server> => serving(memoryStore({ max: 10_000 }))
 
 export async function redis(url: string): Promise<Server> {
-  const client = new Redis(url, { maxRetriesPerRequest: 0, enableOfflineQueue: false })
+  const client = new Redis(url, {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+  })
   await once(client, 'ready')
   return serving(redisStore(client))
 }

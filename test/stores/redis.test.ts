@@ -13,7 +13,7 @@ const url = inject('redisUrl')
 const histories = runs(1_000, 100_000)
 
 describe.skipIf(!url)('redisStore with ioredis', () => {
-  const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
+  const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0, enableAutoPipelining: true })
   const other = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
   afterAll(() => [client, other].forEach((each) => each.disconnect()))
   const [store, peer] = [redisStore(client), redisStore(other)]
