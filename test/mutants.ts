@@ -201,7 +201,7 @@ const mutants: readonly Mutant[] = [
     file: 'cookie.ts',
     from: "header.startsWith(start) && !header.includes(';')",
     to: 'header.startsWith(start)',
-    tests: ['session'],
+    tests: ['fuzz'],
   },
   {
     guard: 'a session seen alive and then deleted is gone, not begun anew',
