@@ -63,5 +63,12 @@ function leave(response: ServerResponse, body: string): Promise<void> {
 function depart(): void {
   const all = leaving
   leaving = []
-  for (const { response, body } of all) response.end(body)
+  for (const { response, body } of all) {
+    try {
+      response.end(body)
+    } catch {
+      // Whoever wrapped it fails one answer, and not those that leave with it.
+      response.destroy()
+    }
+  }
 }

@@ -26,7 +26,7 @@ export class UnitOfWork {
   readonly settings: Settings
   readonly #holding: Holding
   readonly #journal = new Journal()
-  #tail: Promise<void> | undefined
+  #tail = known
   #waiting = 0
   #touched = false
   #closed = false
@@ -310,7 +310,7 @@ export class UnitOfWork {
 
   /** One verb at a time: operations of a batch work on one session side by side. */
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#waiting++ > 0 ? this.#tail!.then(work) : work()
+    const done = this.#waiting++ > 0 ? this.#tail.then(work) : work()
     const leave = (): void => {
       this.#waiting--
     }

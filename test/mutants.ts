@@ -150,7 +150,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'verbs of a batch run one at a time',
     file: 'unit.ts',
-    from: 'this.#waiting++ > 0 ? this.#tail!.then(work) : work()',
+    from: 'this.#waiting++ > 0 ? this.#tail.then(work) : work()',
     to: 'work()',
     tests: ['races'],
   },
@@ -881,6 +881,13 @@ const mutants: readonly Mutant[] = [
     file: 'reply.ts',
     from: 'else if (performance.now() - since > patience) depart()',
     to: '',
+    tests: ['reply'],
+  },
+  {
+    guard: 'an answer that fails holds up no other',
+    file: 'reply.ts',
+    from: '} catch {',
+    to: '} catch (error) {\n      throw error',
     tests: ['reply'],
   },
   {

@@ -79,4 +79,13 @@ describe('what is answered in one turn of the event loop', () => {
     await expect(answers[1]).rejects.toThrow('socket hang up')
     expect(await Promise.all([answers[0], answers[2]])).toEqual(['answer 0', 'answer 2'])
   })
+
+  it('leaves without the one that cannot', async () => {
+    exchanges[0]![1].end = () => {
+      throw new Error('wrapped')
+    }
+    await Promise.all([answer(0), answer(1), answer(2)])
+    await expect(answers[0]).rejects.toThrow('socket hang up')
+    expect(await Promise.all([answers[1], answers[2]])).toEqual(['answer 1', 'answer 2'])
+  })
 })
