@@ -5,6 +5,7 @@ import { concluded, Exchanges, sessionOptionNames, type SessionOptions } from '.
 import { scopeMutationFields } from './operation.ts'
 import { checkOptions } from './options.ts'
 import type { Session } from './session.ts'
+import { endOfTurn } from './turn.ts'
 import { gatesOrigins } from './use-gate.ts'
 import type { Json } from './value.ts'
 
@@ -69,6 +70,7 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       if (finish.status !== response.status) {
         setResponse(new fetchAPI.Response(response.body, { status: finish.status, headers }))
       }
+      return endOfTurn()
     },
   }
 }

@@ -878,8 +878,8 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'an answer waits no longer than for its turn',
-    file: 'reply.ts',
-    from: 'else if (performance.now() - since > patience) depart()',
+    file: 'turn.ts',
+    from: 'if (performance.now() - since > patience) end()',
     to: '',
     tests: ['reply'],
   },
@@ -892,10 +892,17 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'answers of one turn leave together',
-    file: 'reply.ts',
+    file: 'turn.ts',
     from: 'const patience = 5',
     to: 'const patience = -1',
     tests: ['reply'],
+  },
+  {
+    guard: 'answers of a Yoga leave at the end of a turn',
+    file: 'plugin.ts',
+    from: 'return endOfTurn()',
+    to: '',
+    tests: ['plugin'],
   },
   {
     guard: 'health has exact paths',

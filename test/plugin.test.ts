@@ -69,6 +69,15 @@ describe('useSession in somebody’s own Yoga', () => {
     expect((await client.run('{ visits }')).data.visits).toBe(2)
   })
 
+  it('lets answers go at the end of a turn of the event loop', async () => {
+    let ended = false
+    const before: Plugin = { onResponse: () => void setImmediate(() => (ended = true)) }
+    const after: Plugin = { onResponse: ({ response }) => response.headers.set('ended', String(ended)) }
+    const plugins = [before, useSession<Data>({ store: memoryStore({ max: 10 }) }), after]
+    const { headers } = await new Client(createYoga({ schema: schema(), plugins })).run('{ visits }')
+    expect(headers.get('ended')).toBe('true')
+  })
+
   it('adds to a Vary that is there, and does not repeat Cookie', async () => {
     const varying = (vary: string): Plugin => ({
       onResponse: ({ response }) => response.headers.set('vary', vary),
