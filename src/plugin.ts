@@ -61,7 +61,7 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
     onResponse({ request, response, setResponse, fetchAPI }) {
       const { headers } = response
       const finish = exchanges.find(request)?.finish(response.status, headers.get('vary'))
-      if (!finish) return
+      if (!finish) return undefined
       if (finish.addsVary) headers.append('vary', 'Cookie')
       for (const [name, value] of finish.headers) {
         if (name === 'set-cookie') headers.append(name, value)
