@@ -27,7 +27,7 @@ export interface SizeLimit {
 /** Outcomes of a healthy system are values. Only `committed` changed anything. */
 export type Outcome = 'committed' | 'conflict' | 'gone' | 'full'
 
-const none: ReadonlyMap<string, never> = new Map<string, never>()
+export const none: ReadonlyMap<string, never> = new Map<string, never>()
 
 export const changeSet = (part: Partial<ChangeSet>): ChangeSet => ({
   expect: none,

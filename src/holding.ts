@@ -1,4 +1,4 @@
-import { apply, type ChangeSet } from './changes.ts'
+import { apply, type ChangeSet, none } from './changes.ts'
 import type { SentCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser } from './expiry.ts'
@@ -97,7 +97,7 @@ export class Holding {
   /** What a session that is still to be created holds. */
   blank(): SessionRecord {
     const createdAt = this.#successor?.createdAt ?? this.#settings.clock()
-    return { entries: new Map(), createdAt, expiresAt: 0, policy: '' }
+    return { entries: none, createdAt, expiresAt: 0, policy: '' }
   }
 
   async read(): Promise<void> {
@@ -136,7 +136,7 @@ export class Holding {
     if (outcome === 'full') throw tooLarge(this.#settings)
     if (outcome === 'gone') this.#lose()
     if (outcome === 'committed') {
-      this.#move({ ...changes, expect: new Map() }, token, now)
+      this.#move(changes, token, now)
       this.#settings.emit?.({ type: 'committed', id: this.id! })
     }
     return outcome
@@ -230,7 +230,8 @@ export class Holding {
   #move(changes: ChangeSet, token: string, now: number): void {
     const before = this.#record
     if (before === null) return
-    this.#record = apply(before, changes).record!
+    // What was expected was there, whatever this request had read before.
+    this.#record = apply(before, { ...changes, expect: none }).record!
     const { expiresAt, policy } = this.#record
     const isOther = token !== this.#token || expiresAt !== before.expiresAt || policy !== before.policy
     this.#token = token

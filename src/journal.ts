@@ -3,11 +3,14 @@ import { type ChangeSet, changeSet, compose } from './changes.ts'
 interface Recorded {
   readonly scope: object
   readonly change: ChangeSet
+  /** How many were recorded before. */
+  readonly serial: number
 }
 
 /** What a request recorded and has not saved yet, in order, each change with the scope that made it. */
 export class Journal {
   #changes: Recorded[] = []
+  #count = 0
   #sum = nothing
 
   get isEmpty(): boolean {
@@ -19,20 +22,20 @@ export class Journal {
     return this.#sum
   }
 
-  /** What is recorded now, to be forgotten once it is stored. */
-  get recorded(): ReadonlySet<Recorded> {
-    return new Set(this.#changes)
+  /** How many changes were recorded until now, to be forgotten once they are stored. */
+  get count(): number {
+    return this.#count
   }
 
   record(scope: object, change: ChangeSet): void {
     if (!changesSomething(change)) return
     this.#sum = this.isEmpty ? change : compose(this.#sum, change)
-    this.#changes.push({ scope, change })
+    this.#changes.push({ scope, change, serial: this.#count++ })
   }
 
-  /** Forgets what was stored, and not what others recorded in the meantime. */
-  forget(stored: ReadonlySet<Recorded>): void {
-    this.#replace(this.#changes.filter((recorded) => !stored.has(recorded)))
+  /** Forgets what was stored, the first so many, and not what others recorded in the meantime. */
+  forget(count: number): void {
+    this.#replace(this.#changes.filter(({ serial }) => serial >= count))
   }
 
   /** Forgets what a scope recorded. */
@@ -48,8 +51,9 @@ export class Journal {
   settle(stored: ChangeSet): void {
     const cleared = stored.clear ? this.#changes.findLastIndex(({ change }) => change.clear) : -1
     this.#replace(
-      this.#changes.slice(cleared + 1).map(({ scope, change }) => ({
+      this.#changes.slice(cleared + 1).map(({ scope, change, serial }) => ({
         scope,
+        serial,
         change: {
           ...change,
           entries: new Map([...change.entries].filter(([key]) => !stored.entries.has(key))),

@@ -120,7 +120,7 @@ export class UnitOfWork {
   record(scope: object, part: Partial<ChangeSet>): void {
     this.#touched = true
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
-    if (apply(this.#seen(), change).outcome === 'full') throw tooLarge(this.settings)
+    if (change.limit && apply(this.#seen(), change).outcome === 'full') throw tooLarge(this.settings)
     const { isInToken, standing } = this.#holding
     const needsCookie = isInToken || change.policy !== undefined || (standing === 'absent' && adds(change))
     if (this.#closed || (this.#holding.isSealed && needsCookie)) throw headersSent()
@@ -200,22 +200,21 @@ export class UnitOfWork {
   save(): Promise<void> {
     clearImmediate(this.#verifying)
     this.#verifying = undefined
-    return this.#exclusive(async () => {
-      const { failure } = this.#holding
-      if (failure && this.#journal.isEmpty) return
-      if (failure) throw failure
-      // A policy gives a new deadline, which depends on when the session was created.
-      if (this.#journal.sum.policy !== undefined) await this.#holding.read()
-      await this.#save(this.settings.clock())
-    })
+    return this.#exclusive(() => this.#save())
   }
 
-  async #save(now: number): Promise<void> {
-    const { recorded, sum } = this.#journal
+  async #save(): Promise<void> {
+    const { failure } = this.#holding
+    if (failure && this.#journal.isEmpty) return
+    if (failure) throw failure
+    // A policy gives a new deadline, which depends on when the session was created.
+    if (this.#journal.sum.policy !== undefined) await this.#holding.read()
+    const now = this.settings.clock()
+    const { count, isEmpty, sum } = this.#journal
     const { standing, record } = this.#holding
     const expiresAt = this.#deadline(now)
     const under = this.#policy()
-    const changed = standing === 'absent' ? adds(sum) : recorded.size > 0
+    const changed = standing === 'absent' ? adds(sum) : !isEmpty
     const ends = sum.policy !== undefined && expiresAt <= now
     switch (ends ? 'end' : atTheEnd[standing][changed ? 'something' : 'nothing']) {
       case 'leave':
@@ -233,12 +232,13 @@ export class UnitOfWork {
         // A deadline that does not move is left out: somebody else may have moved it since it was read.
         // A clear that was not preceded by a read resets the policy, and so the deadline.
         const moves = record ? expiresAt !== record.expiresAt : sum.clear
-        const renewal = moves && !this.#holding.isSealed ? { expiresAt, under } : {}
-        const outcome = await this.#holding.commit({ ...sum, ...renewal }, now)
-        if (outcome === 'gone') return this.#save(now)
+        const renews = moves && !this.#holding.isSealed
+        const changes = renews ? { ...sum, expiresAt, under } : sum
+        const outcome = await this.#holding.commit(changes, now)
+        if (outcome === 'gone') return this.#save()
       }
     }
-    this.#journal.forget(recorded)
+    this.#journal.forget(count)
   }
 
   /** @returns false when somebody else was faster. */
@@ -321,5 +321,8 @@ export class UnitOfWork {
 
 const known = Promise.resolve()
 
-const adds = ({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean =>
-  Boolean(policy) || [...entries.values()].some((text) => text !== null)
+function adds({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
+  if (policy) return true
+  for (const text of entries.values()) if (text !== null) return true
+  return false
+}

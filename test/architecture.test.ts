@@ -20,7 +20,7 @@ const rooms = [
     'message.ts',
     'generated/client.ts',
   ],
-  ['store.ts', 'stores/packed.ts', 'histories.ts'],
+  ['store.ts', 'stores/packed.ts', 'stores/call-timeout.ts', 'histories.ts'],
   ['stores/keyed.ts', 'stores/guarded.ts', 'store-suite.ts', 'sweeping.ts'],
   ['stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts', 'stores/cookie.ts'],
   ['stores/open.ts'],

@@ -43,7 +43,32 @@ describe('a call to a guarded store', () => {
     expect(await store.read('a', 1)).toEqual(record)
     expect(await store.commit('a', changeSet({ clear: true }), 1)).toBe('committed')
     expect(await store.delete('a', 1)).toEqual(record)
+    await vi.advanceTimersByTimeAsync(0)
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('leaves no timer behind when it is answered in time, with others or alone', async () => {
+    const { reads, store } = waiting()
+    const calls = [store.read('a', 1), store.read('a', 1)]
+    await vi.advanceTimersByTimeAsync(1000)
+    reads[0]!.resolve(record)
+    await calls[0]
+    expect(vi.getTimerCount()).toBe(1)
+    calls.push(store.read('a', 1))
+    reads[1]!.resolve(record)
+    reads[2]!.resolve(record)
+    await Promise.all(calls)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is given up alone of several that began together', async () => {
+    const { reads, store } = waiting()
+    const calls = [1, 2].map(() => outcomeOf(store.read('a', 1)))
+    await vi.advanceTimersByTimeAsync(1999)
+    reads[0]!.resolve(record)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await Promise.all(calls)).toEqual([record, timeout])
   })
 
   it.each(['create', 'read', 'commit', 'delete'] as const)(

@@ -269,7 +269,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a save forgets only what it stored',
     file: 'unit.ts',
-    from: 'this.#journal.forget(recorded)',
+    from: 'this.#journal.forget(count)',
     to: 'this.#journal.reset()',
     tests: ['session'],
   },
@@ -326,8 +326,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'without a session only something to keep begins one',
     file: 'unit.ts',
-    from: "standing === 'absent' ? adds(sum) : recorded.size > 0",
-    to: 'recorded.size > 0',
+    from: "standing === 'absent' ? adds(sum) : !isEmpty",
+    to: '!isEmpty',
     tests: ['saving'],
   },
   {
@@ -563,9 +563,30 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a call to the store has a deadline',
-    file: 'stores/guarded.ts',
+    file: 'stores/call-timeout.ts',
     from: '}, timeout)',
     to: '}, 1e9)',
+    tests: ['guarded'],
+  },
+  {
+    guard: 'a call that is answered leaves no timer',
+    file: 'stores/call-timeout.ts',
+    from: 'if (waiting.size === 0) clearTimeout(own.timer)',
+    to: '',
+    tests: ['guarded'],
+  },
+  {
+    guard: 'a call that is answered at once gets no timer',
+    file: 'stores/call-timeout.ts',
+    from: 'if (begun.waiting.size === 0) return',
+    to: '',
+    tests: ['guarded'],
+  },
+  {
+    guard: 'a call that is answered is not given up with others',
+    file: 'stores/call-timeout.ts',
+    from: 'waiting.delete(late)',
+    to: '',
     tests: ['guarded'],
   },
   {
@@ -578,7 +599,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'lost calls count, too, while the store is silent',
     file: 'stores/guarded.ts',
-    from: "if (admitted === 'call') up.calls.add(timer)",
+    from: "if (admitted === 'call') up.calls.add(giveUp)",
     to: '',
     tests: ['guarded'],
   },

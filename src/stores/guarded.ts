@@ -1,6 +1,7 @@
 import { SessionError } from '../errors.ts'
 import type { CallLimits } from '../settings.ts'
 import type { KeyedStore } from '../store.ts'
+import { callTimeout } from './call-timeout.ts'
 
 /** Milliseconds between attempts to find out whether a backend that went silent answers again. */
 const probeInterval = 250
@@ -35,6 +36,8 @@ export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits):
   }
   traffics.set(backend, traffic)
 
+  const watch = callTimeout(timeout)
+
   /** Whether there is room, or a probe is due of a backend that holds everything up. */
   const admit = ({ calls, probedAt }: GivenUp): 'call' | 'probe' | null => {
     if (traffic.live + calls.size < inFlight) return 'call'
@@ -54,12 +57,13 @@ export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits):
       isLive = false
     }
     traffic.live++
-    const timer = setTimeout(() => {
+    const giveUp = (): void => {
       leave()
       // A probe is beyond the bound as it is, and the next one comes soon.
-      if (admitted === 'call') up.calls.add(timer)
+      if (admitted === 'call') up.calls.add(giveUp)
       reject(tooLate(timeout))
-    }, timeout)
+    }
+    const settled = watch(giveUp)
     const run = async (): Promise<void> => {
       try {
         resolve(await task())
@@ -68,8 +72,8 @@ export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits):
       } catch (cause) {
         reject(cause instanceof SessionError ? cause : unavailable(cause))
       }
-      clearTimeout(timer)
-      up.calls.delete(timer)
+      settled()
+      up.calls.delete(giveUp)
       leave()
     }
     void run()
