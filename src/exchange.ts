@@ -218,7 +218,8 @@ async function saved(unit: UnitOfWork): Promise<unknown> {
 
 /**
  * Each part of a stream is delivered when what was recorded until then is stored, and so is its end. What could
- * not be stored is told once and forgotten.
+ * not be stored is told once and forgotten; it ends an answer in parts (`@defer`, `@stream`), whose later ones would add to
+ * what was taken back.
  */
 function saveAlong<Part extends object>(parts: AsyncIterable<Part>, unit: UnitOfWork): AsyncGenerator<Part> {
   const source = parts[Symbol.asyncIterator]()
@@ -226,8 +227,11 @@ function saveAlong<Part extends object>(parts: AsyncIterable<Part>, unit: UnitOf
     const failure = await saved(unit)
     if (!failure) return step
     unit.discard()
-    const { hasNext } = (step.value ?? {}) as { hasNext?: boolean }
-    return { done: false, value: { ...failed(failure), ...(hasNext !== undefined && { hasNext }) } as never }
+    const isInParts = 'hasNext' in (step.value ?? {})
+    if (!isInParts) return { done: false, value: failed(failure) as never }
+    // Not waited for, as it may wait for a resolver itself.
+    source.return?.().catch(() => {})
+    return { done: false, value: { ...failed(failure), hasNext: false } as never }
   }
   return {
     next: async () => afterSaving(await source.next()),

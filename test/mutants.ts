@@ -590,6 +590,13 @@ const mutants: readonly Mutant[] = [
     tests: ['guarded'],
   },
   {
+    guard: 'an answer in parts ends with the one that cannot be saved',
+    file: 'exchange.ts',
+    from: 'source.return?.().catch(() => {})',
+    to: '',
+    tests: ['streams'],
+  },
+  {
     guard: 'calls to the store are bounded',
     file: 'stores/guarded.ts',
     from: 'if (traffic.live + calls.size < inFlight)',

@@ -45,16 +45,24 @@ describe('@defer', () => {
     expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'user_id'])
   })
 
-  it('delivers an error instead when that cannot be saved', async () => {
+  it.each([
+    ['with the first part', 0, false],
+    ['after it', 50, true],
+  ])('ends in an error when what a part wrote cannot be saved %s', async (_, turns, hasFirst) => {
     const { yoga, store } = deferring(async (session) => {
+      for (let turn = 0; turn < turns; turn++) await new Promise((next) => setImmediate(next))
       await store.delete((await session.id())!, 0)
       session.set('user_id', 'ada')
     })
     const client = new Client(yoga)
     await client.run(begin)
     const { text } = await defer(client)
-    expect(text).toContain('"code":"SESSION_GONE"')
-    expect(text).not.toContain('"act":true')
+    expect(text.includes('"isNew":false')).toBe(hasFirst)
+    expect(text.match(/"hasNext":\w+|SESSION_GONE|"act":true/g)).toEqual([
+      ...(hasFirst ? ['"hasNext":true'] : []),
+      'SESSION_GONE',
+      '"hasNext":false',
+    ])
   })
 
   it('marks the answer as depending on the cookie even if only a later part reads the session', async () => {
