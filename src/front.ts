@@ -3,6 +3,7 @@ import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import {
   type GraphQLParams,
   isAsyncIterable,
+  isPromise,
   maskError,
   type Plugin,
   processRegularResult,
@@ -143,14 +144,12 @@ export class ShortWay<Data extends object> {
   }
 
   /** Whatever its body turns out to hold. */
-  async run(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    try {
-      await this.#run(message, response)
-    } catch (error) {
+  run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    return this.#run(message, response).catch((error: unknown) => {
       this.#members.logger.error(error)
       const headers = [['content-type', 'application/json; charset=utf-8']] as const
-      await send(message, response, { status: 500, headers, body: unexpected }, this.#gate.rules)
-    }
+      return send(message, response, { status: 500, headers, body: unexpected }, this.#gate.rules)
+    })
   }
 
   async #run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
@@ -165,10 +164,12 @@ export class ShortWay<Data extends object> {
       return this.#yoga(message, response)
     }
     const prepared = this.#find(params)
-    const [raw, exchange] = await (prepared
+    const run = prepared
       ? this.#execute(prepared, params, message, response)
-      : this.#process(params, message, response))
-    const result = exchange ? await exchange.settle(raw) : raw
+      : this.#process(params, message, response)
+    const [raw, exchange] = isPromise(run) ? await run : run
+    const settling = exchange ? exchange.settle(raw) : raw
+    const result = isPromise(settling) ? await settling : settling
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
     const type = plainTypeOf(headers.accept)!
     const answer = this.#write(tidy(result as ExecutionResult), type)
@@ -196,12 +197,12 @@ export class ShortWay<Data extends object> {
   }
 
   /** With Yoga's executor alone. */
-  async #execute(
+  #execute(
     { execute, args }: Prepared,
     params: GraphQLParams,
     req: IncomingMessage,
     res: ServerResponse,
-  ): Promise<Run<Data>> {
+  ): MaybePromise<Run<Data>> {
     const { waitUntil, logger } = this.#members
     const exchange = this.#exchanges.begin(headOf(req))
     const contextValue = Object.defineProperty(
@@ -210,29 +211,38 @@ export class ShortWay<Data extends object> {
       this.#lazyRequest,
     )
     const { variables: variableValues, operationName } = params
-    const result = await this.#caught(() => execute({ ...args, contextValue, variableValues, operationName }))
-    return [masked(concluded(contextValue, result), logger), exchange]
+    const end = (result: ExecutionResult): Run<Data> => [
+      masked(concluded(contextValue, result), logger),
+      exchange,
+    ]
+    const fail = (error: unknown): Run<Data> => end(this.#failure(error))
+    let result
+    try {
+      result = execute({ ...args, contextValue, variableValues, operationName })
+    } catch (error) {
+      return fail(error)
+    }
+    return isPromise(result) ? result.then(end, fail) : end(result)
   }
 
   /** With all of Yoga's pipeline. */
   async #process(params: GraphQLParams, req: IncomingMessage, res: ServerResponse): Promise<Run<Data>> {
     const { waitUntil, getResultForParams } = this.#members
     const request = this.#requestOf(req, res)
-    const result = await this.#caught(
-      () => getResultForParams({ params, request }, { req, res, waitUntil }) as MaybePromise<ExecutionResult>,
-    )
+    let result
+    try {
+      result = (await getResultForParams({ params, request }, { req, res, waitUntil })) as ExecutionResult
+    } catch (error) {
+      result = this.#failure(error)
+    }
     return [result, this.#exchanges.find(request)]
   }
 
   /** What Yoga's way catches around all of this: a refusal of the gate or of the parameters, and bugs. */
-  async #caught(run: () => MaybePromise<ExecutionResult>): Promise<ExecutionResult> {
-    try {
-      return await run()
-    } catch (error) {
-      if ((error as Error).name === 'GraphQLError') return { errors: [error as never] }
-      this.#members.logger.error(error)
-      return failed(error)
-    }
+  #failure(error: unknown): ExecutionResult {
+    if ((error as Error).name === 'GraphQLError') return { errors: [error as never] }
+    this.#members.logger.error(error)
+    return failed(error)
   }
 }
 

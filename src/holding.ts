@@ -100,8 +100,8 @@ export class Holding {
     return { entries: none, createdAt, expiresAt: 0, policy: '' }
   }
 
-  async read(): Promise<void> {
-    if (this.#standing === 'unread') await this.reread()
+  read(): Promise<void> {
+    return this.#standing === 'unread' ? this.reread() : Promise.resolve()
   }
 
   /** @throws {SessionError} SESSION_GONE when the session was seen alive before */

@@ -879,7 +879,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the short way saves',
     file: 'front.ts',
-    from: 'exchange ? await exchange.settle(raw) : raw',
+    from: 'exchange ? exchange.settle(raw) : raw',
     to: 'raw',
     tests: ['hostile'],
   },
