@@ -70,7 +70,10 @@ export const systems: readonly System[] = [
     group: 'in memory',
     start: { file, name: 'plugin' },
     keeps: 'sessions',
-    does: ['what Yoga as it comes and createSessionServer do, less the rights to keys'],
+    does: [
+      'what Yoga as it comes and createSessionServer do, less the rights to keys',
+      'answers of one turn of the event loop leave together, as those of createSessionServer: with one connection at a time nothing is won by it',
+    ],
   },
   {
     name: 'yoga-naive',
