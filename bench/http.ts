@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startRedis } from '../test/servers.ts'
-import { load } from './load.ts'
+import { load, usualConnections } from './load.ts'
 import {
   cleanup,
   conditions,
@@ -25,6 +25,8 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: String(fullRounds) },
     /** Of each window; one second of warming up comes before it. */
     seconds: { type: 'string', default: '2' },
+    /** Of the load, with a request in flight on each. */
+    connections: { type: 'string', default: String(usualConnections) },
     /** Names of systems.ts, with commas. */
     only: { type: 'string' },
     /** Where results.md, .json and .svg go. A quick look has none unless told. */
@@ -33,13 +35,14 @@ const { values: flags } = parseArgs({
 })
 const rounds = Number(flags.rounds)
 const seconds = Number(flags.seconds)
+const connections = Number(flags.connections)
 const names = flags.only?.split(',') ?? systems.map(({ name }) => name)
 const chosen = systems.filter(({ name }) => names.includes(name))
-const isFull = rounds >= fullRounds && chosen.length === systems.length
+const isFull = rounds >= fullRounds && chosen.length === systems.length && connections === usualConnections
 const out = flags.out ?? (isFull ? import.meta.dirname : null)
 
-if (!(Number.isInteger(rounds) && rounds > 0 && Number.isInteger(seconds) && seconds > 0)) {
-  throw new Error('--rounds and --seconds are whole numbers from 1 up.')
+if (![rounds, seconds, connections].every((number) => Number.isInteger(number) && number > 0)) {
+  throw new Error('--rounds, --seconds and --connections are whole numbers from 1 up.')
 }
 if (chosen.length < names.length) {
   throw new Error(`--only takes some of ${systems.map(({ name }) => name).join(', ')}.`)
@@ -68,7 +71,9 @@ try {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(out, name), text)
     format(join(out, 'results.md'), join(out, 'results.json'))
   } else
-    console.log(`Nothing is written, as this is not all of it in ${fullRounds} rounds; --out FOLDER does.`)
+    console.log(
+      `Nothing is written, as this is not all of it in ${fullRounds} rounds of the usual load; --out FOLDER does.`,
+    )
 } finally {
   await cleanUp()
 }
@@ -103,7 +108,7 @@ async function startAll(): Promise<Running[]> {
 
 async function measure(running: readonly Running[]): Promise<Results> {
   const results: Results = {
-    conditions: conditions(),
+    conditions: conditions(connections),
     versions: versions(packages),
     rounds,
     seconds,
@@ -134,7 +139,7 @@ async function measureWindow(
 ): Promise<Record<keyof Series, number>> {
   await warmUp(server, exchanges[workload], 1)
   const before = await server.usage()
-  const loaded = await load(server.port, exchanges[workload], { seconds })
+  const loaded = await load(server.port, exchanges[workload], { seconds, connections })
   const after = await server.usage()
   const { requests, p50, p99 } = loaded
   return {

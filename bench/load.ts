@@ -28,13 +28,16 @@ export interface Loaded {
   readonly p99: number
 }
 
+/** Each has one request in flight. */
+export const usualConnections = 64
+
 export const wrk = findBinary('wrk')
 
 /** Keeps so many requests in flight, the next one as soon as an answer is there. */
 export async function load(
   port: number,
   exchange: Exchange,
-  { seconds, connections = 64, checks = false }: LoadOptions,
+  { seconds, connections = usualConnections, checks = false }: LoadOptions,
 ): Promise<Loaded> {
   const { failures, example, ...loaded } = await (wrk ? byWrk : byOurselves)(port, exchange, {
     seconds,

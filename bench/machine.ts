@@ -120,7 +120,7 @@ export interface Conditions {
   readonly driver: string
 }
 
-export function conditions(): Conditions {
+export function conditions(connections: number): Conditions {
   const changed = git('--no-optional-locks', 'status', '--porcelain', 'src').trim()
     ? ' with changes under src/'
     : ''
@@ -131,7 +131,7 @@ export function conditions(): Conditions {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: allowedCores.length || cpus().length,
     pinned: cores !== null,
-    driver: wrk ? 'wrk -t1 -c64' : '64 connections of bench/load.ts',
+    driver: wrk ? `wrk -t1 -c${connections}` : `${connections} connections of bench/load.ts`,
   }
 }
 

@@ -32,7 +32,7 @@ if (![undefined, 'sessions', 'processes'].includes(flags.only)) {
   throw new Error('--only takes sessions or processes.')
 }
 
-const where = conditions()
+const where = conditions(connections)
 const { add, run: cleanUp } = cleanup()
 try {
   const sessions = flags.only === 'processes' ? null : await measureSessions({ rounds, seconds, add })

@@ -223,18 +223,21 @@ async function saved(unit: UnitOfWork): Promise<unknown> {
  */
 function saveAlong<Part extends object>(parts: AsyncIterable<Part>, unit: UnitOfWork): AsyncGenerator<Part> {
   const source = parts[Symbol.asyncIterator]()
+  let isOver = false
   const afterSaving = async (step: IteratorResult<Part>): Promise<IteratorResult<Part>> => {
     const failure = await saved(unit)
     if (!failure) return step
     unit.discard()
     const isInParts = 'hasNext' in (step.value ?? {})
     if (!isInParts) return { done: false, value: failed(failure) as never }
+    isOver = true
+    unit.close()
     // Not waited for, as it may wait for a resolver itself.
     source.return?.().catch(() => {})
     return { done: false, value: { ...failed(failure), hasNext: false } as never }
   }
   return {
-    next: async () => afterSaving(await source.next()),
+    next: async () => (isOver ? { done: true, value: undefined } : afterSaving(await source.next())),
     async return(value: unknown) {
       const step = (await source.return?.(value)) ?? { done: true, value }
       await saved(unit)

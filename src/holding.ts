@@ -230,8 +230,8 @@ export class Holding {
   #move(changes: ChangeSet, token: string, now: number): void {
     const before = this.#record
     if (before === null) return
-    // What was expected was there, whatever this request had read before.
-    this.#record = apply(before, { ...changes, expect: none }).record!
+    // The store has judged what was expected and the limit, by what others have changed since this request read.
+    this.#record = apply(before, { ...changes, expect: none, limit: undefined }).record!
     const { expiresAt, policy } = this.#record
     const isOther = token !== this.#token || expiresAt !== before.expiresAt || policy !== before.policy
     this.#token = token

@@ -3,7 +3,7 @@ import { type ChangeSet, changeSet, compose } from './changes.ts'
 interface Recorded {
   readonly scope: object
   readonly change: ChangeSet
-  /** How many were recorded before. */
+  /** How many the request had recorded before, whatever became of them. */
   readonly serial: number
 }
 
@@ -22,7 +22,7 @@ export class Journal {
     return this.#sum
   }
 
-  /** How many changes were recorded until now, to be forgotten once they are stored. */
+  /** How many changes the request ever recorded: those until now are to be forgotten once they are stored. */
   get count(): number {
     return this.#count
   }

@@ -1,3 +1,5 @@
+import { clearImmediate, setImmediate } from 'node:timers'
+
 /** Milliseconds that an answer waits for others, at most, beside what the request after it does without a pause. */
 const patience = 5
 
@@ -30,8 +32,9 @@ function begin(): Turn {
   const end = (): void => {
     clearImmediate(immediate)
     turn = null
-    for (const leave of leaving) leave()
+    // Whoever waits goes on after the loop, and also when something in it throws.
     resolve()
+    for (const leave of leaving) leave()
   }
   const immediate = setImmediate(end)
   return { leaving, ended: promise, end, since: performance.now() }

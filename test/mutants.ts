@@ -592,9 +592,37 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an answer in parts ends with the one that cannot be saved',
     file: 'exchange.ts',
-    from: 'source.return?.().catch(() => {})',
+    from: 'isOver = true\n    unit.close()\n    // Not waited for, as it may wait for a resolver itself.\n    source.return?.().catch(() => {})',
     to: '',
     tests: ['streams'],
+  },
+  {
+    guard: 'what comes after an answer in parts has ended is not stored',
+    file: 'exchange.ts',
+    from: 'isOver = true\n    unit.close()',
+    to: 'isOver = true',
+    tests: ['streams'],
+  },
+  {
+    guard: 'a subscription goes on after an event that cannot be saved',
+    file: 'exchange.ts',
+    from: 'if (!isInParts) return',
+    to: 'if (!parts) return',
+    tests: ['streams'],
+  },
+  {
+    guard: 'a request sees what it stored where others had made room',
+    file: 'holding.ts',
+    from: 'expect: none, limit: undefined',
+    to: 'expect: none',
+    tests: ['session'],
+  },
+  {
+    guard: 'answers do not hang on the timers of a test',
+    file: 'turn.ts',
+    from: "import { clearImmediate, setImmediate } from 'node:timers'",
+    to: '',
+    tests: ['plugin'],
   },
   {
     guard: 'calls to the store are bounded',

@@ -1,6 +1,6 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createSchema, createYoga, type Plugin } from 'graphql-yoga'
-import { describe, expect, expectTypeOf, it } from 'vitest'
+import { describe, expect, expectTypeOf, it, vi } from 'vitest'
 import { type SessionContext, useSession } from '../src/plugin.ts'
 import { sessionResolvers, sessionTypeDefs } from '../src/resolvers.ts'
 import type { Session } from '../src/session.ts'
@@ -76,6 +76,16 @@ describe('useSession in somebody’s own Yoga', () => {
     const plugins = [before, useSession<Data>({ store: memoryStore({ max: 10 }) }), after]
     const { headers } = await new Client(createYoga({ schema: schema(), plugins })).run('{ visits }')
     expect(headers.get('ended')).toBe('true')
+  })
+
+  it('answers under a test’s fake timers', async () => {
+    vi.useFakeTimers()
+    try {
+      const { data } = await new Client(yogaWith()).run('mutation { visit }')
+      expect(data.visit).toBe(1)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('adds to a Vary that is there, and does not repeat Cookie', async () => {

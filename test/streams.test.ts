@@ -1,6 +1,6 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { SessionContext } from '../src/plugin.ts'
 import { Client, gate } from './harness.ts'
 import { shop, type ShopData } from './shop.ts'
@@ -60,6 +60,33 @@ describe('@defer', () => {
     const told = text.match(/"hasNext":\w+|SESSION_GONE|"act":true/g)!
     expect(told.slice(-2)).toEqual(['SESSION_GONE', '"hasNext":false'])
     expect(text).not.toContain('"act":true')
+  })
+
+  it('stores nothing more once it ended in an error', async () => {
+    const failed = Promise.withResolvers<void>()
+    const late = vi.fn<(error: unknown) => void>()
+    let turn = 0
+    const { yoga, store } = deferring(async (session) => {
+      if (turn++ === 0) {
+        await store.delete((await session.id())!, 0)
+        session.set('user_id', 'ada')
+        return
+      }
+      await failed.promise
+      try {
+        session.set('dark_mode', false)
+      } catch (error) {
+        late(error)
+      }
+    })
+    const client = new Client(yoga)
+    await client.run(begin)
+    const query = '{ session { isNew } a: late { ... @defer { act } } b: late { ... @defer { act } } }'
+    const { text } = await client.run(query, undefined, { accept: 'multipart/mixed' })
+    failed.resolve()
+    await vi.waitFor(() => expect(late).toHaveBeenCalledOnce())
+    expect(late).toHaveBeenCalledWith(expect.objectContaining({ code: 'SESSION_HEADERS_SENT' }))
+    expect(text.match(/SESSION_GONE/g)).toHaveLength(1)
   })
 
   it('marks the answer as depending on the cookie even if only a later part reads the session', async () => {

@@ -9,7 +9,7 @@ interface Group {
 /**
  * Calls `late` when something takes too long: one timer for all that begins in one turn of the event loop, and none for what
  * ends in it, as calls to a store in memory do.
- * @param timeout - milliseconds, from the end of the turn
+ * @param timeout - milliseconds, from the end of the turn: while the event loop is blocked no answer could be read
  */
 export function callTimeout(timeout: number): CallTimeout {
   let group: Group | null = null

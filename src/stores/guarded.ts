@@ -22,7 +22,7 @@ interface GivenUp {
 }
 
 const traffics = new WeakMap<KeyedStore, Traffic>()
-const none = (): GivenUp => ({ calls: new Set(), probedAt: 0 })
+const nothing = (): GivenUp => ({ calls: new Set(), probedAt: 0 })
 
 /**
  * The same backend, for whom trouble is bounded: a call that takes too long is given up, there are only so many at a
@@ -32,7 +32,7 @@ const none = (): GivenUp => ({ calls: new Set(), probedAt: 0 })
 export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits): KeyedStore {
   const traffic = traffics.get(backend) ?? {
     live: 0,
-    given: { create: none(), read: none(), commit: none(), delete: none() },
+    given: { create: nothing(), read: nothing(), commit: nothing(), delete: nothing() },
   }
   traffics.set(backend, traffic)
 
