@@ -335,6 +335,7 @@ describe('close()', () => {
     client.send(post(json('mutation { held }')))
     await entered
     expect(await elapsed(close)).toBeLessThan(300 + slack)
+    await client.closed
     expect(client.told).toBe('')
     release()
   })

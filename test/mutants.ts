@@ -1014,7 +1014,7 @@ const mutants: readonly Mutant[] = [
     file: 'listen.ts',
     from: 'server.closeAllConnections(),',
     to: '{},',
-    tests: ['drain'],
+    tests: ['listen'],
   },
   {
     guard: 'who listens fails no request',
