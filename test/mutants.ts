@@ -597,6 +597,13 @@ const mutants: readonly Mutant[] = [
     tests: ['streams'],
   },
   {
+    guard: 'an answer in parts has ended, whatever a plugin around it waits for',
+    file: 'exchange.ts',
+    from: 'isOver = true\n',
+    to: '',
+    tests: ['streams'],
+  },
+  {
     guard: 'what comes after an answer in parts has ended is not stored',
     file: 'exchange.ts',
     from: 'isOver = true\n    unit.close()',

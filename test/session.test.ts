@@ -38,19 +38,6 @@ describe('values', () => {
     expect(() => (popped.list[0].b = 2)).toThrow(TypeError)
   })
 
-  it('shows a request what it stored where others had made room', async () => {
-    const store = freshStore()
-    const settings = { limits: { keys: 2 } }
-    const first = openSession(store, null, settings)
-    first.merge({ a: 1, b: 2 })
-    await first.save()
-    const [one, other] = [first.token, first.token].map((token) => openSession(store, token, settings))
-    await one!.keys()
-    await other!.pop('a')
-    await one!.update('c', () => 3)
-    expect(await one!.get('c')).toBe(3)
-  })
-
   it('are copied when they are set', async () => {
     const session = open()
     const cart = ['a']
@@ -107,6 +94,19 @@ describe('recorded and at once', () => {
     const other = () => openSession(store, session.token)
     return { store, next, other }
   }
+
+  it('are seen by the request that stored them where others had made room', async () => {
+    const store = freshStore()
+    const settings = { limits: { keys: 2 } }
+    const first = openSession(store, null, settings)
+    first.merge({ a: 1, b: 2 })
+    await first.save()
+    const [one, other] = [first.token, first.token].map((token) => openSession(store, token, settings))
+    await one!.keys()
+    await other!.pop('a')
+    await one!.update('c', () => 3)
+    expect(await one!.get('c')).toBe(3)
+  })
 
   it('set, merge, delete, clear and setExpiry wait for save', async () => {
     const { store, next } = await begin()

@@ -8,9 +8,9 @@ import { shop, type ShopData } from './shop.ts'
 const begin = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
 type Context = SessionContext<ShopData>
 
-function deferring(act: (session: Context['session']) => unknown) {
+function deferring(act: (session: Context['session']) => unknown, ...plugins: Plugin[]) {
   return shop({
-    plugins: [useDeferStream()],
+    plugins: [useDeferStream(), ...plugins],
     typeDefs: 'extend type Query { late: Late } type Late { act: Boolean }',
     resolvers: {
       Query: { late: () => ({}) },
@@ -87,6 +87,31 @@ describe('@defer', () => {
     await vi.waitFor(() => expect(late).toHaveBeenCalledOnce())
     expect(late).toHaveBeenCalledWith(expect.objectContaining({ code: 'SESSION_HEADERS_SENT' }))
     expect(text.match(/SESSION_GONE/g)).toHaveLength(1)
+  })
+
+  it('ends, also where a plugin around it does not', async () => {
+    const held: Plugin = {
+      onExecute: () => ({
+        onExecuteDone({ result, setResult }) {
+          if (!isAsyncIterable(result)) return
+          const around = async function* () {
+            try {
+              yield* result as AsyncIterable<never>
+            } finally {
+              await new Promise(() => {})
+            }
+          }
+          setResult(around())
+        },
+      }),
+    }
+    const { yoga, store } = deferring(async (session) => {
+      await store.delete((await session.id())!, 0)
+      session.set('user_id', 'ada')
+    }, held)
+    const client = new Client(yoga)
+    await client.run(begin)
+    expect((await defer(client)).text).toContain('"hasNext":false')
   })
 
   it('marks the answer as depending on the cookie even if only a later part reads the session', async () => {
