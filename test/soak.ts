@@ -6,6 +6,7 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
@@ -26,6 +27,8 @@ interface Report {
   /** Streams whose source was begun and not ended. */
   readonly live: number
   readonly rows: number
+  /** Milliseconds for which the event loop stood still at most, since the report before. */
+  readonly stall: number
   readonly resources: Readonly<Record<string, number>>
 }
 
@@ -116,7 +119,10 @@ async function serve(file: string): Promise<void> {
     responseTimeout: 2000,
   })
   setInterval(() => void sweepExpired(store), 1000).unref()
+  const delays = monitorEventLoopDelay()
+  delays.enable()
   const report = async (): Promise<Report> => {
+    const stall = Math.round(delays.max / 1e6)
     for (let time = 0; time < 4; time++) {
       globalThis.gc?.()
       await setTimeout(50)
@@ -125,7 +131,9 @@ async function serve(file: string): Promise<void> {
     const sockets = await new Promise<number>((done) => server.getConnections((_, count) => done(count)))
     const resources: Record<string, number> = {}
     for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
-    return { heap, rss, sockets, live, rows: Number(rows.get()!['rows']), resources }
+    // Without what the collections above took.
+    delays.reset()
+    return { heap, rss, sockets, live, rows: Number(rows.get()!['rows']), stall, resources }
   }
   process.on('message', () => void report().then((report) => process.send!(report)))
   process.send!(url)
@@ -174,11 +182,11 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
   }
   const began = Date.now()
   const say = (what: string, report: Report): void => {
-    const { heap, rss, sockets, live, rows, resources } = report
+    const { heap, rss, sockets, live, rows, stall, resources } = report
     const seconds = String(Math.round((Date.now() - began) / 1000)).padStart(4)
     const mib = (bytes: number): string => (bytes / mebi).toFixed(1)
     print(
-      `${seconds} s  ${what.padEnd(8)} heap ${mib(heap)} MiB, rss ${mib(rss)} MiB, ${sockets} sockets, ${live} generators, ${rows} rows, ${load.done} requests  ${JSON.stringify(resources)}`,
+      `${seconds} s  ${what.padEnd(8)} heap ${mib(heap)} MiB, rss ${mib(rss)} MiB, ${sockets} sockets, ${live} generators, ${rows} rows, ${stall} ms at a standstill, ${load.done} requests  ${JSON.stringify(resources)}`,
     )
   }
 
@@ -408,7 +416,10 @@ class Load {
   }: Call): Promise<Answer> {
     const sent = request(new URL(path, this.#url), { method, headers, agent })
     sent.end(body)
-    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    const [response] = (await once(sent, 'response').catch((error: Error) => {
+      // A server or client that stood still can close a kept connection just when the other one uses it.
+      throw sent.reusedSocket ? new Error(`${error.message} on a kept connection`) : error
+    })) as [IncomingMessage]
     const setCookie = response.headers['set-cookie']?.[0]
     return { status: response.statusCode!, setCookie, text: await text(response) }
   }
