@@ -27,7 +27,7 @@ interface Report {
   /** Streams whose source was begun and not ended. */
   readonly live: number
   readonly rows: number
-  /** Milliseconds for which the event loop stood still at most, since the report before. */
+  /** The longest standstill of the event loop since the report before, in milliseconds. */
   readonly stall: number
   readonly resources: Readonly<Record<string, number>>
 }
@@ -46,6 +46,17 @@ const count = (counts: Map<string, number>, what: string): void =>
 const unique = (): string => `_${mint().replaceAll('-', '_')}`
 /** So that a request that is refused says so by its status. */
 const strict = { accept: 'application/graphql-response+json' }
+
+/** @returns what tells the longest standstill since it was asked before; the 10 ms from look to look are in it */
+function watchLoop(): () => number {
+  const delays = monitorEventLoopDelay()
+  delays.enable()
+  return () => {
+    const longest = Math.round(delays.max / 1e6)
+    delays.reset()
+    return longest
+  }
+}
 
 async function serve(file: string): Promise<void> {
   const store = sqliteStore(file)
@@ -119,10 +130,8 @@ async function serve(file: string): Promise<void> {
     responseTimeout: 2000,
   })
   setInterval(() => void sweepExpired(store), 1000).unref()
-  const delays = monitorEventLoopDelay()
-  delays.enable()
+  const longestStall = watchLoop()
   const report = async (): Promise<Report> => {
-    const stall = Math.round(delays.max / 1e6)
     for (let time = 0; time < 4; time++) {
       globalThis.gc?.()
       await setTimeout(50)
@@ -131,9 +140,7 @@ async function serve(file: string): Promise<void> {
     const sockets = await new Promise<number>((done) => server.getConnections((_, count) => done(count)))
     const resources: Record<string, number> = {}
     for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
-    // Without what the collections above took.
-    delays.reset()
-    return { heap, rss, sockets, live, rows: Number(rows.get()!['rows']), stall, resources }
+    return { heap, rss, sockets, live, rows: Number(rows.get()!['rows']), stall: longestStall(), resources }
   }
   process.on('message', () => void report().then((report) => process.send!(report)))
   process.send!(url)
@@ -173,20 +180,22 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
   const rest = async (): Promise<Report> => {
     await load.stop()
     const deadline = Date.now() + (2 * idleTimeout + 5) * 1000
-    for (;;) {
+    for (let stall = 0; ;) {
       const report = await ask()
+      stall = Math.max(stall, report.stall)
       if ((report.sockets === 0 && report.rows === 0 && report.live === 0) || Date.now() > deadline)
-        return report
+        return { ...report, stall }
       await setTimeout(500)
     }
   }
   const began = Date.now()
+  const longestStall = watchLoop()
   const say = (what: string, report: Report): void => {
     const { heap, rss, sockets, live, rows, stall, resources } = report
     const seconds = String(Math.round((Date.now() - began) / 1000)).padStart(4)
     const mib = (bytes: number): string => (bytes / mebi).toFixed(1)
     print(
-      `${seconds} s  ${what.padEnd(8)} heap ${mib(heap)} MiB, rss ${mib(rss)} MiB, ${sockets} sockets, ${live} generators, ${rows} rows, ${stall} ms at a standstill, ${load.done} requests  ${JSON.stringify(resources)}`,
+      `${seconds} s  ${what.padEnd(8)} heap ${mib(heap)} MiB, rss ${mib(rss)} MiB, ${sockets} sockets, ${live} generators, ${rows} rows, stalls of at most ${stall} ms (client ${longestStall()} ms), ${load.done} requests  ${JSON.stringify(resources)}`,
     )
   }
 
@@ -244,7 +253,6 @@ interface Call {
   readonly path?: string
   readonly headers?: Record<string, string>
   readonly body?: string
-  readonly agent?: Agent
 }
 
 interface Answer {
@@ -363,9 +371,15 @@ class Load {
       const [name, due, deed] = tasks[Math.floor(Math.random() * tasks.length)]!
       const outcome = await deed(visitor).catch((error: Error) => error.message)
       count(this.outcomes, `${name}: ${outcome}`)
-      if (outcome !== due) count(this.complaints, `${name}: ${outcome} instead of ${due}`)
+      if (outcome !== due) this.#complain(`${name}: ${outcome} instead of ${due}`)
       this.done++
     }
+  }
+
+  #complain(what: string): void {
+    // At once, too, so that the next report tells whether a loop stood still then.
+    if (!this.complaints.has(what)) print(`        ${what}`)
+    count(this.complaints, what)
   }
 
   async #read(visitor: Visitor): Promise<number | string> {
@@ -407,18 +421,13 @@ class Load {
     return this.#call({ headers: { 'content-type': json, ...headers }, body: JSON.stringify({ query }) })
   }
 
-  async #call({
-    method = 'POST',
-    path = '/graphql',
-    headers = {},
-    body,
-    agent = this.#agent,
-  }: Call): Promise<Answer> {
-    const sent = request(new URL(path, this.#url), { method, headers, agent })
+  async #call({ method = 'POST', path = '/graphql', headers = {}, body }: Call): Promise<Answer> {
+    const sent = request(new URL(path, this.#url), { method, headers, agent: this.#agent })
     sent.end(body)
     const [response] = (await once(sent, 'response').catch((error: Error) => {
-      // A server or client that stood still can close a kept connection just when the other one uses it.
-      throw sent.reusedSocket ? new Error(`${error.message} on a kept connection`) : error
+      // One that has been idle for long can be closed just when it is used.
+      if (sent.reusedSocket) error.message += ' on a kept connection'
+      throw error
     })) as [IncomingMessage]
     const setCookie = response.headers['set-cookie']?.[0]
     return { status: response.statusCode!, setCookie, text: await text(response) }
