@@ -8,16 +8,16 @@ const strict = { useTypeImports: true, enumsAsTypes: true, strictScalars: true, 
 const config: CodegenConfig = {
   schema: './schema/session.graphql',
   generates: {
-    'src/generated/sdl.ts': {
+    'src/graphql/generated/sdl.ts': {
       plugins: [{ add: { content: `export const sdl = \`${sdl.replaceAll(/[\\`$]/g, '\\$&')}\`` } }],
     },
-    'src/generated/resolvers.ts': {
+    'src/graphql/generated/resolvers.ts': {
       plugins: ['typescript', 'typescript-resolvers'],
       config: {
         ...strict,
         contextType: '../resolvers.ts#ResolverContext',
         mappers: {
-          Session: '../session.ts#AnySession',
+          Session: '../../session/session.ts#AnySession',
           SetSessionKeyPayload: '../resolvers.ts#SetSessionKeyResult',
         },
         scalars: {
@@ -29,10 +29,10 @@ const config: CodegenConfig = {
         makeResolverTypeCallable: true,
       },
     },
-    'src/generated/client.ts': {
+    'src/graphql/generated/client.ts': {
       documents: './schema/operations.graphql',
       plugins: [
-        { add: { content: `import type { Json } from '../value.ts'` } },
+        { add: { content: `import type { Json } from '../../session/value.ts'` } },
         'typescript-operations',
         'typed-document-node',
       ],

@@ -7,76 +7,97 @@ const source = join(import.meta.dirname, '..', 'src')
 
 /** From the ground up: a room imports only what stands in a line above its own. */
 const rooms = [
-  ['errors.ts', 'record.ts', 'media-types.ts', 'turn.ts', 'generated/sdl.ts'],
-  ['value.ts', 'expiry.ts', 'changes.ts', 'token.ts', 'options.ts', 'events.ts', 'gate.ts'],
   [
-    'keys.ts',
-    'cookie.ts',
-    'journal.ts',
-    'settings.ts',
-    'body.ts',
-    'complexity.ts',
-    'host.ts',
-    'message.ts',
-    'generated/client.ts',
+    'session/errors.ts',
+    'session/record.ts',
+    'http/media-types.ts',
+    'http/turn.ts',
+    'graphql/generated/sdl.ts',
   ],
-  ['store.ts', 'stores/packed.ts', 'stores/call-timeout.ts', 'histories.ts'],
-  ['stores/keyed.ts', 'stores/guarded.ts', 'store-suite.ts', 'sweeping.ts'],
+  [
+    'session/value.ts',
+    'session/expiry.ts',
+    'session/changes.ts',
+    'session/token.ts',
+    'session/options.ts',
+    'session/events.ts',
+    'http/gate.ts',
+  ],
+  [
+    'session/keys.ts',
+    'session/cookie.ts',
+    'session/journal.ts',
+    'session/settings.ts',
+    'http/body.ts',
+    'graphql/complexity.ts',
+    'http/host.ts',
+    'http/message.ts',
+    'graphql/generated/client.ts',
+  ],
+  ['session/store.ts', 'stores/packed.ts', 'stores/call-timeout.ts', 'stores/suite/histories.ts'],
+  ['stores/keyed.ts', 'stores/guarded.ts', 'stores/suite/suite.ts', 'stores/sweeping.ts'],
   ['stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts', 'stores/cookie.ts'],
   ['stores/open.ts'],
-  ['holding.ts'],
-  ['unit.ts'],
-  ['session.ts', 'operation.ts'],
-  ['answer.ts', 'generated/resolvers.ts'],
-  ['tidy.ts', 'exchange.ts', 'resolvers.ts', 'streams.ts', 'health.ts', 'listen.ts'],
-  ['use-gate.ts'],
-  ['plugin.ts', 'reply.ts'],
-  ['front.ts'],
-  ['server.ts'],
-  ['backends.ts'],
-  ['index.ts', 'main.ts'],
+  ['session/holding.ts'],
+  ['session/unit.ts'],
+  ['session/session.ts', 'graphql/operation.ts'],
+  ['graphql/answer.ts', 'graphql/generated/resolvers.ts'],
+  [
+    'graphql/tidy.ts',
+    'graphql/exchange.ts',
+    'graphql/resolvers.ts',
+    'graphql/streams.ts',
+    'server/health.ts',
+    'http/listen.ts',
+  ],
+  ['graphql/use-gate.ts'],
+  ['graphql/use-session.ts', 'http/reply.ts'],
+  ['server/short-way.ts'],
+  ['server/create-session-server.ts'],
+  ['server/backends.ts'],
+  ['index.ts', 'server/main.ts'],
 ]
 
 /** What may be imported from outside, and by whom. Node's own modules go anywhere. */
 const packages: Record<string, readonly string[]> = {
-  'lru-cache': ['server.ts', 'stores/memory.ts'],
-  cookie: ['cookie.ts'],
-  ioredis: ['backends.ts'],
-  pg: ['backends.ts'],
+  'lru-cache': ['server/create-session-server.ts', 'stores/memory.ts'],
+  cookie: ['session/cookie.ts'],
+  ioredis: ['server/backends.ts'],
+  pg: ['server/backends.ts'],
   jose: ['stores/cookie.ts'],
-  'fast-check': ['histories.ts', 'store-suite.ts'],
+  'fast-check': ['stores/suite/histories.ts', 'stores/suite/suite.ts'],
   graphql: [
-    'answer.ts',
-    'complexity.ts',
-    'exchange.ts',
-    'front.ts',
-    'operation.ts',
-    'resolvers.ts',
-    'server.ts',
-    'tidy.ts',
-    'use-gate.ts',
-    'generated/resolvers.ts',
+    'graphql/answer.ts',
+    'graphql/complexity.ts',
+    'graphql/exchange.ts',
+    'server/short-way.ts',
+    'graphql/operation.ts',
+    'graphql/resolvers.ts',
+    'server/create-session-server.ts',
+    'graphql/tidy.ts',
+    'graphql/use-gate.ts',
+    'graphql/generated/resolvers.ts',
   ],
   'graphql-yoga': [
-    'answer.ts',
-    'exchange.ts',
-    'front.ts',
-    'health.ts',
-    'message.ts',
-    'operation.ts',
-    'plugin.ts',
-    'resolvers.ts',
-    'server.ts',
-    'streams.ts',
-    'use-gate.ts',
+    'graphql/answer.ts',
+    'graphql/exchange.ts',
+    'server/short-way.ts',
+    'server/health.ts',
+    'http/message.ts',
+    'graphql/operation.ts',
+    'graphql/use-session.ts',
+    'graphql/resolvers.ts',
+    'server/create-session-server.ts',
+    'graphql/streams.ts',
+    'graphql/use-gate.ts',
   ],
-  '@graphql-tools/schema': ['server.ts'],
-  '@graphql-yoga/render-graphiql': ['server.ts'],
-  '@graphql-typed-document-node/core': ['generated/client.ts'],
+  '@graphql-tools/schema': ['server/create-session-server.ts'],
+  '@graphql-yoga/render-graphiql': ['server/create-session-server.ts'],
+  '@graphql-typed-document-node/core': ['graphql/generated/client.ts'],
 }
 
 // The generated types name the context of the resolvers that they type.
-const typesOnly = new Set(['generated/resolvers.ts -> resolvers.ts'])
+const typesOnly = new Set(['graphql/generated/resolvers.ts -> graphql/resolvers.ts'])
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
   name.endsWith('.ts'),
@@ -113,9 +134,9 @@ describe('the rooms of src', () => {
   it('keep GraphQL and HTTP out of the session, and the session out of the stores', () => {
     const of = (file: string) =>
       imports.filter((each) => each.file === file).map(({ specifier }) => specifier)
-    expect(of('session.ts').join()).not.toMatch(/graphql|yoga|http/)
+    expect(of('session/session.ts').join()).not.toMatch(/graphql|yoga|http/)
     for (const store of ['memory', 'redis', 'postgres', 'sqlite']) {
-      expect(of(`stores/${store}.ts`).join()).not.toMatch(/session|value|cookie|token|graphql/)
+      expect(of(`stores/${store}.ts`).join()).not.toMatch(/\/(?:session|value|cookie|token)\.ts|graphql/)
     }
   })
 })

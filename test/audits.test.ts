@@ -1,5 +1,5 @@
 import { serverAudits } from 'graphql-http'
-import { createSessionServer } from '../src/server.ts'
+import { createSessionServer } from '../src/server/create-session-server.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listen } from './harness.ts'

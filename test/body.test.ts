@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
-import { type Reading, readMessage, readRequest } from '../src/body.ts'
+import { type Reading, readMessage, readRequest } from '../src/http/body.ts'
 import { gate } from './harness.ts'
 
 const limit = 128 * 1024

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { apply, changeSet, compose } from '../src/changes.ts'
-import type { SessionRecord } from '../src/record.ts'
-import { anyChange, entries, record, recordedChange } from '../src/histories.ts'
+import { apply, changeSet, compose } from '../src/session/changes.ts'
+import type { SessionRecord } from '../src/session/record.ts'
+import { anyChange, entries, record, recordedChange } from '../src/stores/suite/histories.ts'
 import { runs } from './runs.ts'
 
 const numRuns = runs(1_000, 100_000)

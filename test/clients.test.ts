@@ -17,10 +17,10 @@ import {
   SetSessionExpiryDocument,
   SetSessionKeyDocument,
   UpdateSessionDocument,
-} from '../src/generated/client.ts'
-import { createSessionServer } from '../src/server.ts'
+} from '../src/graphql/generated/client.ts'
+import { createSessionServer } from '../src/server/create-session-server.ts'
 import { memoryStore } from '../src/stores/memory.ts'
-import type { Json } from '../src/value.ts'
+import type { Json } from '../src/session/value.ts'
 import { listen } from './harness.ts'
 
 let server: Awaited<ReturnType<typeof listen>>

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 
 export type Environment = Record<string, string>
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../src/server/main.ts', import.meta.url))
 const running = new Set<ChildProcess>()
 export let folder: string
 

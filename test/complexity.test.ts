@@ -5,7 +5,7 @@ import {
   excessOfText,
   type OperationLimits,
   resolveOperationLimits,
-} from '../src/complexity.ts'
+} from '../src/graphql/complexity.ts'
 
 const excess = (query: string, limits: Partial<OperationLimits> = {}): string | null => {
   const resolved = resolveOperationLimits(limits)

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { sqliteStore } from '../src/stores/sqlite.ts'
-import { digest } from '../src/token.ts'
+import { digest } from '../src/session/token.ts'
 import { folder, serve, type Serving } from './command.ts'
 import { runs } from './runs.ts'
 

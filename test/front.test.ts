@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { GraphQLError } from 'graphql'
 import { createGraphQLError, type Plugin } from 'graphql-yoga'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createSessionServer, type SessionServerOptions } from '../src/server.ts'
+import { createSessionServer, type SessionServerOptions } from '../src/server/create-session-server.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { Client, gate, listen } from './harness.ts'
 

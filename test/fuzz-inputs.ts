@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { mint } from '../src/token.ts'
+import { mint } from '../src/session/token.ts'
 
 export const mix = <T>(...choices: [weight: number, arbitrary: fc.Arbitrary<T>][]): fc.Arbitrary<T> =>
   fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 
-/** Names of the files under src/generated that `npm run codegen` would write otherwise. */
+/** Names of the files under src/graphql/generated that `npm run codegen` would write otherwise. */
 export function staleFiles(): string[] {
   const copy = mkdtempSync(join(tmpdir(), 'graphql-session-codegen-'))
   try {
@@ -15,7 +15,7 @@ export function staleFiles(): string[] {
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
     const codegen = join(root, 'node_modules', '.bin', 'graphql-codegen')
     execFileSync(codegen, ['--config', 'codegen.ts', '--silent'], { cwd: copy, stdio: 'pipe' })
-    const generated = (base: string) => join(base, 'src', 'generated')
+    const generated = (base: string) => join(base, 'src', 'graphql', 'generated')
     const names = new Set([root, copy].flatMap((base) => readdirSync(generated(base))))
     return [...names].filter(
       (name) => textOf(join(generated(root), name)) !== textOf(join(generated(copy), name)),
@@ -36,7 +36,7 @@ function textOf(file: string): string | null {
 if (import.meta.main) {
   const stale = staleFiles()
   if (stale.length > 0) {
-    process.stderr.write(`Stale in src/generated: ${stale.join(', ')}. Run npm run codegen.\n`)
+    process.stderr.write(`Stale in src/graphql/generated: ${stale.join(', ')}. Run npm run codegen.\n`)
     process.exitCode = 1
   }
 }

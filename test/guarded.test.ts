@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { changeSet } from '../src/changes.ts'
-import { SessionError } from '../src/errors.ts'
-import type { SessionRecord } from '../src/record.ts'
-import type { KeyedStore } from '../src/store.ts'
+import { changeSet } from '../src/session/changes.ts'
+import { SessionError } from '../src/session/errors.ts'
+import type { SessionRecord } from '../src/session/record.ts'
+import type { KeyedStore } from '../src/session/store.ts'
 import { guarded } from '../src/stores/guarded.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 

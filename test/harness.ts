@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
-import type { KeyedStore } from '../src/store.ts'
+import type { KeyedStore } from '../src/session/store.ts'
 
 /** Every token that a server gave to a client, and every text that anybody could read. See no-secrets.ts. */
 export const given = new Set<string>()

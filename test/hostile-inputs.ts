@@ -1,5 +1,5 @@
-import type { SessionEvent } from '../src/events.ts'
-import { digest, mint } from '../src/token.ts'
+import type { SessionEvent } from '../src/session/events.ts'
+import { digest, mint } from '../src/session/token.ts'
 
 /** What no answer may repeat: it stands for whatever a client sends that is no name of the schema. */
 export const canary = 'c4n4ry'

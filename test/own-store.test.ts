@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 import { ClassicLevel } from 'classic-level'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { levelStore } from '../examples/own-store/level-store.ts'
-import { changeSet } from '../src/changes.ts'
-import { guarantees } from '../src/store-suite.ts'
+import { changeSet } from '../src/session/changes.ts'
+import { guarantees } from '../src/stores/suite/suite.ts'
 
 const root = join(import.meta.dirname, '..')
 const example = join(root, 'examples/own-store')

@@ -1,9 +1,9 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createSchema, createYoga, type Plugin } from 'graphql-yoga'
 import { describe, expect, expectTypeOf, it, vi } from 'vitest'
-import { type SessionContext, useSession } from '../src/plugin.ts'
-import { sessionResolvers, sessionTypeDefs } from '../src/resolvers.ts'
-import type { Session } from '../src/session.ts'
+import { type SessionContext, useSession } from '../src/graphql/use-session.ts'
+import { sessionResolvers, sessionTypeDefs } from '../src/graphql/resolvers.ts'
+import type { Session } from '../src/session/session.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { Client } from './harness.ts'
 

@@ -3,8 +3,8 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { gateRules } from '../src/gate.ts'
-import { send } from '../src/reply.ts'
+import { gateRules } from '../src/http/gate.ts'
+import { send } from '../src/http/reply.ts'
 
 const rules = gateRules({})
 const count = 3

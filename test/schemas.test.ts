@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { KeyDeclaration, ValueSchema } from '../src/keys.ts'
+import type { KeyDeclaration, ValueSchema } from '../src/session/keys.ts'
 import { Client } from './harness.ts'
 import { shop } from './shop.ts'
 

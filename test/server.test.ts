@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createSessionServer } from '../src/server.ts'
+import { createSessionServer } from '../src/server/create-session-server.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { shop } from './shop.ts'
 

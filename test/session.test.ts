@@ -1,9 +1,9 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { sessionCookie } from '../src/cookie.ts'
-import { type AnySession, openSession, type OpenSession } from '../src/session.ts'
-import { decode, encode, type Json } from '../src/value.ts'
+import { sessionCookie } from '../src/session/cookie.ts'
+import { type AnySession, openSession, type OpenSession } from '../src/session/session.ts'
+import { decode, encode, type Json } from '../src/session/value.ts'
 import { manualClock, watched } from './harness.ts'
 import { freshStore } from './fresh-store.ts'
 

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { apply, changeSet, type ChangeSet } from '../src/changes.ts'
-import type { SessionRecord } from '../src/record.ts'
-import type { KeyedStore } from '../src/store.ts'
-import { guarantees } from '../src/store-suite.ts'
+import { apply, changeSet, type ChangeSet } from '../src/session/changes.ts'
+import type { SessionRecord } from '../src/session/record.ts'
+import type { KeyedStore } from '../src/session/store.ts'
+import { guarantees } from '../src/stores/suite/suite.ts'
 
 type Rows = Map<string, SessionRecord>
 

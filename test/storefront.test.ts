@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import config, { type ShopSession } from '../examples/storefront/session.config.ts'
-import { createSessionServer } from '../src/server.ts'
-import { openSession } from '../src/session.ts'
+import { createSessionServer } from '../src/server/create-session-server.ts'
+import { openSession } from '../src/session/session.ts'
 import { Client } from './harness.ts'
 import { freshStore } from './fresh-store.ts'
 

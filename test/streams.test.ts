@@ -1,7 +1,7 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { describe, expect, it, vi } from 'vitest'
-import type { SessionContext } from '../src/plugin.ts'
+import type { SessionContext } from '../src/graphql/use-session.ts'
 import { Client, gate } from './harness.ts'
 import { shop, type ShopData } from './shop.ts'
 

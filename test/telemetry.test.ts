@@ -1,7 +1,7 @@
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { expect, it } from 'vitest'
-import { createSessionServer } from '../src/server.ts'
+import { createSessionServer } from '../src/server/create-session-server.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { Client, listen } from './harness.ts'
 

@@ -1,6 +1,6 @@
-import { SessionError } from '../errors.ts'
-import type { CallLimits } from '../settings.ts'
-import type { KeyedStore } from '../store.ts'
+import { SessionError } from '../session/errors.ts'
+import type { CallLimits } from '../session/settings.ts'
+import type { KeyedStore } from '../session/store.ts'
 import { callTimeout } from './call-timeout.ts'
 
 /** Milliseconds between attempts to find out whether a backend that went silent answers again. */

@@ -1,6 +1,6 @@
-import { SessionError } from '../errors.ts'
-import type { KeyedStore, Store } from '../store.ts'
-import { digest, isToken, mint } from '../token.ts'
+import { SessionError } from '../session/errors.ts'
+import type { KeyedStore, Store } from '../session/store.ts'
+import { digest, isToken, mint } from '../session/token.ts'
 
 /** All token security in one place: a backend is keyed by the digest and never sees a token. */
 export function keyed(backend: KeyedStore): Store {

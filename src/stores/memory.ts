@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import { apply } from '../changes.ts'
-import { SessionError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
-import type { SessionRecord } from '../record.ts'
-import type { KeyedStore } from '../store.ts'
+import { apply } from '../session/changes.ts'
+import { SessionError } from '../session/errors.ts'
+import { checkOptions } from '../session/options.ts'
+import type { SessionRecord } from '../session/record.ts'
+import type { KeyedStore } from '../session/store.ts'
 import { pack, unpack } from './packed.ts'
 
 export interface MemoryStoreOptions {

@@ -1,6 +1,6 @@
-import type { SessionCookie } from '../cookie.ts'
-import type { Settings } from '../settings.ts'
-import type { KeyedStore, SessionStore, Store } from '../store.ts'
+import type { SessionCookie } from '../session/cookie.ts'
+import type { Settings } from '../session/settings.ts'
+import type { KeyedStore, SessionStore, Store } from '../session/store.ts'
 import { guarded } from './guarded.ts'
 import { checkKeyedStore, isObject, keyed } from './keyed.ts'
 

@@ -1,4 +1,4 @@
-import type { SessionRecord } from '../record.ts'
+import type { SessionRecord } from '../session/record.ts'
 
 /**
  * A record as one flat text: half the heap of a Map (bench/memory.ts), and a third less of a cookie than JSON in JSON.

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
-import type { ChangeSet, Outcome } from '../changes.ts'
-import { SessionError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
-import type { SessionRecord } from '../record.ts'
-import type { KeyedStore } from '../store.ts'
+import type { ChangeSet, Outcome } from '../session/changes.ts'
+import { SessionError } from '../session/errors.ts'
+import { checkOptions } from '../session/options.ts'
+import type { SessionRecord } from '../session/record.ts'
+import type { KeyedStore } from '../session/store.ts'
 
 /** What is used of a `Pool` of the package `pg`. */
 export interface PgPool {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createSessionServer } from '../../src/server.ts'
-import type { KeyedStore } from '../../src/store.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { type Send, toAnswer } from './caller.ts'
 import { check, count } from './checker.ts'

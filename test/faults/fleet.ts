@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Answer, type Call, post } from './caller.ts'
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../../src/server/main.ts', import.meta.url))
 const config = fileURLToPath(new URL('server.config.ts', import.meta.url))
 
 /** One process of `graphql-session serve`. */

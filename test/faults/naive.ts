@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { apply } from '../../src/changes.ts'
-import type { SessionRecord } from '../../src/record.ts'
-import type { KeyedStore } from '../../src/store.ts'
+import { apply } from '../../src/session/changes.ts'
+import type { SessionRecord } from '../../src/session/record.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
 
 const trip = (): Promise<void> => setTimeout(Math.random() * 3)
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterAll, describe, it } from 'vitest'
 import { levelStore } from '../../examples/own-store/level-store.ts'
-import { guarantees } from '../../src/store-suite.ts'
+import { guarantees } from '../../src/stores/suite/suite.ts'
 import { runs } from '../runs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'graphql-session-level-'))

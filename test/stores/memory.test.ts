@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { changeSet } from '../../src/changes.ts'
+import { changeSet } from '../../src/session/changes.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { guarantees } from '../../src/store-suite.ts'
+import { guarantees } from '../../src/stores/suite/suite.ts'
 import { runs } from '../runs.ts'
 
 const blank = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 100, policy: '' }

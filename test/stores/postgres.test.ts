@@ -1,7 +1,7 @@
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { guarantees } from '../../src/store-suite.ts'
+import { guarantees } from '../../src/stores/suite/suite.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { runs } from '../runs.ts'
 

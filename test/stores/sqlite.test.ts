@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, it } from 'vitest'
-import { guarantees } from '../../src/store-suite.ts'
+import { guarantees } from '../../src/stores/suite/suite.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { runs } from '../runs.ts'
 
@@ -25,7 +25,7 @@ describe('sqliteStore', () => {
 /** Another process's place: its own connection, in a thread that really runs at the same time. */
 const writer = `
   import { parentPort, workerData } from 'node:worker_threads'
-  import { changeSet } from '${new URL('../../src/changes.ts', import.meta.url).href}'
+  import { changeSet } from '${new URL('../../src/session/changes.ts', import.meta.url).href}'
   import { sqliteStore } from '${new URL('../../src/stores/sqlite.ts', import.meta.url).href}'
   const { path, writes } = workerData
   const store = sqliteStore(path)

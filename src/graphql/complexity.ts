@@ -9,8 +9,8 @@ import {
   TokenKind,
   type ValueNode,
 } from 'graphql'
-import { SessionError } from './errors.ts'
-import { checkOptions } from './options.ts'
+import { SessionError } from '../session/errors.ts'
+import { checkOptions } from '../session/options.ts'
 
 /**
  * What an operation may consist of, at most, with its fragments put in where they are spread. Judged before it is

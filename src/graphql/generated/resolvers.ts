@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { AnySession } from '../session.ts';
+import type { AnySession } from '../../session/session.ts';
 import type { SetSessionKeyResult, ResolverContext } from '../resolvers.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;

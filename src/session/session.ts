@@ -5,7 +5,7 @@ import { keyRules, type KeyRight, type KeyRules } from './keys.ts'
 import { checkOptions } from './options.ts'
 import { resolveSettings, type SessionSettings, settingNames } from './settings.ts'
 import type { SessionStore } from './store.ts'
-import { checkStore, openStore } from './stores/open.ts'
+import { checkStore, openStore } from '../stores/open.ts'
 import { UnitOfWork } from './unit.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
 

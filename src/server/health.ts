@@ -1,8 +1,8 @@
 import type { Plugin } from 'graphql-yoga'
-import type { Settings } from './settings.ts'
-import type { SessionStore } from './store.ts'
-import { guarded } from './stores/guarded.ts'
-import { digest } from './token.ts'
+import type { Settings } from '../session/settings.ts'
+import type { SessionStore } from '../session/store.ts'
+import { guarded } from '../stores/guarded.ts'
+import { digest } from '../session/token.ts'
 
 /** Milliseconds that the store may take to count as ready. */
 const patience = 250

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { SessionError } from './errors.ts'
-import { checkOptions } from './options.ts'
-import { checkNumber } from './settings.ts'
+import { SessionError } from '../session/errors.ts'
+import { checkOptions } from '../session/options.ts'
+import { checkNumber } from '../session/settings.ts'
 
 export interface ListenOptions {
   /** @default '127.0.0.1' */

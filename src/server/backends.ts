@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { SessionError } from './errors.ts'
-import type { KeyedStore, SessionStore } from './store.ts'
-import { memoryStore } from './stores/memory.ts'
+import { SessionError } from '../session/errors.ts'
+import type { KeyedStore, SessionStore } from '../session/store.ts'
+import { memoryStore } from '../stores/memory.ts'
 
 /** A store that this process opened, from the text of SESSION_STORE. */
 export interface Backend {
@@ -107,7 +107,7 @@ async function openMemory(text: string): Promise<Backend> {
 async function openSqlite(text: string): Promise<Backend> {
   const path = text.slice('sqlite:'.length)
   if (path === '') throw invalid('SESSION_STORE=sqlite: needs the path of a file, e.g. sqlite:sessions.db')
-  const { sqliteStore } = await import('./stores/sqlite.ts')
+  const { sqliteStore } = await import('../stores/sqlite.ts')
   try {
     const store = sqliteStore(path)
     return { store, backing: store, says: `SQLite, ${path}`, close: () => store.close() }
@@ -131,7 +131,7 @@ const redisOptions = {
 async function openRedis(text: string): Promise<Backend> {
   const url = parse(text)
   onlyOptions('redis:', url.searchParams, ['prefix'])
-  const [{ Redis }, { redisStore }] = await Promise.all([import('ioredis'), import('./stores/redis.ts')])
+  const [{ Redis }, { redisStore }] = await Promise.all([import('ioredis'), import('../stores/redis.ts')])
   const db = databaseOf(url)
   const client = new Redis({
     ...redisOptions,
@@ -171,7 +171,7 @@ async function openCluster(text: string): Promise<Backend> {
   onlyOptions('redis+cluster:', searchParams, ['prefix', 'tls'])
   const tls = searchParams.get('tls') ?? 'false'
   if (tls !== 'true' && tls !== 'false') throw invalid('SESSION_STORE: tls must be true or false')
-  const [{ Cluster }, { redisStore }] = await Promise.all([import('ioredis'), import('./stores/redis.ts')])
+  const [{ Cluster }, { redisStore }] = await Promise.all([import('ioredis'), import('../stores/redis.ts')])
   const client = new Cluster(nodes.map(addressOf), {
     retryDelayOnFailover: 0,
     enableOfflineQueue: false,
@@ -204,7 +204,7 @@ async function openPostgres(text: string): Promise<Backend> {
   const url = parse(text)
   const [{ default: pg }, { postgresSchema, postgresStore }] = await Promise.all([
     import('pg'),
-    import('./stores/postgres.ts'),
+    import('../stores/postgres.ts'),
   ])
   // A query that was given up ends its connection, so that a server that went silent does not keep the pool.
   const pool = new pg.Pool({
@@ -230,7 +230,7 @@ async function openPostgres(text: string): Promise<Backend> {
 async function openCookie(text: string, env: NodeJS.ProcessEnv): Promise<Backend> {
   if (text !== 'cookie:') throw invalid('SESSION_STORE=cookie: takes nothing after the colon')
   const { SESSION_KEYS = '', SESSION_DENY_LIST } = env
-  const { cookieStore } = await import('./stores/cookie.ts')
+  const { cookieStore } = await import('../stores/cookie.ts')
   const keys = SESSION_KEYS.split(',').map((key) => key.trim())
   if (SESSION_KEYS === '') {
     throw invalid(

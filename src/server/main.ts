@@ -5,16 +5,16 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Backend, openBackend, reach } from './backends.ts'
-import { SessionError } from './errors.ts'
-import { keyRules } from './keys.ts'
-import { listen, type Listening } from './listen.ts'
-import { createSessionServer, servesGraphiQL, type SessionServerConfig } from './server.ts'
-import { resolveSettings } from './settings.ts'
-import type { KeyedStore } from './store.ts'
-import { postgresSchema } from './stores/postgres.ts'
-import { sweepExpired } from './sweeping.ts'
+import { SessionError } from '../session/errors.ts'
+import { keyRules } from '../session/keys.ts'
+import { listen, type Listening } from '../http/listen.ts'
+import { createSessionServer, servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
+import { resolveSettings } from '../session/settings.ts'
+import type { KeyedStore } from '../session/store.ts'
+import { postgresSchema } from '../stores/postgres.ts'
+import { sweepExpired } from '../stores/sweeping.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 

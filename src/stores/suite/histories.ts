@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
-import { type ChangeSet, changeSet } from './changes.ts'
-import type { SessionRecord } from './record.ts'
+import { type ChangeSet, changeSet } from '../../session/changes.ts'
+import type { SessionRecord } from '../../session/record.ts'
 
 /** Far ahead, so that what a backend drops by its own clock stays. Whole ms since the epoch. */
 export const start = Date.UTC(2100, 0)

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { KeyedStore } from './store.ts'
+import type { KeyedStore } from '../session/store.ts'
 
 export interface SweepOptions {
   /** Called after each batch with the number of sessions removed so far. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { corsHeaders, type GateRules, type Refusal } from './gate.ts'
 import { endOfTurn } from './turn.ts'
-import { type Gate, protection as protections } from './use-gate.ts'
+import { type Gate, protection as protections } from '../graphql/use-gate.ts'
 
 export interface Reply {
   readonly status: number

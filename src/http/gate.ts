@@ -1,4 +1,4 @@
-import { type RefusalCode, SessionError } from './errors.ts'
+import { type RefusalCode, SessionError } from '../session/errors.ts'
 import { accepts, isJson, plainTypeOf } from './media-types.ts'
 
 export interface GateRuleOptions {

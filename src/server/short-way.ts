@@ -10,15 +10,15 @@ import {
   type YogaLogger,
   type YogaServerInstance,
 } from 'graphql-yoga'
-import { failed } from './answer.ts'
-import { readMessage } from './body.ts'
-import { concluded, type Exchange, type Exchanges } from './exchange.ts'
-import { judge } from './gate.ts'
-import { type PlainType, plainTypeOf } from './media-types.ts'
-import { headOf, requestsOf } from './message.ts'
-import { refuse, send } from './reply.ts'
-import { tidy } from './tidy.ts'
-import type { Gate } from './use-gate.ts'
+import { failed } from '../graphql/answer.ts'
+import { readMessage } from '../http/body.ts'
+import { concluded, type Exchange, type Exchanges } from '../graphql/exchange.ts'
+import { judge } from '../http/gate.ts'
+import { type PlainType, plainTypeOf } from '../http/media-types.ts'
+import { headOf, requestsOf } from '../http/message.ts'
+import { refuse, send } from '../http/reply.ts'
+import { tidy } from '../graphql/tidy.ts'
+import type { Gate } from '../graphql/use-gate.ts'
 
 /** They run for each operation: those that were run before are not known to be the same again. */
 const hooksOfOperations = ['onParse', 'onValidate', 'onContextBuilding'] as const

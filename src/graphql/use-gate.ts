@@ -10,10 +10,10 @@ import {
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { aborted, discard, readMessage, type Reading, readRequest, readSearch } from './body.ts'
+import { aborted, discard, readMessage, type Reading, readRequest, readSearch } from '../http/body.ts'
 import { excessOfDocument, excessOfText, type OperationLimits, resolveOperationLimits } from './complexity.ts'
-import { SessionError } from './errors.ts'
-import { emitterOf, type OnEvent } from './events.ts'
+import { SessionError } from '../session/errors.ts'
+import { emitterOf, type OnEvent } from '../session/events.ts'
 import {
   corsHeaders,
   type GateRuleOptions,
@@ -25,9 +25,9 @@ import {
   notAcceptable,
   preflightHeaders,
   type Refusal,
-} from './gate.ts'
-import { accepts, plainTypeOf } from './media-types.ts'
-import { checkOptions } from './options.ts'
+} from '../http/gate.ts'
+import { accepts, plainTypeOf } from '../http/media-types.ts'
+import { checkOptions } from '../session/options.ts'
 import { tidy } from './tidy.ts'
 
 export interface GateOptions extends GateRuleOptions {

@@ -1,6 +1,6 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
-import { SessionError } from './errors.ts'
+import { SessionError } from '../session/errors.ts'
 
 /**
  * A result whose session errors say so, with `extensions.code`. Has to come before Yoga masks what it does

@@ -1,13 +1,13 @@
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { toGraphQL, translate } from './answer.ts'
-import { SessionError } from './errors.ts'
+import { SessionError } from '../session/errors.ts'
 import { concluded, Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { scopeMutationFields } from './operation.ts'
-import { checkOptions } from './options.ts'
-import type { Session } from './session.ts'
-import { endOfTurn } from './turn.ts'
+import { checkOptions } from '../session/options.ts'
+import type { Session } from '../session/session.ts'
+import { endOfTurn } from '../http/turn.ts'
 import { gatesOrigins } from './use-gate.ts'
-import type { Json } from './value.ts'
+import type { Json } from '../session/value.ts'
 
 /** What `useSession` adds to the GraphQL context. */
 export interface SessionContext<Data extends object = Record<string, Json>> {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import { apply, type ChangeSet, changeSet } from './changes.ts'
-import type { SessionRecord } from './record.ts'
-import type { KeyedStore } from './store.ts'
-import { digest, mint } from './token.ts'
+import { apply, type ChangeSet, changeSet } from '../../session/changes.ts'
+import type { SessionRecord } from '../../session/record.ts'
+import type { KeyedStore } from '../../session/store.ts'
+import { digest, mint } from '../../session/token.ts'
 import { anyChange, end, record, start, step } from './histories.ts'
 
 /** One promise of a `KeyedStore`, and the proof. */

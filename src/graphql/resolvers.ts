@@ -1,9 +1,9 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
-import type { Expiry } from './expiry.ts'
+import type { Expiry } from '../session/expiry.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
-import type { AnySession } from './session.ts'
+import type { AnySession } from '../session/session.ts'
 
 /** What the resolvers need of the GraphQL context; `useSession` puts it there. */
 export interface ResolverContext {
