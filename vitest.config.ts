@@ -5,14 +5,14 @@ import { defineConfig } from 'vitest/config'
  * Everything else runs once, in the project `memory`.
  */
 const overEachStore = [
-  'operations',
-  'saving',
-  'races',
-  'errors',
-  'streams',
-  'session',
-  'session-model',
-  'storefront',
+  'graphql/operations',
+  'graphql/saving',
+  'graphql/races',
+  'graphql/errors',
+  'graphql/streams',
+  'session/session',
+  'session/session-model',
+  'server/storefront',
 ]
 
 const over = (store: string, include: string[], way = 'yoga') => ({
@@ -27,15 +27,15 @@ export default defineConfig({
   // With Vite's own conditions the tests would load another copy of graphql than Yoga does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
-    globalSetup: ['test/global-setup.ts'],
-    setupFiles: ['test/no-secrets.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/no-secrets.ts'],
     testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
     projects: [
       over('memory', ['test/**/*.test.ts']),
-      over('redis', [...shared, 'test/hostile.test.ts']),
+      over('redis', [...shared, 'test/http/hostile.test.ts']),
       over('postgres', shared),
       over('sqlite', shared),
-      over('cookie', ['test/session-model.test.ts']),
+      over('cookie', ['test/session/session-model.test.ts']),
       over('memory', shared, 'short'),
     ],
   },

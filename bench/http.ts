@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startRedis } from '../test/servers.ts'
+import { startRedis } from '../test/support/servers.ts'
 import { load, usualConnections } from './load.ts'
 import {
   cleanup,

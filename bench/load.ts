@@ -5,7 +5,7 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { findBinary } from '../test/servers.ts'
+import { findBinary } from '../test/support/servers.ts'
 import { quantile } from './statistics.ts'
 import type { Exchange } from './workload.ts'
 

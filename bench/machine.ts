@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { findBinary } from '../test/servers.ts'
+import { findBinary } from '../test/support/servers.ts'
 import { wrk } from './load.ts'
 import type { Usage } from './serve.ts'
 

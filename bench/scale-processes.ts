@@ -1,4 +1,4 @@
-import { startRedis } from '../test/servers.ts'
+import { startRedis } from '../test/support/servers.ts'
 import { load } from './load.ts'
 import { moveToAnyCore, type ServerProcess, startServer } from './machine.ts'
 import { rounded } from './statistics.ts'

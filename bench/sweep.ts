@@ -14,7 +14,7 @@ import { postgresSchema, postgresStore } from '../src/stores/postgres.ts'
 import { sqliteStore } from '../src/stores/sqlite.ts'
 import { sweepExpired } from '../src/stores/sweeping.ts'
 import { digest, mint } from '../src/session/token.ts'
-import { startPostgres } from '../test/servers.ts'
+import { startPostgres } from '../test/support/servers.ts'
 
 const expired = 1_000_000
 const live = 2000

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { staleFiles } from './generated.ts'
+import { staleFiles } from './support/generated.ts'
 
 const source = join(import.meta.dirname, '..', 'src')
 

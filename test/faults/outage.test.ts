@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { findBinary, startRedis } from '../servers.ts'
+import { findBinary, startRedis } from '../support/servers.ts'
 import type { Answer, Send } from './caller.ts'
 import { Fleet } from './fleet.ts'
 import { startCluster } from './postgres.ts'

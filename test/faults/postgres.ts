@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { postgresSchema } from '../../src/stores/postgres.ts'
-import { type RunningServer, startPostgres } from '../servers.ts'
+import { type RunningServer, startPostgres } from '../support/servers.ts'
 
 export interface Cluster {
   readonly server: RunningServer

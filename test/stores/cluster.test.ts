@@ -7,9 +7,9 @@ import type { KeyedStore } from '../../src/session/store.ts'
 import { guarded } from '../../src/stores/guarded.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { digest, mint } from '../../src/session/token.ts'
-import { type RunningCluster, startCluster } from '../cluster.ts'
-import { type Ledger, startLoad } from '../load.ts'
-import { runs } from '../runs.ts'
+import { type RunningCluster, startCluster } from '../support/cluster.ts'
+import { type Ledger, startLoad } from '../support/load.ts'
+import { runs } from '../support/runs.ts'
 
 interface Opened {
   readonly store: KeyedStore

@@ -7,7 +7,7 @@ import { openSession } from '../../src/session/session.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { cookieStore, type CookieStoreOptions } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { Client, listen, manualClock } from '../harness.ts'
+import { Client, listen, manualClock } from '../support/harness.ts'
 
 const newKey = (): string => randomBytes(32).toString('base64')
 const keys = [newKey()]

@@ -5,7 +5,7 @@ import { ClassicLevel } from 'classic-level'
 import { afterAll, describe, it } from 'vitest'
 import { levelStore } from '../../examples/own-store/level-store.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
-import { runs } from '../runs.ts'
+import { runs } from '../support/runs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'graphql-session-level-'))
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
-import { runs } from '../runs.ts'
+import { runs } from '../support/runs.ts'
 
 const blank = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 100, policy: '' }
 const ids = ['a', 'b', 'c'] as const

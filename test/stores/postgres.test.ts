@@ -3,7 +3,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
-import { runs } from '../runs.ts'
+import { runs } from '../support/runs.ts'
 
 const url = inject('postgresUrl')
 const histories = runs(1_000, 100_000)

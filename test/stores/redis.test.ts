@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { redisStore } from '../../src/stores/redis.ts'
-import { runs } from '../runs.ts'
-import { startRedis } from '../servers.ts'
+import { runs } from '../support/runs.ts'
+import { startRedis } from '../support/servers.ts'
 
 const url = inject('redisUrl')
 const histories = runs(1_000, 100_000)

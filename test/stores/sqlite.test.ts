@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, it } from 'vitest'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
-import { runs } from '../runs.ts'
+import { runs } from '../support/runs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'graphql-session-sqlite-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,0 +1,114 @@
+import { getIntrospectionQuery, parse } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import {
+  excessOfDocument,
+  excessOfText,
+  type OperationLimits,
+  resolveOperationLimits,
+} from '../../src/graphql/complexity.ts'
+
+const excess = (query: string, limits: Partial<OperationLimits> = {}): string | null => {
+  const resolved = resolveOperationLimits(limits)
+  return excessOfText(query, resolved) ?? excessOfDocument(parse(query), resolved)
+}
+const over = (name: keyof OperationLimits, limit: number): string =>
+  `The operation is too complex: operationLimits.${name} is ${limit}.`
+
+const times = (count: number, text: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => text(index)).join(' ')
+const nested = (count: number, open: string, close: string): string =>
+  open.repeat(count) + close.repeat(count)
+
+describe('what an operation consists of', () => {
+  it.each<[keyof OperationLimits, number, (count: number) => string]>([
+    ['depth', 15, (count) => nested(count, '{ a ', '}')],
+    ['rootFields', 20, (count) => `{ ${times(count, (index) => `f${index}`)} }`],
+    ['aliases', 30, (count) => `{ f { ${times(count, (index) => `a${index}: b`)} } }`],
+    ['directives', 20, (count) => `{ f ${times(count, () => '@include(if: true)')} }`],
+    ['literalDepth', 64, (count) => `{ f(a: ${nested(count, '[', ']')}) }`],
+    ['literalDepth', 64, (count) => `query ($v: JSON = ${nested(count, '[', ']')}) { f }`],
+    ['literalDepth', 64, (count) => `query @d(a: ${nested(count, '[', ']')}) { f }`],
+    ['literalDepth', 64, (count) => `query ($v: Int @d(a: ${nested(count, '[', ']')})) { f }`],
+    ['literalDepth', 64, (count) => `{ ...F } fragment F on Q @d(a: ${nested(count, '[', ']')}) { f }`],
+    ['literalDepth', 64, (count) => `{ f @d(a: ${'{ a: '.repeat(count)}1${'}'.repeat(count)}) }`],
+  ])('%s may be %i, and no more', (name, limit, query) => {
+    expect(excess(query(limit))).toBeNull()
+    expect(excess(query(limit + 1))).toBe(over(name, limit))
+    expect(excess(query(limit + 1), { [name]: limit + 1 })).toBeNull()
+    expect(excess(query(2), { [name]: 1 })).toBe(over(name, 1))
+  })
+
+  it('tokens may be 2000, and no more', () => {
+    const query = (count: number): string => `{ ${times(count - 2, () => 'f')} }`
+    expect(excessOfText(query(2000), resolveOperationLimits())).toBeNull()
+    expect(excessOfText(query(2001), resolveOperationLimits())).toBe(over('tokens', 2000))
+    // Comments and commas are none.
+    expect(excess(`{ f #${'x'.repeat(9000)}\n,,,, }`)).toBeNull()
+  })
+
+  it('directives count wherever they stand', () => {
+    const query = `query @a ($v: Int @b) @c { ...F @d ... @e { f @f } } fragment F on Query @g { f @h }`
+    expect(excess(query.replace('query @a', 'query'), { directives: 7 })).toBeNull()
+    expect(excess(query.replace('query @a', 'query'), { directives: 6 })).toBe(over('directives', 6))
+  })
+
+  it('a fragment counts wherever it is spread', () => {
+    const spread = (count: number): string =>
+      `{ ${times(count, () => '...F')} } fragment F on Query { a: x b: y }`
+    expect(excess(spread(10))).toBeNull()
+    expect(excess(spread(11))).toBe(over('rootFields', 20))
+    const deep = `{ a { ...F } } fragment F on A { b { c } }`
+    expect(excess(deep, { depth: 3 })).toBeNull()
+    expect(excess(deep, { depth: 2 })).toBe(over('depth', 2))
+    // Where there are a hundred times as many as the limit, they cost no more to count.
+    const doubling = `{ ...F0 } ${times(60, (index) => `fragment F${index} on Q { ...F${index + 1} ...F${index + 1} }`)} fragment F60 on Q { x: y }`
+    expect(excess(doubling)).toBe(over('rootFields', 20))
+  })
+
+  it('fragments that spread themselves, or that there are not, are for validation to refuse', () => {
+    expect(excess('{ ...F } fragment F on Query { a { ...F } }')).toBeNull()
+    expect(excess('{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }')).toBeNull()
+    expect(excess('{ ...Nowhere }')).toBeNull()
+  })
+
+  it('each operation of a document is judged', () => {
+    expect(excess(`query A { f } query B { ${times(21, (index) => `f${index}`)} }`)).toBe(
+      over('rootFields', 20),
+    )
+  })
+
+  it.each([
+    ['selections', '{a', '}'],
+    ['lists', '[', ']'],
+    ['types', '[', ']'],
+    ['parentheses', '(', ')'],
+  ])('what a parser would go down into is refused before it does: %s', (_, open) => {
+    const limits = resolveOperationLimits({ tokens: 1_000_000 })
+    expect(excessOfText(open.repeat(100_000), limits)).toMatch(
+      /nested deeper than .*depth and .*literalDepth/,
+    )
+  })
+
+  it('takes the introspection query of graphql-js and GraphiQL', () => {
+    for (const options of [
+      {},
+      {
+        descriptions: true,
+        specifiedByUrl: true,
+        directiveIsRepeatable: true,
+        schemaDescription: true,
+        inputValueDeprecation: true,
+        oneOf: true,
+      },
+    ]) {
+      // prettier-ignore
+      expect(excess(getIntrospectionQuery(options))).toBeNull()
+    }
+  })
+
+  it('leaves a syntax error to the parser', () => {
+    for (const text of ['{ "unterminated', '{ \u0000 }', '', '}}}}', '{ a']) {
+      expect(excessOfText(text, resolveOperationLimits())).toBeNull()
+    }
+  })
+})

@@ -1,0 +1,178 @@
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import packageJson from '../../package.json' with { type: 'json' }
+import { type Environment, expectRefusal, run, serve, write } from '../support/command.ts'
+import { Client, listen } from '../support/harness.ts'
+
+const openToAll = `export default { keys: { '*': { client: ['read', 'write'] } } }`
+
+const slow = `
+  const answer = 'x'.repeat(1_000_000)
+  export default {
+    typeDefs: 'extend type Query { slow: String! }',
+    resolvers: {
+      Query: {
+        slow() {
+          console.log('slow began')
+          return new Promise((done) => setTimeout(done, 300, answer))
+        },
+      },
+    },
+  }`
+
+describe('the command line', () => {
+  it('explains itself', async () => {
+    const { code, stdout, stderr } = await run(['--help'])
+    expect(stdout).toContain('graphql-session serve [--config FILE]')
+    for (const name of ['--config', '--version', 'HOST', 'PORT', 'SESSION_STORE', 'NODE_ENV']) {
+      expect(stdout).toContain(name)
+    }
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
+  it('says its version', async () => {
+    expect(await run(['--version'])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' })
+  })
+
+  it.each<[what: string, args: string[], reason: RegExp]>([
+    ['no command', [], /graphql-session serve.*--help/],
+    ['an unknown command', ['sevre'], /graphql-session serve.*--help/],
+    ['a superfluous argument', ['serve', 'config.mjs'], /graphql-session serve.*--help/],
+    ['an unknown option', ['serve', '--port', '80'], /--port/],
+    ['--config without a file', ['serve', '--config'], /--config/],
+    ['--config with an option for a file', ['serve', '--config', '--help'], /--config/],
+    ['--config with an empty name', ['serve', '--config', ''], /--config/],
+  ])('refuses %s', (_, args, reason) => expectRefusal(args, {}, reason))
+})
+
+describe('the environment', () => {
+  it.each<[env: Environment, reason: RegExp]>([
+    [{ SESSION_STORE: 'foo:' }, /SESSION_STORE must start with one of: memory:/],
+    [{ SESSION_STORE: 'memory' }, /SESSION_STORE must start with one of: memory:/],
+    [{ SESSION_STORE: '' }, /SESSION_STORE must start with one of: memory:/],
+    [{ SESSION_STORE: 'memory:?max=0' }, /max must be a whole number from 1/],
+    [{ SESSION_STORE: 'memory:?max=abc' }, /max must be a whole number from 1/],
+    [{ SESSION_STORE: 'memory:?maximum=5' }, /maximum/],
+    [{ SESSION_STORE: 'memory://[' }, /SESSION_STORE/],
+    [{ PORT: 'abc' }, /PORT must be a whole number from 0 to 65535/],
+    [{ PORT: '70000' }, /PORT must be a whole number from 0 to 65535/],
+    [{ PORT: '' }, /PORT must be a whole number from 0 to 65535/],
+    // TEST-NET-1 (RFC 5737): no machine has it.
+    [{ HOST: '192.0.2.1' }, /192\.0\.2\.1/],
+  ])('refuses %j', (env, reason) => expectRefusal(['serve'], env, reason))
+
+  it('does not repeat a password', async () => {
+    const { stderr } = await run(['serve'], { SESSION_STORE: 'unknown://user:s3cret@db.example' })
+    expect(stderr).toContain('SESSION_STORE')
+    expect(stderr).not.toContain('s3cret')
+  })
+
+  it('says that a port is in use', async () => {
+    const other = await listen(() => {})
+    await expectRefusal(['serve'], { PORT: new URL(other.url).port }, /in use.* PORT/)
+    await other.close()
+  })
+
+  it('PORT=0 listens on a free port, and says on which', async () => {
+    const { url } = await serve()
+    expect((await new Client(url).run('{ session { isNew } }')).data).toEqual({ session: { isNew: true } })
+  })
+
+  // Everywhere else the whole of 127.0.0.0/8 is this machine.
+  it.skipIf(process.platform === 'darwin')('HOST is the address to listen on', async () => {
+    const { url } = await serve(undefined, { HOST: '127.0.0.2' })
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.2:\d+\/graphql$/)
+    expect((await new Client(url).run('{ session { isNew } }')).data).toEqual({ session: { isNew: true } })
+    await expect(fetch(url.replace('127.0.0.2', '127.0.0.1'))).rejects.toThrow('fetch failed')
+  })
+
+  it('NODE_ENV=production serves no GraphiQL and knows no insecure cookie', async () => {
+    const { announcement, url } = await serve(openToAll, { NODE_ENV: 'production' })
+    expect(announcement).not.toMatch(/graphiql|plain http/i)
+    const page = await fetch(url, { headers: { accept: 'text/html' } })
+    expect(await page.text()).not.toMatch(/<html|graphiql/i)
+    const { setCookies } = await new Client(url).run(
+      'mutation { setSessionKey(key: "a", value: 1) { created } }',
+    )
+    expect(setCookies).toEqual([expect.stringMatching(/^__Host-session=[\w-]{43}; .*\bSecure\b/)])
+  })
+})
+
+describe('--config', () => {
+  it.each<[what: string, config: string, reason: RegExp]>([
+    ['no default export', 'export const keys = {}', /default export/],
+    ['null as default export', 'export default null', /default export/],
+    ['an unknown option', 'export default { kesy: {} }', /"kesy"/],
+    ['a store of its own', 'export default { store: {} }', /store/],
+    ['a bad key', `export default { keys: { 'a b': {} } }`, /keys.*"a b"/],
+    ['an unknown right', `export default { keys: { a: { client: ['raed'] } } }`, /keys\.a\.client .*'read'/],
+    ['a bad timeout', `export default { idleTimeout: '1h' }`, /idleTimeout/],
+  ])('refuses a file with %s', async (_, config, reason) => {
+    await expectRefusal(['serve', '--config', await write(config)], {}, reason)
+  })
+
+  it('refuses a file that is not there', () =>
+    expectRefusal(['serve', '--config', 'missing.ts'], {}, /missing\.ts/))
+
+  it('tells where a file throws', async () => {
+    const file = await write(`throw new Error('boom')`)
+    const { code, stderr } = await run(['serve', '--config', file])
+    expect(stderr).toMatch(/^graphql-session: Error: boom\n/)
+    expect(stderr).toContain(`${file}:1`)
+    expect(code).toBe(1)
+  })
+
+  it('takes TypeScript', async () => {
+    const file = await write(
+      `const idleTimeout: number = 60; export default { idleTimeout: '' + idleTimeout }`,
+      'ts',
+    )
+    await expectRefusal(['serve', '--config', file], {}, /idleTimeout/)
+  })
+
+  it('decides what the start-up text says', async () => {
+    const { announcement } = await serve(
+      `export default {
+        keys: { 'pref:*': { client: ['write', 'read'] }, user_id: { client: ['read', 'delete'] }, secret: {} },
+        idleTimeout: 5400,
+        absoluteTimeout: 86400,
+        cookie: { name: '__Host-shop' },
+      }`,
+      { SESSION_STORE: 'memory:?max=50' },
+    )
+    expect(announcement.replace(/:\d+/, ':PORT').replace(packageJson.version, 'VERSION')).toBe(
+      `graphql-session VERSION serves http://localhost:PORT/graphql (open it for GraphiQL)
+  store     memory, at most 50 sessions, lost when this process ends
+  timeouts  90 minutes without activity, 1 day in all
+  cookie    __Host-shop; over plain http on this machine: shop
+  keys      pref:*: client may read, write
+            user_id: client may read, delete
+            secret: server only
+`,
+    )
+  })
+})
+
+describe('the end', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('%s ends the process in order', async (signal) => {
+    const { child } = await serve()
+    child.kill(signal)
+    expect(await once(child, 'close')).toEqual([0, null])
+  })
+
+  it('a request under way is answered in full first, and nothing is waited for after it', async () => {
+    const { child, url, says } = await serve(slow)
+    const closed = once(child, 'close')
+    const answer = new Client(url).run('{ slow }')
+    await says('slow began')
+    child.kill('SIGTERM')
+    // As a terminal and npm both send it at one Ctrl-C.
+    await says('SIGTERM')
+    child.kill('SIGTERM')
+    expect((await answer).data.slow).toHaveLength(1_000_000)
+    const answered = performance.now()
+    expect(await closed).toEqual([0, null])
+    // Clients keep their connections for seconds.
+    expect(performance.now() - answered).toBeLessThan(2000)
+  })
+})

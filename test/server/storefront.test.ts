@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import config, { type ShopSession } from '../../examples/storefront/session.config.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { openSession } from '../../src/session/session.ts'
+import { Client } from '../support/harness.ts'
+import { freshStore } from '../support/fresh-store.ts'
+
+const look = '{ me { id name } session { id isNew keys } }'
+const fillCart =
+  'mutation { setSessionKey(key: "shopping_cart", value: [{ sku: "engine", quantity: 1 }]) { created } }'
+const login = (username: string, password: string) =>
+  `mutation { login(username: "${username}", password: "${password}") { user { id name } session { id isNew keys } } }`
+const signIn = login('ada', 'lovelace')
+const ada = { id: '1', name: 'Ada Lovelace' }
+
+function open() {
+  const store = freshStore()
+  const client = new Client(createSessionServer({ ...config, store }))
+  const stored = () => openSession<ShopSession>(store, client.token ?? null)
+  return { client, stored }
+}
+
+describe('login', () => {
+  it('signs an anonymous visitor in: the earlier cookie is dead, the cart is kept', async () => {
+    const { client } = open()
+    await client.run(fillCart)
+    const before = client.fork()
+    const { id } = (await client.run(look)).data.session
+    const { data } = await client.run(signIn)
+    expect(data.login).toEqual({
+      user: ada,
+      session: { id: expect.any(String), isNew: false, keys: ['shopping_cart', 'user_id'] },
+    })
+    expect(data.login.session.id).not.toBe(id)
+    expect((await before.run(look)).data).toEqual({ me: null, session: { id: null, isNew: true, keys: [] } })
+    expect((await client.run(look)).data.me).toEqual(ada)
+  })
+
+  it('gives the same user another id, and keeps what is there', async () => {
+    const { client } = open()
+    await client.run(signIn)
+    await client.run(fillCart)
+    const { id } = (await client.run(look)).data.session
+    const { session } = (await client.run(signIn)).data.login
+    expect(session.keys).toEqual(['user_id', 'shopping_cart'])
+    expect(session.id).not.toBe(id)
+  })
+
+  it('carries nothing over from somebody else', async () => {
+    const { client, stored } = open()
+    const other = stored()
+    other.merge({ user_id: '2', dark_mode: true })
+    await other.save()
+    client.cookies.set('__Host-session', other.token!)
+    const { session } = (await client.run(signIn)).data.login
+    expect(session.keys).toEqual(['user_id'])
+    expect((await client.run(look)).data.me).toEqual(ada)
+    expect(await stored().get('dark_mode')).toBeUndefined()
+  })
+
+  it.each([
+    ['ada', 'wrong'],
+    ['nobody', 'lovelace'],
+    ['nobody', ''],
+  ])('refuses %s with the password "%s", alike, and counts', async (username, password) => {
+    const { client, stored } = open()
+    for (const attempts of [1, 2, 3]) {
+      const answer = await client.run(login(username, password))
+      expect(answer.codes).toEqual(['UNAUTHENTICATED'])
+      expect(answer.body.errors[0].message).toBe('Unknown username or wrong password.')
+      expect(await stored().get('login_attempts')).toBe(attempts)
+    }
+    expect((await client.run(look)).data).toMatchObject({ me: null, session: { keys: [] } })
+    await client.run(signIn)
+    expect(await stored().has('login_attempts')).toBe(false)
+  })
+
+  it('is not to be had by writing user_id; signing out is', async () => {
+    const { client } = open()
+    const write = 'mutation { setSessionKey(key: "user_id", value: "1") { created } }'
+    expect((await client.run(write)).codes).toEqual(['SESSION_KEY_FORBIDDEN'])
+    await client.run(signIn)
+    await client.run('mutation { deleteSessionKey(key: "user_id") { deleted } }')
+    expect((await client.run(look)).data.me).toBeNull()
+  })
+})

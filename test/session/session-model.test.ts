@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { it } from 'vitest'
+import { sessionCookie } from '../../src/session/cookie.ts'
+import { openSession, type OpenSession } from '../../src/session/session.ts'
+import { cookieStore } from '../../src/stores/cookie.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import type { Json } from '../../src/session/value.ts'
+import { runs } from '../support/runs.ts'
+import { freshStore, storeName } from '../support/fresh-store.ts'
+
+/** What a request would see in a plain Map, and what outlives it. */
+interface Model {
+  /** Null: no session is stored. */
+  stored: Map<string, Json> | null
+  cleared: boolean
+  /** Recorded since the last save; undefined: deleted. */
+  recorded: Map<string, Json | undefined>
+}
+
+interface Real {
+  session: OpenSession
+  reopen(): void
+}
+
+const seen = ({ stored, cleared, recorded }: Model): Map<string, Json> => {
+  const map = new Map(cleared ? [] : stored)
+  for (const [key, value] of recorded) {
+    if (value === undefined) map.delete(key)
+    else map.set(key, value)
+  }
+  return map
+}
+
+const forget = (model: Model): void => {
+  model.cleared = false
+  model.recorded.clear()
+}
+
+const save = (model: Model): void => {
+  const after = seen(model)
+  // A session is only begun for something to keep.
+  if (model.stored !== null || after.size > 0) model.stored = after
+  forget(model)
+}
+
+/** One key written at once: a clear that was recorded before it goes with it. */
+const writeNow = (model: Model, key: string, value: Json | undefined): void => {
+  if (model.stored !== null || value !== undefined) {
+    model.stored = new Map(model.cleared ? [] : model.stored)
+    model.cleared = false
+    if (value === undefined) model.stored.delete(key)
+    else model.stored.set(key, value)
+  }
+  model.recorded.delete(key)
+}
+
+type Step = (model: Model, real: Real) => Promise<void>
+
+class Command implements fc.AsyncCommand<Model, Real> {
+  readonly #name: string
+  readonly #step: Step
+  constructor(name: string, step: Step) {
+    this.#name = name
+    this.#step = step
+  }
+  check(): boolean {
+    return true
+  }
+  run(model: Model, real: Real): Promise<void> {
+    return this.#step(model, real)
+  }
+  toString(): string {
+    return this.#name
+  }
+}
+
+const key = fc.constantFrom('a', 'b', 'c', 'toString')
+const value = fc.constantFrom<Json>(null, 0, 'text', [1, { deep: true }], { a: null })
+const command = (name: string, step: Step) => fc.constant(new Command(name, step))
+const onKey = (name: string, step: (key: string) => Step) =>
+  key.map((at) => new Command(`${name}(${at})`, step(at)))
+const onEntry = (name: string, step: (key: string, value: Json) => Step) =>
+  fc.tuple(key, value).map(([at, to]) => new Command(`${name}(${at}, ${JSON.stringify(to)})`, step(at, to)))
+
+const commands = [
+  onKey('get', (at) => async (model, { session }) => {
+    assert.deepEqual(
+      await session.get(at, 'fallback'),
+      seen(model).get(at) ?? (seen(model).has(at) ? null : 'fallback'),
+    )
+    assert.equal(await session.has(at), seen(model).has(at))
+  }),
+  command('entries', async (model, { session }) => {
+    assert.deepEqual(new Map(await session.entries()), seen(model))
+    assert.deepEqual((await session.keys()).toSorted(), [...seen(model).keys()].toSorted())
+    assert.equal(await session.isEmpty(), seen(model).size === 0)
+    assert.equal(await session.isNew(), model.stored === null)
+  }),
+  onEntry('set', (at, to) => async (model, { session }) => {
+    session.set(at, to)
+    model.recorded.set(at, to)
+  }),
+  onEntry('merge', (at, to) => async (model, { session }) => {
+    session.merge({ [at]: to, merged: 1 })
+    model.recorded.set(at, to).set('merged', 1)
+  }),
+  onKey('delete', (at) => async (model, { session }) => {
+    assert.equal(await session.delete(at), seen(model).has(at))
+    if (seen(model).has(at)) model.recorded.set(at, undefined)
+  }),
+  command('clear', async (model, { session }) => {
+    session.clear()
+    model.recorded.clear()
+    model.cleared = true
+  }),
+  onKey('pop', (at) => async (model, { session }) => {
+    const before = seen(model)
+    assert.deepEqual(await session.pop(at, 'fallback'), before.has(at) ? before.get(at) : 'fallback')
+    if (before.has(at)) writeNow(model, at, undefined)
+  }),
+  onEntry('setDefault', (at, to) => async (model, { session }) => {
+    const created = !seen(model).has(at)
+    if (created) writeNow(model, at, to)
+    assert.deepEqual(await session.setDefault(at, to), { value: seen(model).get(at), created })
+  }),
+  onKey('update', (at) => async (model, { session }) => {
+    const next = [seen(model).get(at) ?? null].flat().length
+    assert.equal(await session.update(at, (current) => [current ?? null].flat().length), next)
+    writeNow(model, at, next)
+  }),
+  command('flush', async (model, { session }) => {
+    const id = await session.id()
+    const wasStored = model.stored !== null
+    assert.equal(await session.flush(), wasStored)
+    if (wasStored) assert.notEqual(await session.id(), id)
+    forget(model)
+    // The successor is stored at once here, so that there is one state less to model.
+    await session.save()
+    model.stored = wasStored ? new Map() : null
+  }),
+  command('rotate', async (model, { session }) => {
+    const [id, createdAt] = [await session.id(), await session.createdAt()]
+    await session.rotate()
+    if (model.stored === null) return
+    assert.notEqual(await session.id(), id)
+    assert.deepEqual(await session.createdAt(), createdAt)
+  }),
+  command('save', async (model, { session }) => {
+    await session.save()
+    save(model)
+  }),
+  command('save and go on in the next request', async (model, real) => {
+    await real.session.save()
+    save(model)
+    real.reopen()
+  }),
+  command('end without saving', async (model, real) => {
+    forget(model)
+    real.reopen()
+  }),
+]
+
+const cookie = sessionCookie()
+const sealed = cookieStore({
+  keys: [randomBytes(32).toString('base64')],
+  denyList: memoryStore({ max: 100_000 }),
+})
+
+it(
+  'Session does what a plain Map does, whatever is called in which order',
+  { timeout: 1_800_000 },
+  async () => {
+    await fc.assert(
+      // A hundred on average: a history of fixed length could not be shrunk to its cause.
+      fc.asyncProperty(fc.commands(commands, { maxCommands: 200, size: 'max' }), async (history) => {
+        const store = storeName === 'cookie' ? sealed : freshStore()
+        const real: Real = {
+          session: openSession(store, null, { cookie }),
+          reopen: () => (real.session = openSession(store, real.session.token, { cookie })),
+        }
+        const model: Model = { stored: null, cleared: false, recorded: new Map() }
+        await fc.asyncModelRun(() => ({ model, real }), history)
+      }),
+      { numRuns: runs(300, 10_000) },
+    )
+  },
+)

@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import postgres from 'postgres'
+import { createClient } from 'redis'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { changeSet } from '../../src/session/changes.ts'
+import { end, start } from '../../src/stores/suite/histories.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
+import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
+import { redisStore } from '../../src/stores/redis.ts'
+import { digest, mint } from '../../src/session/token.ts'
+import { Client, listen } from '../support/harness.ts'
+import { type RunningServer, startPostgres, startRedis } from '../support/servers.ts'
+import { shop } from '../support/shop.ts'
+
+/** Commands that reached the server while something ran, whoever sent them. */
+type Count = (run: () => Promise<unknown>) => Promise<number>
+
+const day = 86_400
+const untouched = '{ __typename }'
+const read = '{ session { value(key: "dark_mode") } }'
+const set = 'mutation { setSessionKey(key: "dark_mode", value: true) { entry { key } } }'
+const pop = (key: string) => `mutation { popSessionKey(key: "${key}") { found } }`
+const setDefault = (key: string) =>
+  `mutation { setDefaultSessionKey(key: "${key}", value: 1) { created entry { value } } }`
+const remove = (key: string) => `mutation { deleteSessionKey(key: "${key}") { deleted } }`
+const logout = 'mutation { logout { flushed } }'
+const rotate = 'mutation { rotateSession { __typename } }'
+const batch = (...queries: string[]) => queries.map((query) => ({ query }))
+
+/** What a client with a session asks, and how many round trips that takes. */
+const withSession: [string, number, object, seconds?: number][] = [
+  ['untouched', 0, { query: untouched }],
+  ['read', 1, { query: read }],
+  ['read, many times in a batch', 1, batch(read, untouched, read, '{ session { keys isNew } }')],
+  ['read, when the deadline moves', 2, { query: read }, day],
+  ['write without a read', 1, { query: set }],
+  ['write, many times in a batch', 1, batch(set, set, set)],
+  ['write, when the deadline would move', 1, { query: set }, day],
+  ['read and write', 2, batch(read, set)],
+  ['delete', 2, { query: remove('dark_mode') }],
+  ['delete of an absent key', 1, { query: remove('pref:absent') }],
+  ['clear', 1, { query: 'mutation { clearSession { __typename } }' }],
+  ['pop', 2, { query: pop('dark_mode') }],
+  ['pop of an absent key', 1, { query: pop('pref:absent') }],
+  ['setDefault', 2, { query: setDefault('pref:absent') }],
+  ['setDefault of a key that is there', 1, { query: setDefault('dark_mode') }],
+  ['rotate', 2, { query: rotate }],
+  ['flush', 2, { query: logout }],
+]
+
+const bogus = 'A'.repeat(43)
+
+/** The same for whoever has none. */
+const withoutSession: [string, number, cookie: string | null, string][] = [
+  ['no cookie, read', 0, null, read],
+  ['no cookie, write', 1, null, set],
+  ['no cookie, pop', 0, null, pop('dark_mode')],
+  ['no cookie, setDefault', 1, null, setDefault('dark_mode')],
+  ['no cookie, flush', 0, null, logout],
+  ['malformed cookie, read', 0, 'short', read],
+  ['malformed cookie, write', 1, 'short', set],
+  ['bogus cookie, untouched', 0, bogus, untouched],
+  ['bogus cookie, read', 1, bogus, read],
+  ['bogus cookie, pop', 1, bogus, pop('dark_mode')],
+  ['bogus cookie, rotate', 1, bogus, rotate],
+  ['bogus cookie, flush', 1, bogus, logout],
+  ['bogus cookie, write', 2, bogus, set],
+]
+
+/** Every statement and script is known to the server from here on. */
+async function warmUp(store: KeyedStore): Promise<void> {
+  const id = digest(mint())
+  await store.create(id, { entries: new Map(), createdAt: start, expiresAt: end, policy: '' })
+  await store.read(id, start)
+  await store.commit(id, changeSet({}), start)
+  await store.delete(id, start)
+}
+
+function itTakes(opened: () => { store: KeyedStore; count: Count }): void {
+  const serve = async () => {
+    const { store, count } = opened()
+    const { yoga, clock } = shop({}, store)
+    const { url, close } = await listen(yoga)
+    return { count, clock, client: new Client(url), [Symbol.asyncDispose]: close }
+  }
+
+  it('counts what is sent, no less and no more', async () => {
+    const { store, count } = opened()
+    expect(await count(async () => {})).toBe(0)
+    expect(await count(() => store.read(digest(mint()), start))).toBe(1)
+    expect(await count(() => Promise.all([1, 2, 3].map(() => store.read(digest(mint()), start))))).toBe(3)
+  })
+
+  it.each(withSession)('%s: %i', async (_, expected, body, seconds = 0) => {
+    await using served = await serve()
+    const { client, clock, count } = served
+    await client.run(set)
+    clock.forward(seconds)
+    expect(await count(async () => expect((await client.post(body)).codes).toEqual([]))).toBe(expected)
+  })
+
+  it.each(withoutSession)('%s: %i', async (_, expected, cookie, query) => {
+    await using served = await serve()
+    const { client, count } = served
+    if (cookie !== null) client.cookies.set('session', cookie)
+    expect(await count(async () => expect((await client.run(query)).codes).toEqual([]))).toBe(expected)
+  })
+}
+
+describe.skipIf(!inject('redisUrl'))('round trips to Redis', () => {
+  let server: RunningServer
+  let control: Redis
+  let monitor: Redis
+  let commands: string[][] = []
+  const marks = new Map<string, () => void>()
+
+  /** Redis does one thing after the other: what it did before, the monitor has told before. */
+  const mark = async (): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const name = randomUUID()
+    marks.set(name, resolve)
+    await control.echo(name)
+    await promise
+  }
+  const count: Count = async (run) => {
+    await mark()
+    commands = []
+    await run()
+    await mark()
+    return commands.length
+  }
+
+  beforeAll(async () => {
+    server = await startRedis()
+    control = new Redis(server.url)
+    monitor = await control.monitor()
+    monitor.on('monitor', (_time: string, args: string[], source: string) => {
+      const marked = args[0]?.toLowerCase() === 'echo' ? marks.get(args[1]!) : undefined
+      if (marked) marked()
+      // What a script does, it does within the server.
+      else if (source !== 'lua') commands.push(args)
+    })
+  })
+  afterAll(async () => {
+    monitor.disconnect()
+    control.disconnect()
+    await server.stop()
+  })
+
+  describe('with ioredis', () => {
+    let client: Redis
+    let store: KeyedStore
+    beforeAll(async () => {
+      client = new Redis(server.url)
+      store = redisStore(client)
+      await warmUp(store)
+    })
+    afterAll(() => client.disconnect())
+    itTakes(() => ({ store, count }))
+
+    it('one more for each script after a restart', async () => {
+      await control.script('FLUSH')
+      const readTwice = async () => {
+        for (const id of [digest(mint()), digest(mint())]) await store.read(id, start)
+      }
+      expect(await count(readTwice)).toBe(3)
+      expect(commands.map(([name]) => name!.toLowerCase())).toEqual(['evalsha', 'eval', 'evalsha'])
+      await warmUp(store)
+    })
+  })
+
+  describe('with redis', () => {
+    let client: ReturnType<typeof createClient>
+    let store: KeyedStore
+    beforeAll(async () => {
+      client = createClient({ url: server.url })
+      await client.connect()
+      store = redisStore(client)
+      await warmUp(store)
+    })
+    afterAll(() => client.destroy())
+    itTakes(() => ({ store, count }))
+  })
+})
+
+describe.skipIf(!inject('postgresUrl'))('round trips to PostgreSQL', () => {
+  let server: RunningServer
+  let control: pg.Client
+
+  /** @returns how much of the log was written before. A statement is logged before it is answered. */
+  const mark = async (): Promise<number> => {
+    const statement = `SELECT '${randomUUID()}'`
+    await control.query(statement)
+    while (!server.output().includes(statement)) await once(server.process.stderr!, 'data')
+    return server.output().indexOf(`LOG:  statement: ${statement}`)
+  }
+  const count: Count = async (run) => {
+    const from = await mark()
+    await run()
+    const to = await mark()
+    const log = server.output().slice(from, to)
+    return log.match(/LOG: {2}(?:execute \S+|statement): /g)!.length - 1
+  }
+
+  beforeAll(async () => {
+    server = await startPostgres(['log_statement=all', 'log_destination=stderr', 'logging_collector=off'])
+    control = new pg.Client({ connectionString: server.url })
+    await control.connect()
+    await control.query(postgresSchema())
+  }, 60_000)
+  afterAll(async () => {
+    await control.end()
+    await server.stop()
+  })
+
+  // Of one connection each, as a statement is prepared once for each.
+  describe('with pg', () => {
+    let pool: pg.Pool
+    let store: KeyedStore
+    beforeAll(async () => {
+      pool = new pg.Pool({ connectionString: server.url, max: 1 })
+      store = postgresStore(pool)
+      await warmUp(store)
+    })
+    afterAll(() => pool.end())
+    itTakes(() => ({ store, count }))
+  })
+
+  describe('with postgres', () => {
+    let sql: ReturnType<typeof postgres>
+    let store: KeyedStore
+    beforeAll(async () => {
+      sql = postgres(server.url, { max: 1 })
+      store = postgresStore(sql)
+      await warmUp(store)
+    })
+    afterAll(() => sql.end())
+    itTakes(() => ({ store, count }))
+  })
+})

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { afterAll, inject } from 'vitest'
+import type { KeyedStore } from '../../src/session/store.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
+import { redisStore } from '../../src/stores/redis.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
+
+/** The store that this run of the tests is about: they run once over each (vitest.config.ts). */
+export const storeName = process.env['TEST_STORE'] ?? 'memory'
+
+const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
+  redis() {
+    const client = new Redis(inject('redisUrl')!, { maxRetriesPerRequest: 0, enableAutoPipelining: true })
+    afterAll(() => client.disconnect())
+    return redisStore(client)
+  },
+  async postgres() {
+    const pool = new pg.Pool({ connectionString: inject('postgresUrl')! })
+    afterAll(() => pool.end())
+    await pool.query(`BEGIN; SELECT pg_advisory_xact_lock(1); ${postgresSchema()} COMMIT`)
+    return postgresStore(pool)
+  },
+  sqlite() {
+    const folder = mkdtempSync(join(tmpdir(), 'graphql-session-sqlite-'))
+    const store = sqliteStore(join(folder, 'sessions.db'))
+    afterAll(() => {
+      store.close()
+      rmSync(folder, { recursive: true })
+    })
+    return store
+  },
+}
+
+const shared = (await makers[storeName]?.()) ?? null
+
+/** A store of the kind that this run is about. Ids are random, so that tests can share what is behind it. */
+export const freshStore = (): KeyedStore => (shared ? { ...shared } : memoryStore({ max: 10_000 }))

@@ -1,0 +1,187 @@
+import { createServer, type IncomingMessage, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { inspect } from 'node:util'
+import type { KeyedStore } from '../../src/session/store.ts'
+
+/** Every token that a server gave to a client, and every text that anybody could read. See no-secrets.ts. */
+export const given = new Set<string>()
+export const seen: string[] = []
+
+for (const level of ['debug', 'info', 'log', 'warn', 'error'] as const) {
+  const write = console[level].bind(console)
+  console[level] = (...parts: unknown[]) => {
+    seen.push(parts.map((part) => inspect(part, { depth: 20, showHidden: true })).join(' '))
+    write(...parts)
+  }
+}
+
+export interface Answer {
+  status: number
+  headers: Headers
+  setCookies: string[]
+  text: string
+  body: any
+  data: any
+  codes: string[]
+}
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response> | Response
+
+/** Requests go into a server by its `fetch`, which is Yoga's way, or through a socket, so that the short way is open to them. */
+const fetchOf = (server: { fetch: unknown }): Fetch =>
+  process.env['TEST_WAY'] === 'short' && typeof server === 'function'
+    ? overSocket(server)
+    : (server.fetch as Fetch)
+
+const ports = new WeakMap<object, Promise<number>>()
+
+/** Open until the process ends, which it does not hold up. */
+async function portOf(server: Function): Promise<number> {
+  const listening = await listen(server as never)
+  listening.server.unref()
+  return Number(new URL(listening.url).port)
+}
+
+/** As `fetch`, but that the host of the URL is only told to the server. */
+const overSocket =
+  (server: Function): Fetch =>
+  async (url, { method = 'GET', headers = {}, body = '', signal }) => {
+    const port = ports.get(server) ?? portOf(server)
+    ports.set(server, port)
+    const { protocol, host, pathname, search } = new URL(url)
+    // There is no TLS here.
+    if (protocol === 'https:')
+      return (server as unknown as { fetch: Fetch }).fetch(url, { method, headers, body })
+    const outgoing = request({
+      port: await port,
+      path: pathname + search,
+      method,
+      headers: { host, ...(headers as Record<string, string>) },
+      ...(signal && { signal }),
+    })
+    outgoing.end(body)
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+    return new Response(Readable.toWeb(incoming) as ReadableStream, {
+      status: incoming.statusCode!,
+      headers: Object.entries(incoming.headersDistinct).flatMap(([name, values = []]) =>
+        values.map((value): [string, string] => [name, value]),
+      ),
+    })
+  }
+
+/** A GraphQL client with a cookie jar, as curl -b -c is. */
+export class Client {
+  readonly #fetch: Fetch
+  readonly #url: string
+  readonly cookies = new Map<string, string>()
+
+  constructor(server: { fetch: unknown } | string, url = 'http://shop.example/graphql') {
+    this.#fetch = typeof server === 'string' ? fetch : fetchOf(server)
+    this.#url = typeof server === 'string' ? server : url
+  }
+
+  /** Another client that holds the same cookies now. */
+  fork(): Client {
+    const fork = new Client({ fetch: this.#fetch }, this.#url)
+    for (const [name, value] of this.cookies) fork.cookies.set(name, value)
+    return fork
+  }
+
+  get cookie(): string {
+    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
+  get token(): string | undefined {
+    return [...this.cookies.values()][0]
+  }
+
+  run(query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<Answer> {
+    return this.post({ query, ...(variables && { variables }) }, headers)
+  }
+
+  async post(body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const response = await this.#fetch(this.#url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(this.cookies.size > 0 && { cookie: this.cookie }),
+        ...headers,
+      },
+      body: JSON.stringify(body),
+    })
+    return this.take(response)
+  }
+
+  async take(response: Response): Promise<Answer> {
+    const setCookies = response.headers.getSetCookie()
+    for (const cookie of setCookies) this.#keep(cookie)
+    const text = await response.text()
+    const shown = [...response.headers].filter(([name]) => name !== 'set-cookie')
+    seen.push(text, JSON.stringify(shown))
+    const body = text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined
+    const results = [body].flat()
+    return {
+      status: response.status,
+      headers: response.headers,
+      setCookies,
+      text,
+      body,
+      data: body?.data,
+      codes: results.flatMap((result) => result?.errors ?? []).map((error) => error.extensions?.code),
+    }
+  }
+
+  #keep(setCookie: string): void {
+    const [pair = '', ...attributes] = setCookie.split('; ')
+    const [name = '', value = ''] = pair.split('=')
+    if (value.length >= 43) given.add(value)
+    if (attributes.includes('Max-Age=0')) this.cookies.delete(name)
+    else this.cookies.set(name, value)
+  }
+}
+
+/** A real HTTP server on a free port of this machine. */
+export async function listen(
+  handler: (request: never, response: never) => unknown,
+): Promise<{ url: string; server: Server; close(): Promise<void> }> {
+  const server = createServer((request, response) => void handler(request as never, response as never))
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/graphql`,
+    server,
+    close: () =>
+      new Promise((closed) => {
+        server.close(() => closed())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** A clock that stands still until told otherwise (ms since the epoch); ahead of the one by which a store drops sessions itself. */
+export function manualClock(now = Date.UTC(2100, 10, 23)): { (): number; forward(seconds: number): void } {
+  return Object.assign(() => now, { forward: (seconds: number) => void (now += seconds * 1000) })
+}
+
+/** The store itself, and which of its verbs were called, in order. */
+export function watched(store: KeyedStore): KeyedStore & { calls: string[] } {
+  const calls: string[] = []
+  const watch =
+    <Verb extends keyof KeyedStore>(verb: Verb): KeyedStore[Verb] =>
+    (...args: never[]) => {
+      calls.push(verb)
+      return (store[verb] as (...args: never[]) => never)(...args)
+    }
+  return {
+    calls,
+    create: watch('create'),
+    read: watch('read'),
+    commit: watch('commit'),
+    delete: watch('delete'),
+  }
+}
+
+/** A promise and the hand that settles it. */
+export const gate = (): PromiseWithResolvers<void> => Promise.withResolvers<void>()

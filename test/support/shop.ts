@@ -1,0 +1,37 @@
+import type { KeyedStore } from '../../src/session/store.ts'
+import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
+import { freshStore } from './fresh-store.ts'
+import { manualClock, watched } from './harness.ts'
+
+const all = { client: ['read', 'write', 'delete'] } as const
+
+export interface ShopData {
+  dark_mode: boolean
+  shopping_cart: string[]
+  user_id: string
+  counter: number
+  server_only: string
+  [preference: `pref:${string}`]: unknown
+}
+
+/** A server for tests: its store is watched, its clock stands still. */
+export function shop(options: Partial<SessionServerOptions<ShopData>> = {}, backend?: KeyedStore) {
+  const store = watched(backend ?? freshStore())
+  const clock = manualClock()
+  const yoga = createSessionServer<ShopData>({
+    store,
+    clock,
+    batching: { limit: 100 },
+    logging: 'warn',
+    keys: {
+      dark_mode: all,
+      shopping_cart: all,
+      'pref:*': all,
+      'pref:hidden': {},
+      user_id: { client: ['read', 'delete'] },
+      server_only: {},
+    },
+    ...options,
+  })
+  return { yoga, store, clock }
+}
