@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startRedis } from '../test/support/servers.ts'
-import { load, usualConnections } from './load.ts'
+import { load, usualConnections, type Exchange } from './load.ts'
 import {
   cleanup,
   conditions,
@@ -16,7 +16,7 @@ import {
 import { report, type Results, type Series } from './report.ts'
 import { rounded } from './statistics.ts'
 import { packages, type System, systems } from './systems.ts'
-import { type Exchange, prepare, type Workload, workloads } from './workload.ts'
+import { prepare, type Workload, workloads } from './workload.ts'
 
 const fullRounds = 9
 

@@ -7,11 +7,16 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { findBinary } from '../test/support/servers.ts'
 import { quantile } from './statistics.ts'
-import type { Exchange } from './workload.ts'
 
 export interface Ask {
   readonly cookie: string
   readonly body: string
+}
+
+/** What is sent by turns, and every text that may come back. */
+export interface Exchange {
+  readonly asks: readonly Ask[]
+  readonly answers: readonly string[]
 }
 
 export interface Answer {

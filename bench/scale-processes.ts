@@ -1,8 +1,8 @@
 import { startRedis } from '../test/support/servers.ts'
-import { load } from './load.ts'
+import { type Exchange, load } from './load.ts'
 import { moveToAnyCore, type ServerProcess, startServer } from './machine.ts'
 import { rounded } from './statistics.ts'
-import { type Exchange, prepare, type Workload, workloads } from './workload.ts'
+import { prepare, type Workload, workloads } from './workload.ts'
 
 const counts = [1, 2, 4]
 export const connections = 64

@@ -1,15 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { ask, type Ask } from './load.ts'
+import { ask, type Ask, type Exchange } from './load.ts'
 
 /** R reads one entry of the session, W writes one. */
 export type Workload = 'R' | 'W'
 export const workloads: readonly Workload[] = ['R', 'W']
-
-/** What is sent by turns, and every text that may come back. */
-export interface Exchange {
-  readonly asks: readonly Ask[]
-  readonly answers: readonly string[]
-}
 
 /** As many as there are connections, so that no session is in more than one request at a time for long. */
 export const sessionCount = 64

@@ -16,14 +16,8 @@ export {
   type SessionServerConfig,
   type SessionServerOptions,
 } from './server/create-session-server.ts'
-export {
-  type AnySession,
-  type Frozen,
-  type OpenSession,
-  openSession,
-  type OpenSettings,
-  type Session,
-} from './session/session.ts'
+export { type OpenSession, openSession, type OpenSettings } from './server/open-session.ts'
+export type { AnySession, Frozen, Session } from './session/session.ts'
 export type { SessionSettings } from './session/settings.ts'
 export type { KeyedStore, SealedStore, SessionStore } from './session/store.ts'
 export { type GateOptions, useSessionGate } from './graphql/use-gate.ts'

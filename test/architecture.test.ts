@@ -3,142 +3,175 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { staleFiles } from './support/generated.ts'
 
-const source = join(import.meta.dirname, '..', 'src')
-
-/** From the ground up: a room imports only what stands in a line above its own. */
-const rooms = [
-  [
-    'session/errors.ts',
-    'session/record.ts',
-    'http/media-types.ts',
-    'http/turn.ts',
-    'graphql/generated/sdl.ts',
-  ],
-  [
-    'session/value.ts',
-    'session/expiry.ts',
-    'session/changes.ts',
-    'session/token.ts',
-    'session/options.ts',
-    'session/events.ts',
-    'http/gate.ts',
-  ],
-  [
-    'session/keys.ts',
-    'session/cookie.ts',
-    'session/journal.ts',
-    'session/settings.ts',
-    'http/body.ts',
-    'graphql/complexity.ts',
-    'http/host.ts',
-    'http/message.ts',
-    'graphql/generated/client.ts',
-  ],
-  ['session/store.ts', 'stores/packed.ts', 'stores/call-timeout.ts', 'stores/suite/histories.ts'],
-  ['stores/keyed.ts', 'stores/guarded.ts', 'stores/suite/suite.ts', 'stores/sweeping.ts'],
-  ['stores/memory.ts', 'stores/redis.ts', 'stores/postgres.ts', 'stores/sqlite.ts', 'stores/cookie.ts'],
-  ['stores/open.ts'],
-  ['session/holding.ts'],
-  ['session/unit.ts'],
-  ['session/session.ts', 'graphql/operation.ts'],
-  ['graphql/answer.ts', 'graphql/generated/resolvers.ts'],
-  [
-    'graphql/tidy.ts',
-    'graphql/exchange.ts',
-    'graphql/resolvers.ts',
-    'graphql/streams.ts',
-    'server/health.ts',
-    'http/listen.ts',
-  ],
-  ['graphql/use-gate.ts'],
-  ['graphql/use-session.ts', 'http/reply.ts'],
-  ['server/short-way.ts'],
-  ['server/create-session-server.ts'],
-  ['server/backends.ts'],
-  ['index.ts', 'server/main.ts'],
-]
-
-/** What may be imported from outside, and by whom. Node's own modules go anywhere. */
-const packages: Record<string, readonly string[]> = {
-  'lru-cache': ['server/create-session-server.ts', 'stores/memory.ts'],
-  cookie: ['session/cookie.ts'],
-  ioredis: ['server/backends.ts'],
-  pg: ['server/backends.ts'],
-  jose: ['stores/cookie.ts'],
-  'fast-check': ['stores/suite/histories.ts', 'stores/suite/suite.ts'],
-  graphql: [
-    'graphql/answer.ts',
-    'graphql/complexity.ts',
-    'graphql/exchange.ts',
-    'server/short-way.ts',
-    'graphql/operation.ts',
-    'graphql/resolvers.ts',
-    'server/create-session-server.ts',
-    'graphql/tidy.ts',
-    'graphql/use-gate.ts',
-    'graphql/generated/resolvers.ts',
-  ],
-  'graphql-yoga': [
-    'graphql/answer.ts',
-    'graphql/exchange.ts',
-    'server/short-way.ts',
-    'server/health.ts',
-    'http/message.ts',
-    'graphql/operation.ts',
-    'graphql/use-session.ts',
-    'graphql/resolvers.ts',
-    'server/create-session-server.ts',
-    'graphql/streams.ts',
-    'graphql/use-gate.ts',
-  ],
-  '@graphql-tools/schema': ['server/create-session-server.ts'],
-  '@graphql-yoga/render-graphiql': ['server/create-session-server.ts'],
-  '@graphql-typed-document-node/core': ['graphql/generated/client.ts'],
+interface Room {
+  /** What it may import of ours: whole rooms, or single files of one. */
+  readonly rooms: readonly string[]
+  /** What it may import from outside, beside Node's own modules: by any file of the room, or by the named one only. */
+  readonly packages: Readonly<Record<string, string>>
 }
 
-// The generated types name the context of the resolvers that they type.
+const any = ''
+
+/** Who may import whom. */
+const rooms: Readonly<Record<string, Room>> = {
+  session: { rooms: [], packages: { cookie: 'cookie.ts' } },
+  stores: {
+    rooms: ['session/'],
+    packages: { 'lru-cache': 'memory.ts', jose: 'cookie.ts', 'fast-check': 'suite/' },
+  },
+  http: { rooms: ['session/errors.ts', 'session/options.ts'], packages: {} },
+  graphql: {
+    rooms: ['session/', 'stores/open.ts', 'http/'],
+    packages: {
+      graphql: any,
+      'graphql-yoga': any,
+      '@graphql-typed-document-node/core': 'generated/client.ts',
+    },
+  },
+  server: {
+    rooms: ['session/', 'stores/', 'http/', 'graphql/'],
+    packages: {
+      graphql: any,
+      'graphql-yoga': any,
+      '@graphql-tools/schema': any,
+      '@graphql-yoga/render-graphiql': any,
+      'lru-cache': any,
+      ioredis: 'backends.ts',
+      pg: 'backends.ts',
+    },
+  },
+}
+
+/** The one file outside of the rooms: what the package exports. */
+const barrel = 'index.ts'
+
+/** The generated types name the context of the resolvers that they type. */
 const typesOnly = new Set(['graphql/generated/resolvers.ts -> graphql/resolvers.ts'])
 
-const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
-  name.endsWith('.ts'),
-)
-const imports = files.flatMap((file) => {
-  const text = readFileSync(join(source, file), 'utf8')
-  const specifiers = text.matchAll(/^(?:import|export)\b[^'"`]*?\bfrom '([^']+)'|\bimport\('([^']+)'\)/gm)
-  return [...specifiers].map(([, from, loaded]) => ({ file, specifier: (from ?? loaded)! }))
-})
+interface Import {
+  readonly file: string
+  readonly target: string
+  readonly isOurs: boolean
+}
 
-const floorOf = (file: string): number => rooms.findIndex((floor) => floor.includes(file))
+function importsOf(file: string, text: string): Import[] {
+  const specifiers = text.matchAll(/^(?:import|export)\b[^'"`]*?\bfrom '([^']+)'|\bimport\('([^']+)'\)/gm)
+  return [...specifiers]
+    .map(([, from, loaded]) => (from ?? loaded)!)
+    .filter((specifier) => !specifier.startsWith('node:'))
+    .map((specifier) => {
+      const isOurs = specifier.startsWith('.')
+      return { file, target: isOurs ? join(file, '..', specifier) : specifier, isOurs }
+    })
+}
+
+/** Why an import may not be, or null. */
+function flawOf({ file, target, isOurs }: Import): string | null {
+  const name = roomOf(file)
+  const room = rooms[name]
+  if (!room) return file === barrel && isOurs ? null : `${file} is in no room`
+  const says = `${file} -> ${target}`
+  if (typesOnly.has(says)) return null
+  if (isOurs) {
+    const isAllowed = roomOf(target) === name || room.rooms.some((allowed) => target.startsWith(allowed))
+    return isAllowed ? null : says
+  }
+  const by = room.packages[target]
+  return by !== undefined && file.startsWith(`${name}/${by}`) ? null : says
+}
+
+const roomOf = (file: string): string => file.split('/')[0]!
+
+/** The first way round found, e.g. `a -> b -> a`; null without one. */
+function cycleIn(imports: readonly Import[]): string | null {
+  const targets = Map.groupBy(
+    imports.filter(({ isOurs, file, target }) => isOurs && !typesOnly.has(`${file} -> ${target}`)),
+    ({ file }) => file,
+  )
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].join(' -> ')
+    if (done.has(file)) return null
+    for (const { target } of targets.get(file) ?? []) {
+      const cycle = visit(target, [...path, file])
+      if (cycle) return cycle
+    }
+    done.add(file)
+    return null
+  }
+  for (const file of targets.keys()) {
+    const cycle = visit(file, [])
+    if (cycle) return cycle
+  }
+  return null
+}
+
+const root = join(import.meta.dirname, '..')
+
+const sources = (folder: string): (readonly [file: string, text: string])[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+    .map((name) => [name, readFileSync(join(root, folder, name), 'utf8')])
+
+const importsIn = (folder: string): Import[] =>
+  sources(folder).flatMap(([file, text]) => importsOf(file, text))
+
+const flawsIn = (imports: readonly Import[]): string[] =>
+  imports.map(flawOf).filter((flaw): flaw is string => flaw !== null)
 
 describe('the rooms of src', () => {
-  it('are all in the table', () => {
-    expect(files.toSorted()).toEqual(rooms.flat().toSorted())
+  const imports = importsIn('src')
+
+  it('are the five of the table, and hold every file', () => {
+    expect(readdirSync(join(root, 'src')).toSorted()).toEqual([...Object.keys(rooms), barrel].toSorted())
+    expect(imports.length).toBeGreaterThan(150)
   })
 
-  it('import downwards only, so that there is no cycle', () => {
-    const inner = imports
-      .filter(({ specifier }) => specifier.startsWith('.'))
-      .map(({ file, specifier }) => ({ file, target: join(file, '..', specifier) }))
-    expect(inner.length).toBeGreaterThan(30)
-    const wrong = inner.filter(({ file, target }) => floorOf(target) < 0 || floorOf(target) >= floorOf(file))
-    expect(
-      wrong.map(({ file, target }) => `${file} -> ${target}`).filter((edge) => !typesOnly.has(edge)),
-    ).toEqual([])
+  it('import only what the table allows', () => {
+    expect(flawsIn(imports)).toEqual([])
   })
 
-  it('import a package only where it belongs', () => {
-    const outer = imports.filter(({ specifier }) => !/^(?:\.|node:)/.test(specifier))
-    expect(outer.filter(({ file, specifier }) => !packages[specifier]?.includes(file))).toEqual([])
+  it('have no cycle', () => {
+    expect(cycleIn(imports)).toBeNull()
   })
 
-  it('keep GraphQL and HTTP out of the session, and the session out of the stores', () => {
-    const of = (file: string) =>
-      imports.filter((each) => each.file === file).map(({ specifier }) => specifier)
-    expect(of('session/session.ts').join()).not.toMatch(/graphql|yoga|http/)
-    for (const store of ['memory', 'redis', 'postgres', 'sqlite']) {
-      expect(of(`stores/${store}.ts`).join()).not.toMatch(/\/(?:session|value|cookie|token)\.ts|graphql/)
-    }
+  it('have no file that only passes on what another one has', () => {
+    const passingOn = sources('src').filter(
+      ([file, text]) => file !== barrel && /^export\b[^'"`;]*?\bfrom '/m.test(text),
+    )
+    expect(passingOn.map(([file]) => file)).toEqual([])
   })
+
+  it.each([
+    ['session/unit-of-work.ts', '../stores/open.ts'],
+    ['session/session.ts', '../http/gate.ts'],
+    ['session/value.ts', 'graphql'],
+    ['stores/redis.ts', '../http/gate.ts'],
+    ['stores/redis.ts', 'ioredis'],
+    ['stores/postgres.ts', 'lru-cache'],
+    ['stores/open.ts', '../graphql/exchange.ts'],
+    ['http/gate.ts', '../session/session.ts'],
+    ['http/reply.ts', '../graphql/use-gate.ts'],
+    ['http/message.ts', 'graphql-yoga'],
+    ['graphql/exchange.ts', '../stores/memory.ts'],
+    ['graphql/resolvers.ts', '../server/health.ts'],
+    ['graphql/use-gate.ts', 'lru-cache'],
+    ['server/health.ts', '../index.ts'],
+    ['server/health.ts', 'pg'],
+  ])('fail for %s with %s', (file, specifier) => {
+    expect(flawsIn(importsOf(file, `import { x } from '${specifier}'\n`))).toHaveLength(1)
+    expect(flawsIn(importsOf(file, `const x = await import('${specifier}')\n`))).toHaveLength(1)
+    expect(flawsIn(importsOf(file, `export type { X } from '${specifier}'\n`))).toHaveLength(1)
+  })
+
+  it('fail for a cycle', () => {
+    const planted = importsOf('session/errors.ts', `import { Session } from './session.ts'\n`)
+    expect(cycleIn([...imports, ...planted])).toContain('session/errors.ts -> session/session.ts')
+  })
+})
+
+it('bench has no cycle', () => {
+  expect(cycleIn(importsIn('bench'))).toBeNull()
 })
 
 it('the generated files are what npm run codegen writes', { timeout: 120_000 }, () => {

@@ -1,6 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
-import { SessionError } from '../session/errors.ts'
+import { isOfClient } from '../session/client.ts'
+import { SessionError, type SessionErrorCode } from '../session/errors.ts'
 
 /**
  * A result whose session errors say so, with `extensions.code`. Has to come before Yoga masks what it does
@@ -17,10 +18,37 @@ export function translate<Result extends Part>(result: Result): Result {
 }
 
 /** A result, or a part of a stream: those of `@defer` and `@stream` come in `incremental`. */
-interface Part {
+export interface Part {
   readonly errors?: readonly GraphQLError[] | undefined
   readonly incremental?: readonly Part[] | undefined
 }
+
+/**
+ * What to log of a result for whoever wrote its resolvers: each session error that one of them caused, with the path of
+ * the field and without the value. What a client caused, what happens among healthy requests, and what a store did
+ * (which is logged where it happens) is no mistake of theirs.
+ */
+export function mistakesIn({ errors = [], incremental = [] }: Part): string[] {
+  return [
+    ...errors.flatMap(({ originalError, path = [] }) => {
+      if (!(originalError instanceof SessionError) || isOfClient(originalError)) return []
+      const { code, message } = originalError
+      return mistakes.has(code) ? [`${path.join('.')}: ${code}: ${message}`] : []
+    }),
+    ...incremental.flatMap(mistakesIn),
+  ]
+}
+
+const mistakes = new Set<SessionErrorCode>([
+  'SESSION_KEY_INVALID',
+  'SESSION_VALUE_INVALID',
+  'SESSION_VALUE_TOO_LARGE',
+  'SESSION_TOO_LARGE',
+  'SESSION_EXPIRY_INVALID',
+  'SESSION_HEADERS_SENT',
+  'SESSION_NOT_REVOCABLE',
+  'CONFIG_INVALID',
+])
 
 export const unavailable = { status: 503, headers: { 'retry-after': '1' } }
 

@@ -40,8 +40,31 @@ const defaults: OperationLimits = {
   literalDepth: 64,
 }
 
+/** Judges operations by limits. A document is weighed once, however often it is run. */
+export class OperationJudge {
+  readonly #limits: OperationLimits
+  readonly #excesses = new WeakMap<DocumentNode, { readonly excess: string | null }>()
+
+  /** @throws {SessionError} CONFIG_INVALID, naming the option */
+  constructor(options?: Partial<OperationLimits>) {
+    this.#limits = resolveOperationLimits(options)
+  }
+
+  /** Which limit a text is over before it is parsed, or null. */
+  excessOfText(text: string): string | null {
+    return excessOfText(text, this.#limits)
+  }
+
+  /** Which limit a document is over, or null. It need not be valid. */
+  excessOfDocument(document: DocumentNode): string | null {
+    let known = this.#excesses.get(document)
+    if (!known) this.#excesses.set(document, (known = { excess: excessOfDocument(document, this.#limits) }))
+    return known.excess
+  }
+}
+
 /** @throws {SessionError} CONFIG_INVALID, naming the option */
-export function resolveOperationLimits(options: Partial<OperationLimits> = {}): OperationLimits {
+function resolveOperationLimits(options: Partial<OperationLimits> = {}): OperationLimits {
   checkOptions('operationLimits', options, Object.keys(defaults))
   const limits = { ...defaults, ...options }
   for (const [name, value] of Object.entries(limits)) {
@@ -58,7 +81,7 @@ export function resolveOperationLimits(options: Partial<OperationLimits> = {}): 
  * Which limit a text is over before it is parsed, or null. Its nesting is bounded here, too: a parser goes down
  * into it and runs out of stack.
  */
-export function excessOfText(text: string, limits: OperationLimits): string | null {
+function excessOfText(text: string, limits: OperationLimits): string | null {
   const lexer = new Lexer(new Source(text))
   const deepest = limits.depth + limits.literalDepth + 8
   let nesting = 0
@@ -89,7 +112,7 @@ interface Weight {
 }
 
 /** Which limit a document is over, or null. It need not be valid. */
-export function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits): string | null {
+function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits): string | null {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)

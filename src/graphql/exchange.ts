@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
-import { failed, translate, unavailable } from './answer.ts'
+import { failed, mistakesIn, type Part, translate, unavailable } from './answer.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
@@ -10,14 +10,14 @@ import { Session } from '../session/session.ts'
 import { resolveSettings, type SessionSettings, settingNames, type Settings } from '../session/settings.ts'
 import type { SessionStore, Store } from '../session/store.ts'
 import { checkStore, openStore } from '../stores/open.ts'
-import { UnitOfWork } from '../session/unit.ts'
+import { UnitOfWork } from '../session/unit-of-work.ts'
 import type { Json } from '../session/value.ts'
 
 export interface SessionOptions<Data extends object = Record<string, Json>> extends SessionSettings {
   /** Where sessions are kept, e.g. `memoryStore({ max: 10_000 })`. */
   readonly store: SessionStore
   /** What clients may read, write and delete. @default nothing */
-  readonly keys?: KeyDeclarations<Data>
+  readonly keys?: KeyDeclarations<NoInfer<Data>>
   readonly cookie?: CookieOptions
   /**
    * Whether a proxy in front sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and lets no client set them: they tell
@@ -175,6 +175,18 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return (request as unknown as { [key: symbol]: Exchange<Data> | undefined })[this.#key]
   }
 
+  /** The result of an operation, once the changes of fields that an error erased are dropped. */
+  conclude(context: unknown, result: ExecutionResult): ExecutionResult {
+    operationOf(context)?.dropErased(result)
+    return this.translate(result)
+  }
+
+  /** A result, or a part of a stream, whose session errors have their code. Mistakes of resolvers are logged. */
+  translate<Translated extends Part>(result: Translated): Translated {
+    for (const mistake of mistakesIn(result)) this.logger?.error(mistake)
+    return translate(result)
+  }
+
   #carrying(cookie: SessionCookie): Carrier {
     return { cookie, store: openStore(this.#options.store, cookie, this.#settings) }
   }
@@ -200,12 +212,6 @@ export class Exchanges<Data extends object = Record<string, Json>> {
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
-/** A result of an operation, whose session errors say so, and whose erased fields changed nothing. */
-export function concluded(context: unknown, result: ExecutionResult): ExecutionResult {
-  operationOf(context)?.dropErased(result)
-  return translate(result)
-}
-
 /** A throw in Yoga's onResultProcess would run its hooks again, and then answer with a stack trace. */
 async function saved(unit: UnitOfWork): Promise<unknown> {
   try {
@@ -221,10 +227,10 @@ async function saved(unit: UnitOfWork): Promise<unknown> {
  * not be stored is told once and forgotten; it ends an answer in parts (`@defer`, `@stream`), whose later ones would add to
  * what was taken back.
  */
-function saveAlong<Part extends object>(parts: AsyncIterable<Part>, unit: UnitOfWork): AsyncGenerator<Part> {
+function saveAlong<Each extends object>(parts: AsyncIterable<Each>, unit: UnitOfWork): AsyncGenerator<Each> {
   const source = parts[Symbol.asyncIterator]()
   let isOver = false
-  const afterSaving = async (step: IteratorResult<Part>): Promise<IteratorResult<Part>> => {
+  const afterSaving = async (step: IteratorResult<Each>): Promise<IteratorResult<Each>> => {
     const failure = await saved(unit)
     if (!failure) return step
     unit.discard()

@@ -5,7 +5,7 @@ import {
   type GraphQLSchema,
 } from 'graphql'
 import { isPromise } from 'graphql-yoga'
-import type { UnitOfWork } from '../session/unit.ts'
+import type { UnitOfWork } from '../session/unit-of-work.ts'
 
 /**
  * One GraphQL operation on a session. The root fields of a mutation run one after the other, and what a

@@ -1,5 +1,6 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
+import { asClient } from '../session/client.ts'
 import type { Expiry } from '../session/expiry.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
@@ -52,79 +53,56 @@ export const sessionResolvers: Resolvers = {
   },
 
   Session: {
-    keys: async (session) => (await session.keys()).filter((key) => session.clientMay('read', key)),
-    has: (session, { key }) => {
-      session.checkClientMay(key, 'read')
-      return session.has(key)
-    },
-    value: (session, { key, default: fallback }) => {
-      session.checkClientMay(key, 'read')
-      if (fallback !== undefined) session.checkValue(key, fallback)
-      return session.get(key, fallback)
-    },
-    entries: async (session, { keys }) => {
-      for (const key of keys ?? []) session.checkClientMay(key, 'read')
-      return (await session.entries())
-        .filter(([key]) => (keys ? keys.includes(key) : session.clientMay('read', key)))
-        .map(([key, value]) => ({ key, value }))
-    },
+    keys: (session) => asClient(session).keys(),
+    has: (session, { key }) => asClient(session).has(key),
+    value: (session, { key, default: fallback }) => asClient(session).get(key, fallback),
+    entries: (session, { keys }) => asClient(session).entries(keys ?? null),
   },
 
   Mutation: {
     setSessionKey: (_, args, { session }) => {
-      session.checkClientMay(args.key, 'write')
-      const created = session.absence(args.key)
-      const value = session.conform(args.key, given(args))
-      session.set(args.key, value)
-      return { session, entry: { key: args.key, value }, created }
+      const { key } = args
+      const { value, created } = asClient(session).set(key, given(args))
+      return { session, entry: { key, value }, created }
     },
 
-    updateSession: (_, { data }, { session }) => {
-      for (const key of Object.keys(data)) session.checkClientMay(key, 'write')
-      const entries = Object.entries(data).map(([key, value]) => ({
-        key,
-        value: session.conform(key, value),
-      }))
-      session.merge(Object.fromEntries(entries.map(({ key, value }) => [key, value])))
-      return { session, entries }
-    },
+    updateSession: (_, { data }, { session }) => ({ session, entries: asClient(session).merge(data) }),
 
     setDefaultSessionKey: async (_, args, { session }) => {
-      session.checkClientMay(args.key, 'read', 'write')
-      const { value, created } = await session.setDefault(args.key, session.conform(args.key, given(args)))
-      return { session, entry: { key: args.key, value }, created }
+      const { key } = args
+      const { value, created } = await asClient(session).setDefault(key, given(args))
+      return { session, entry: { key, value }, created }
     },
 
     deleteSessionKey: async (_, { key }, { session }) => {
-      session.checkClientMay(key, 'delete')
-      return { session, key, deleted: await session.delete(key) }
+      const deleted = await asClient(session).delete(key)
+      return { session, key, deleted }
     },
 
     popSessionKey: async (_, { key, default: fallback }, { session }) => {
-      session.checkClientMay(key, 'read', 'delete')
-      if (fallback !== undefined) session.checkValue(key, fallback)
-      const value = await session.pop(key)
+      const value = await asClient(session).pop(key, fallback)
       return { session, key, found: value !== undefined, value: value === undefined ? fallback : value }
     },
 
     clearSession: (_, __, { session }) => {
-      session.clear()
+      asClient(session).clear()
       return { session }
     },
 
     logout: async (_, { flush }, { session }) => {
-      if (flush) return { session, flushed: await session.flush() }
-      session.clear()
+      const client = asClient(session)
+      if (flush) return { session, flushed: await client.flush() }
+      client.clear()
       return { session, flushed: false }
     },
 
     rotateSession: async (_, __, { session }) => {
-      await session.rotate()
+      await asClient(session).rotate()
       return { session }
     },
 
     setSessionExpiry: (_, { expiry }, { session }) => {
-      session.shortenExpiry(toExpiry(expiry))
+      asClient(session).setExpiry(toExpiry(expiry))
       return { session }
     },
   },

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import {
   type ASTVisitor,
   type DirectiveNode,
+  type DocumentNode,
   type ExecutionResult,
   getOperationAST,
   NoSchemaIntrospectionCustomRule,
@@ -10,12 +11,10 @@ import {
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { aborted, discard, readMessage, type Reading, readRequest, readSearch } from '../http/body.ts'
-import { excessOfDocument, excessOfText, type OperationLimits, resolveOperationLimits } from './complexity.ts'
-import { SessionError } from '../session/errors.ts'
-import { emitterOf, type OnEvent } from '../session/events.ts'
+import { discard, readingOf, readMessage, type Reading, readRequest, readSearch } from '../http/body.ts'
 import {
   corsHeaders,
+  crossSite,
   type GateRuleOptions,
   gateRules,
   headOf,
@@ -24,10 +23,16 @@ import {
   mutationByGet,
   notAcceptable,
   preflightHeaders,
+  protection,
   type Refusal,
 } from '../http/gate.ts'
-import { accepts, plainTypeOf } from '../http/media-types.ts'
+import { accepts } from '../http/media-types.ts'
+import { SessionError } from '../session/errors.ts'
+import type { OnEvent } from '../session/events.ts'
 import { checkOptions } from '../session/options.ts'
+import { type OperationLimits, OperationJudge } from './complexity.ts'
+import { refusingDeepVariables } from './deep-variables.ts'
+import { Refusals } from './refusals.ts'
 import { tidy } from './tidy.ts'
 
 export interface GateOptions extends GateRuleOptions {
@@ -48,30 +53,6 @@ export const gateOptionNames: Record<keyof GateOptions, true> = {
   onEvent: true,
 }
 
-/** What a browser is told with every answer: not to guess types, and to hand it to no other site. */
-export const protection: readonly (readonly [string, string])[] = [
-  ['x-content-type-options', 'nosniff'],
-  ['cross-origin-resource-policy', 'same-origin'],
-]
-
-const gates = new WeakMap<object, GateRules>()
-
-/** Whether a plugin is a gate that lets other sites in by name only. */
-export const gatesOrigins = (plugin: object | null | undefined): boolean =>
-  Boolean(plugin && gates.get(plugin)?.origins.size)
-
-/** The gate of one server: its rules, and what applies them to the requests that go through Yoga. */
-export interface Gate {
-  readonly rules: GateRules
-  readonly plugin: Plugin
-  /** What was read already of a request that goes on through Yoga. */
-  handOver(message: IncomingMessage, reading: Reading): void
-  /** A refusal as an answer of HTTP, told to whoever listens. */
-  answer(refusal: Refusal, accept: string | undefined): RefusalAnswer
-  /** An executor that refuses variables which it cannot go down into for want of stack, before anything is run. */
-  bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result
-}
-
 /**
  * Judges each GraphQL request before anything of it is parsed or run: method and types, where it comes from, the size
  * of its body, and what its operation consists of. CORS is its own, too: set Yoga's `cors` and `maxRequestBodySize`
@@ -80,199 +61,191 @@ export interface Gate {
  */
 export function useSessionGate(options: GateOptions = {}): Plugin {
   checkOptions('useSessionGate', options, Object.keys(gateOptionNames))
-  return createGate(options).plugin
+  return new Gate(options).plugin
 }
 
-export function createGate(options: GateOptions): Gate {
-  const rules = gateRules(options)
-  const limits = resolveOperationLimits(options.operationLimits)
-  const { introspection = process.env['NODE_ENV'] !== 'production' } = options
-  if (typeof introspection !== 'boolean') {
-    throw new SessionError('CONFIG_INVALID', 'introspection must be true or false.')
+const rulesOf = Symbol('rules')
+
+/** Whether a plugin is a gate that lets other sites in by name only. */
+export const gatesOrigins = (plugin: object | null | undefined): boolean =>
+  Boolean(plugin && rulesOf in plugin && (plugin as GatePlugin)[rulesOf].origins.size)
+
+interface GatePlugin extends Plugin {
+  readonly [rulesOf]: GateRules
+}
+
+const passage = Symbol('passage')
+
+/** A request for GraphQL that the gate has seen, with what one hook learns and a later one needs. */
+type GatedRequest = Request & { [passage]?: { readonly isBatch: boolean } }
+
+/**
+ * The gate of one server. A request meets it three times: its head is judged and its body read (`onRequestParse`, by
+ * `http/gate` and `http/body`); each of its operations is judged before and after it is parsed (`onParse`, by
+ * `complexity`) and when it is run (`deep-variables`); and its answer is rid of what repeats the request (`tidy`) and
+ * gets the headers of the gate (`onResponse`). Whatever is refused is told by `refusals`.
+ */
+export class Gate {
+  readonly rules: GateRules
+  readonly refusals: Refusals
+  readonly plugin: GatePlugin
+  readonly #operations: OperationJudge
+  #endpoint: string | undefined
+
+  /** @throws {SessionError} CONFIG_INVALID, naming the option */
+  constructor(options: GateOptions) {
+    const { introspection = process.env['NODE_ENV'] !== 'production' } = options
+    this.rules = gateRules(options)
+    this.#operations = new OperationJudge(options.operationLimits)
+    if (typeof introspection !== 'boolean') {
+      throw new SessionError('CONFIG_INVALID', 'introspection must be true or false.')
+    }
+    this.refusals = new Refusals(options.onEvent)
+    this.plugin = this.#hooks(introspection)
   }
-  const emit = emitterOf(options.onEvent)
-  const handed = new WeakMap<object, Reading>()
-  const excesses = new WeakMap<object, { readonly excess: string | null }>()
-  const seen = new WeakSet<Request>()
-  const batches = new WeakSet<Request>()
 
-  const tell = ({ status, code }: Refusal): void => emit?.({ type: 'refused', status, code })
-
-  const refuse = (refusal: Refusal): Error => {
-    tell(refusal)
-    const { status, code, message, headers } = refusal
-    return createGraphQLError(message, {
-      extensions: { code, http: { status, headers: { 'cache-control': 'no-store', ...headers } } },
-    })
+  /** An executor that refuses variables which are nested too deeply. */
+  bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result {
+    return refusingDeepVariables(execute, this.#refuse)
   }
 
-  const answer = (refusal: Refusal, accept: string | null | undefined): RefusalAnswer => {
-    // Who left before the end of a body is not refused anything.
-    if (refusal !== aborted.refusal) tell(refusal)
-    return refusalAnswer(refusal, accept)
+  #hooks(introspection: boolean): GatePlugin {
+    return {
+      [rulesOf]: this.rules,
+
+      onYogaInit: ({ yoga }) => {
+        this.#endpoint = yoga.graphqlEndpoint
+        this.refusals.logger = yoga.logger
+      },
+
+      // Only requests for GraphQL get here: health checks, pages and the routes of other plugins have been answered.
+      onRequestParse: async ({ request, serverContext, setRequestParser, endResponse, fetchAPI }) => {
+        const gated: GatedRequest = request
+        gated[passage] = { isBatch: false }
+        if (request.method === 'OPTIONS') return endResponse(this.#preflight(request, fetchAPI))
+        const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
+        const refusal = this.#judge(request)
+        if (refusal) {
+          if (req?.readableDidRead === false) await discard(req)
+          return endResponse(this.#respond(request, refusal, fetchAPI))
+        }
+        setRequestParser(async () => {
+          const reading = await this.#read(request, req)
+          if ('refusal' in reading) return this.#respond(request, reading.refusal, fetchAPI)
+          gated[passage] = { isBatch: Array.isArray(reading.params) }
+          return reading.params as never
+        })
+      },
+
+      onParse: ({ context, parseFn, setParseFn }) => {
+        const { request, params } = context as { request?: Request; params?: { operationName?: string } }
+        setParseFn((source: unknown, parseOptions) => {
+          this.#check(
+            this.#operations.excessOfText(typeof source === 'string' ? source : (source as Source).body),
+          )
+          return parseFn(source, parseOptions)
+        })
+        return ({ result }) => {
+          if (result instanceof Error || !result) return
+          this.#check(this.#operations.excessOfDocument(result))
+          // Another transport, graphql-ws for example, has no request and its own ways of refusing.
+          const refusal = request && misplaced(result, params?.operationName, request)
+          if (refusal) throw this.#refuse(refusal)
+        }
+      },
+
+      onValidate({ addValidationRule }) {
+        if (!introspection) addValidationRule(NoSchemaIntrospectionCustomRule)
+        addValidationRule(NoStreamedMutations)
+      },
+
+      onExecute: ({ executeFn, setExecuteFn }) => {
+        setExecuteFn(this.bounded(executeFn))
+      },
+
+      onResultProcess({ result, setResult }) {
+        if (isAsyncIterable(result)) return
+        setResult(Array.isArray(result) ? result.map((each) => tidy(oneAnswer(each))) : tidy(result))
+      },
+
+      onResponse: ({ request, response: { headers } }) => this.#addHeaders(request, headers),
+    }
   }
 
-  const respond = (request: Request, refusal: Refusal, { Response }: FetchAPI): Response => {
-    const { status, headers, body } = answer(refusal, request.headers.get('accept'))
+  readonly #refuse = (refusal: Refusal): Error => this.refusals.toError(refusal)
+
+  #respond(request: Request, refusal: Refusal, { Response }: FetchAPI): Response {
+    const { status, headers, body } = this.refusals.toReply(refusal, request.headers.get('accept'))
     return new Response(body, { status, headers: Object.fromEntries(headers) })
   }
 
-  const read = (request: Request, message: IncomingMessage | undefined): Promise<Reading> | Reading => {
-    const known = message && handed.get(message)
+  #judge(request: Request): Refusal | null {
+    const head = headOf(request)
+    const refusal = judge(head, this.rules)
+    if (refusal === crossSite) this.refusals.hint(head)
+    return refusal
+  }
+
+  #preflight(request: Request, { Response }: FetchAPI): Response {
+    const origin = request.headers.get('origin')
+    if (origin && !this.rules.origins.has(origin)) this.refusals.hint(headOf(request))
+    return new Response(null, { status: 204, headers: { allow: 'POST, GET' } })
+  }
+
+  #read(request: Request, message: IncomingMessage | undefined): Promise<Reading> | Reading {
+    const known = message && readingOf(message)
     if (known) return known
     if (request.method === 'GET') return readSearch(new URL(request.url, 'http://localhost').searchParams)
+    const { maxRequestBodySize } = this.rules
     return message?.readableDidRead === false
-      ? readMessage(message, rules.maxRequestBodySize)
-      : readRequest(request, rules.maxRequestBodySize)
+      ? readMessage(message, maxRequestBodySize)
+      : readRequest(request, maxRequestBodySize)
   }
 
-  const checkStack = (error: unknown): void => {
-    if ((error as Partial<Error> | undefined)?.name !== 'RangeError') return
-    const message = 'The variables are nested too deeply.'
-    throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message })
+  /** @throws a refusal of what is over a limit */
+  #check(excess: string | null): void {
+    if (excess) throw this.#refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
   }
 
-  const bounded =
-    <Args, Result>(execute: (args: Args) => Result): ((args: Args) => Result) =>
-    (args) => {
-      try {
-        const result = execute(args)
-        // Without data nothing was run: some of what copies and checks the variables throws, and some answers.
-        const { errors, data } = result as ExecutionResult
-        if (errors && data === undefined) for (const error of errors) checkStack(error.originalError ?? error)
-        return result
-      } catch (error) {
-        checkStack(error)
-        throw error
-      }
-    }
-
-  let endpoint: string | undefined
-  const isEndpoint = (url: string): boolean => {
+  #isEndpoint(url: string): boolean {
     const { pathname } = new URL(url, 'http://localhost')
-    return pathname === endpoint || pathname === `${endpoint}/`
+    return pathname === this.#endpoint || pathname === `${this.#endpoint}/`
   }
 
-  const plugin: Plugin = {
-    onYogaInit({ yoga }) {
-      endpoint = yoga.graphqlEndpoint
-    },
-
-    // Only requests for GraphQL get here: health checks, pages and the routes of other plugins have been answered.
-    async onRequestParse({ request, serverContext, setRequestParser, endResponse, fetchAPI }) {
-      seen.add(request)
-      const head = headOf(request)
-      if (request.method === 'OPTIONS') {
-        return endResponse(
-          new fetchAPI.Response(null, {
-            status: 204,
-            headers: { allow: 'POST, GET' },
-          }),
-        )
-      }
-      const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
-      const refusal = judge(head, rules)
-      if (refusal) {
-        if (req?.readableDidRead === false) await discard(req)
-        return endResponse(respond(request, refusal, fetchAPI))
-      }
-      setRequestParser(async () => {
-        const reading = await read(request, req)
-        if ('params' in reading && Array.isArray(reading.params)) batches.add(request)
-        return 'refusal' in reading ? respond(request, reading.refusal, fetchAPI) : (reading.params as never)
-      })
-    },
-
-    onParse({ context, parseFn, setParseFn }) {
-      const { request, params } = context as { request?: Request; params?: { operationName?: string } }
-      // Another transport, graphql-ws for example, has its own ways of refusing.
-      setParseFn((source: unknown, parseOptions) => {
-        const excess = excessOfText(typeof source === 'string' ? source : (source as Source).body, limits)
-        if (excess) throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
-        return parseFn(source, parseOptions)
-      })
-      return ({ result }) => {
-        if (result instanceof Error || !result) return
-        let known = excesses.get(result)
-        if (!known) excesses.set(result, (known = { excess: excessOfDocument(result, limits) }))
-        const { excess } = known
-        if (excess) throw refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
-        const operation = request && getOperationAST(result, params?.operationName)?.operation
-        if (operation === OperationTypeNode.MUTATION && request?.method === 'GET') throw refuse(mutationByGet)
-        if (operation === OperationTypeNode.SUBSCRIPTION && batches.has(request!)) throw refuse(streamInBatch)
-        if (
-          operation === OperationTypeNode.SUBSCRIPTION &&
-          !accepts(request?.headers.get('accept'), 'text/event-stream')
-        ) {
-          throw refuse(notAcceptable)
-        }
-      }
-    },
-
-    onValidate({ addValidationRule }) {
-      if (!introspection) addValidationRule(NoSchemaIntrospectionCustomRule)
-      addValidationRule(NoStreamedMutations)
-    },
-
-    onExecute({ executeFn, setExecuteFn }) {
-      setExecuteFn(bounded(executeFn))
-    },
-
-    onResultProcess({ result, setResult }) {
-      if (isAsyncIterable(result)) return
-      setResult(Array.isArray(result) ? result.map((each) => tidy(oneAnswer(each))) : tidy(result))
-    },
-
-    onResponse({ request, response }) {
-      const { headers } = response
-      for (const [name, value] of protection) headers.set(name, value)
-      // Nobody frames a page that can be made to send a mutation with a click.
-      if (headers.get('content-type')?.startsWith('text/html')) {
-        headers.set('content-security-policy', "frame-ancestors 'none'")
-      }
-      const { method, url } = request
-      // A page, either kind of JSON and a stream are answers to the same URL.
-      if (method === 'GET' && isEndpoint(url)) headers.append('vary', 'Accept')
-      const isPreflight = method === 'OPTIONS' && isEndpoint(url)
-      if (!isPreflight && !seen.has(request)) return
-      // Whatever Yoga's own CORS has set would open what is closed here.
-      const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
-      for (const name of opening) headers.delete(name)
-      const own = corsHeaders(request.headers.get('origin'), rules)
-      if (isPreflight) own.push(...preflightHeaders(headOf(request), rules))
-      for (const [name, value] of own) {
-        if (name === 'vary') headers.append(name, value)
-        else headers.set(name, value)
-      }
-    },
+  #addHeaders(request: GatedRequest, headers: Headers): void {
+    for (const [name, value] of protection) headers.set(name, value)
+    // Nobody frames a page that can be made to send a mutation with a click.
+    if (headers.get('content-type')?.startsWith('text/html')) {
+      headers.set('content-security-policy', "frame-ancestors 'none'")
+    }
+    const { method, url } = request
+    // A page, either kind of JSON and a stream are answers to the same URL.
+    if (method === 'GET' && this.#isEndpoint(url)) headers.append('vary', 'Accept')
+    const isPreflight = method === 'OPTIONS' && this.#isEndpoint(url)
+    if (!isPreflight && !request[passage]) return
+    // Whatever Yoga's own CORS has set would open what is closed here.
+    const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
+    for (const name of opening) headers.delete(name)
+    const own = corsHeaders(request.headers.get('origin'), this.rules)
+    if (isPreflight) own.push(...preflightHeaders(headOf(request), this.rules))
+    for (const [name, value] of own) {
+      if (name === 'vary') headers.append(name, value)
+      else headers.set(name, value)
+    }
   }
-  gates.set(plugin, rules)
-  return { rules, plugin, answer, bounded, handOver: (message, reading) => void handed.set(message, reading) }
 }
 
 interface Source {
   readonly body: string
 }
 
-export interface RefusalAnswer {
-  readonly status: number
-  readonly headers: readonly [string, string][]
-  readonly body: string
-}
-
-function refusalAnswer(
-  { status, code, message, headers = {} }: Refusal,
-  accept: string | null | undefined,
-): RefusalAnswer {
-  return {
-    status,
-    headers: [
-      ['content-type', `${plainTypeOf(accept) ?? 'application/json'}; charset=utf-8`],
-      ['cache-control', 'no-store'],
-      ...Object.entries(headers),
-    ],
-    body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
-  }
+/** Why an operation cannot be run by this request, whose method, types or batch do not go with it. */
+function misplaced(document: DocumentNode, name: string | undefined, request: GatedRequest): Refusal | null {
+  const operation = getOperationAST(document, name)?.operation
+  if (operation === OperationTypeNode.MUTATION && request.method === 'GET') return mutationByGet
+  if (operation !== OperationTypeNode.SUBSCRIPTION) return null
+  if (request[passage]?.isBatch) return streamInBatch
+  return accepts(request.headers.get('accept'), 'text/event-stream') ? null : notAcceptable
 }
 
 /** What in a batch has more than one answer cannot be written between the others. */

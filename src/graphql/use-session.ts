@@ -1,7 +1,8 @@
+import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import { toGraphQL, translate } from './answer.ts'
+import { toGraphQL } from './answer.ts'
 import { SessionError } from '../session/errors.ts'
-import { concluded, Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
+import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { scopeMutationFields } from './operation.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
@@ -27,6 +28,7 @@ export function useSession<Data extends object = Record<string, Json>>(
 }
 
 export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): Plugin<SessionContext<Data>> {
+  const after = hooksAfter(exchanges)
   return {
     onPluginInit({ plugins }) {
       if (!exchanges.isCrossSite || plugins.some((plugin) => gatesOrigins(plugin))) return
@@ -50,8 +52,8 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       if (request) extendContext(exchanges.of(request).open())
     },
 
-    onExecute: () => afterExecution,
-    onSubscribe: () => afterSubscription,
+    onExecute: () => after.execution,
+    onSubscribe: () => after.subscription,
 
     onResultProcess({ request, result, setResult }) {
       const settled = exchanges.find(request)?.settle(result)
@@ -80,20 +82,32 @@ type After<Hook extends 'onExecute' | 'onSubscribe'> = Exclude<
   void
 >
 
-// The same for every operation, and so made once.
-const afterExecution: After<'onExecute'> = {
-  onExecuteDone({ args, result, setResult }) {
-    if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
-    return setResult(concluded(args.contextValue, result))
-  },
-}
-
-const afterSubscription: After<'onSubscribe'> = {
-  onSubscribeResult({ result, setResult }) {
-    if (isAsyncIterable(result)) return { onNext: (next) => next.setResult(translate(next.result)) }
-    return setResult(translate(result))
-  },
-  onSubscribeError({ error, setError }) {
-    if (error instanceof SessionError) setError(toGraphQL(error))
-  },
+/** What follows an operation. The same for every one of a server, and so made once. */
+function hooksAfter<Data extends object>(
+  exchanges: Exchanges<Data>,
+): {
+  readonly execution: After<'onExecute'>
+  readonly subscription: After<'onSubscribe'>
+} {
+  const translateNext = {
+    onNext: (next: { result: ExecutionResult; setResult(result: ExecutionResult): void }) =>
+      next.setResult(exchanges.translate(next.result)),
+  }
+  return {
+    execution: {
+      onExecuteDone({ args, result, setResult }) {
+        if (isAsyncIterable(result)) return translateNext
+        return setResult(exchanges.conclude(args.contextValue, result))
+      },
+    },
+    subscription: {
+      onSubscribeResult({ result, setResult }) {
+        if (isAsyncIterable(result)) return translateNext
+        return setResult(exchanges.translate(result))
+      },
+      onSubscribeError({ error, setError }) {
+        if (error instanceof SessionError) setError(toGraphQL(error))
+      },
+    },
+  }
 }

@@ -28,6 +28,16 @@ export function readMessage(message: IncomingMessage, limit: number): Promise<Re
   return promise
 }
 
+const kept = Symbol('reading')
+
+/** Keeps what a message held for whoever handles it next: a body comes once. */
+export function keepReading(message: IncomingMessage & { [kept]?: Reading }, reading: Reading): void {
+  message[kept] = reading
+}
+
+export const readingOf = (message: IncomingMessage & { [kept]?: Reading }): Reading | undefined =>
+  message[kept]
+
 /** The chunks of a body in one piece: a client can send each byte as one, and a Buffer of its own takes two hundred. */
 class Collected {
   size = 0

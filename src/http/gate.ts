@@ -45,6 +45,33 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** An answer of HTTP that is whole. */
+export interface Reply {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string
+}
+
+/** A refusal as the client gets it, in a type that it accepts. */
+export const refusalReply = (
+  { status, code, message, headers = {} }: Refusal,
+  accept: string | null | undefined,
+): Reply => ({
+  status,
+  headers: [
+    ['content-type', `${plainTypeOf(accept) ?? 'application/json'}; charset=utf-8`],
+    ['cache-control', 'no-store'],
+    ...Object.entries(headers),
+  ],
+  body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
+})
+
+/** What a browser is told with every answer: not to guess types, and to hand it to no other site. */
+export const protection: readonly (readonly [string, string])[] = [
+  ['x-content-type-options', 'nosniff'],
+  ['cross-origin-resource-policy', 'same-origin'],
+]
+
 /** @throws {SessionError} CONFIG_INVALID, naming the option */
 export function gateRules(options: GateRuleOptions): GateRules {
   const { origins, trustProxy = false, maxRequestBodySize = 128 * 1024 } = options
@@ -74,7 +101,7 @@ export function gateRules(options: GateRuleOptions): GateRules {
 }
 
 /** `null`, patterns and paths are not the text that URL makes of them; `https://*.example` is, and never sent. */
-function isOrigin(text: unknown): boolean {
+export function isOrigin(text: unknown): text is string {
   if (typeof text !== 'string' || text.includes('*') || !/^https?:/.test(text)) return false
   return URL.canParse(text) && new URL(text).origin === text
 }
@@ -140,7 +167,7 @@ export const notAcceptable: Refusal = {
     'The answer can be application/graphql-response+json or application/json, for streams text/event-stream or multipart/mixed. The operation was not run.',
 }
 
-const crossSite: Refusal = {
+export const crossSite: Refusal = {
   status: 403,
   code: 'CSRF_CHECK_FAILED',
   message:

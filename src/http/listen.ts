@@ -2,8 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
-import { checkOptions } from '../session/options.ts'
-import { checkNumber } from '../session/settings.ts'
+import { checkNumber, checkOptions } from '../session/options.ts'
 
 export interface ListenOptions {
   /** @default '127.0.0.1' */

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FetchAPI } from 'graphql-yoga'
 import type { RequestHead } from './gate.ts'
 
 /** What the gate judges, of a message of node:http. */
@@ -18,7 +17,7 @@ const made = Symbol('request')
  * has one.
  */
 export function requestsOf(
-  fetchAPI: FetchAPI,
+  fetchAPI: Pick<typeof globalThis, 'Request'>,
 ): (message: IncomingMessage & { [made]?: Request }, response: ServerResponse) => Request {
   class MessageRequest extends fetchAPI.Request {
     readonly #response: ServerResponse

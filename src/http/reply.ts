@@ -1,23 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { corsHeaders, type GateRules, type Refusal } from './gate.ts'
+import { corsHeaders, type GateRules, protection as protections, type Reply } from './gate.ts'
 import { endOfTurn } from './turn.ts'
-import { type Gate, protection as protections } from '../graphql/use-gate.ts'
-
-export interface Reply {
-  readonly status: number
-  readonly headers: readonly (readonly [string, string])[]
-  readonly body: string
-}
-
-/** Answers a message of node:http with a refusal of the gate. */
-export function refuse(
-  refusal: Refusal,
-  message: IncomingMessage,
-  response: ServerResponse,
-  gate: Gate,
-): Promise<void> {
-  return send(message, response, gate.answer(refusal, message.headers.accept), gate.rules)
-}
 
 /** @returns when it was handed to the socket */
 export function send(

@@ -1,37 +1,55 @@
 import { IncomingMessage, type ServerResponse } from 'node:http'
-import { makeExecutableSchema } from '@graphql-tools/schema'
-import type { DocumentNode } from 'graphql'
-import { createYoga, type Plugin, type YogaServerInstance, type YogaServerOptions } from 'graphql-yoga'
+import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
+import type { DocumentNode, GraphQLSchema } from 'graphql'
+import {
+  createYoga,
+  type Plugin,
+  type YogaInitialContext,
+  type YogaServerInstance,
+  type YogaServerOptions,
+} from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
 import { SessionError } from '../session/errors.ts'
+import { KnownOperations } from './known-operations.ts'
 import { allowsShortWay, ShortWay } from './short-way.ts'
 import { useHealth } from './health.ts'
 import { badHost, hasOneHost } from '../http/host.ts'
 import { checkOptions } from '../session/options.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
 import { type SessionContext, sessionPlugin } from '../graphql/use-session.ts'
-import { refuse } from '../http/reply.ts'
+import { send } from '../http/reply.ts'
 import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
 import { resolveSettings } from '../session/settings.ts'
 import { trackStreams } from '../graphql/streams.ts'
-import { createGate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
+import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
 import type { Json } from '../session/value.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
-type SchemaParts = Parameters<typeof makeExecutableSchema<SessionContext<never>>>[0]
-
 export type GraphiQLOptions = Extract<YogaOptions['graphiql'], { defaultQuery?: string }> & {
   readonly enabled?: boolean
 }
 
-export interface SessionServerOptions<Data extends object = Record<string, Json>>
+/**
+ * @typeParam Data - the application's keys and the types of their values
+ * @typeParam Context - what `context` adds to the GraphQL context
+ */
+export interface SessionServerOptions<Data extends object = Record<string, Json>, Context extends object = {}>
   extends SessionOptions<Data>, GateOptions {
   /** SDL beside the session's own, e.g. `extend type Query { me: User }`. */
-  readonly typeDefs?: SchemaParts['typeDefs']
-  /** Their resolvers; `context.session` is the session. */
-  // The resolvers of an application are typed by its own codegen, which knows more than this library.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly resolvers?: any
+  readonly typeDefs?: IExecutableSchemaDefinition['typeDefs']
+  /** The resolvers of `typeDefs`. Their context has the session: `context.session`. */
+  readonly resolvers?: IExecutableSchemaDefinition<
+    YogaInitialContext & SessionContext<Data> & NoInfer<Context>
+  >['resolvers']
+  /** A schema that is made already, e.g. code first. The session's own is merged into it, as are `typeDefs`. */
+  readonly schema?: GraphQLSchema
+  /**
+   * What the context of each operation has beside the session, e.g. DataLoaders: an object, or a function that makes
+   * one of the context so far, as Yoga's option.
+   */
+  readonly context?:
+    | Context
+    | ((initial: YogaInitialContext & SessionContext<Data>) => Promise<Context> | Context)
   /** Further Yoga plugins. They run after the session's. */
   readonly plugins?: NonNullable<YogaOptions['plugins']>
   /** Several operations in one HTTP request, as Yoga's option. @default false */
@@ -46,14 +64,16 @@ export interface SessionServerOptions<Data extends object = Record<string, Json>
 }
 
 /** What the default export of `graphql-session serve --config FILE` holds. */
-export type SessionServerConfig<Data extends object = Record<string, Json>> = Omit<
-  SessionServerOptions<Data>,
-  'store'
->
+export type SessionServerConfig<
+  Data extends object = Record<string, Json>,
+  Context extends object = {},
+> = Omit<SessionServerOptions<Data, Context>, 'store'>
 
 const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOptions & GateOptions)>, true> = {
   typeDefs: true,
   resolvers: true,
+  schema: true,
+  context: true,
   plugins: true,
   batching: true,
   graphiql: true,
@@ -61,10 +81,10 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOpti
 }
 
 /** A handler for node:http, and a Yoga server with all that belongs to one. */
-export type SessionServer<Data extends object = Record<string, Json>> = YogaServerInstance<
-  {},
-  SessionContext<Data>
-> & {
+export type SessionServer<
+  Data extends object = Record<string, Json>,
+  Context extends object = {},
+> = YogaServerInstance<{}, SessionContext<Data> & Context> & {
   /** The process is about to end: completes event streams, and `/health/ready` answers 503 from here on. */
   drain(): void
 }
@@ -74,29 +94,28 @@ export type SessionServer<Data extends object = Record<string, Json>> = YogaServ
  * requests before they are run. Pass it to `listen`, or to `createServer` of node:http.
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
-export function createSessionServer<Data extends object = Record<string, Json>>(
-  options: SessionServerOptions<Data>,
-): SessionServer<Data> {
+export function createSessionServer<Data extends object = Record<string, Json>, Context extends object = {}>(
+  options: SessionServerOptions<Data, Context>,
+): SessionServer<Data, Context> {
   checkOptions(
     'createSessionServer',
     options,
     Object.keys({ ...sessionOptionNames, ...gateOptionNames, ...optionNames }),
   )
   checkYogaOptions(options)
-  const { typeDefs = [], resolvers = [], plugins = [], batching = false, logging = true, graphiql } = options
+  const { plugins = [], batching = false, logging = true, graphiql, context } = options
   const page = typeof graphiql === 'object' ? graphiql : {}
   const exchanges = new Exchanges<Data>(options)
-  const gate = createGate(options)
+  const gate = new Gate(options)
   const streams = trackStreams()
-  const shortWay = allowsShortWay(plugins) ? new ShortWay(exchanges, gate, byText(), plugins) : null
+  const known = new KnownOperations(gate, plugins, byText())
+  const shortWay = allowsShortWay(plugins) ? new ShortWay(exchanges, gate, known, context) : null
   let isDraining = false
-  const yoga = createYoga<{}, SessionContext<Data>>({
-    schema: makeExecutableSchema({
-      typeDefs: [sessionTypeDefs, typeDefs],
-      resolvers: [sessionResolvers, resolvers],
-    }),
+  const yoga = createYoga<{}, SessionContext<Data> & Context>({
+    schema: schemaOf(options),
+    ...(context && { context: context as never }),
     plugins: [
-      shortWay?.plugin ?? {},
+      shortWay ? known.plugin : {},
       useHealth(options.store, resolveSettings(options), () => isDraining),
       sessionPlugin(exchanges),
       gate.plugin,
@@ -126,13 +145,29 @@ export function createSessionServer<Data extends object = Record<string, Json>>(
   const handle = (...args: unknown[]): unknown => {
     const [message, response] = args as [IncomingMessage, ServerResponse]
     if (!(message instanceof IncomingMessage)) return Reflect.apply(yoga, undefined, args)
-    if (!hasOneHost(message)) return refuse(badHost, message, response, gate)
+    if (!hasOneHost(message)) {
+      const reply = gate.refusals.toReply(badHost, message.headers.accept)
+      return send(message, response, reply, gate.rules)
+    }
     // Else an address of this machine would be put in its place, for which cookies need not be Secure.
     if (message.httpVersionMajor === 1) message.headers.host ??= 'unknown.invalid'
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
     return Reflect.apply(yoga, undefined, args)
   }
-  return withMembersOf(yoga, Object.assign(handle, { drain })) as SessionServer<Data>
+  return withMembersOf(yoga, Object.assign(handle, { drain })) as SessionServer<Data, Context>
+}
+
+/** The session's schema with the application's. */
+function schemaOf<Data extends object, Context extends object>({
+  schema,
+  typeDefs = [],
+  resolvers = [],
+}: SessionServerOptions<Data, Context>): GraphQLSchema {
+  const parts = {
+    typeDefs: [sessionTypeDefs, typeDefs],
+    resolvers: [sessionResolvers, resolvers].flat() as never[],
+  }
+  return schema ? mergeSchemas({ schemas: [schema], ...parts }) : makeExecutableSchema(parts)
 }
 
 /**
@@ -163,7 +198,20 @@ function checkYogaOptions({
   graphiql = true,
   batching = false,
   logging = true,
-}: SessionServerOptions<never>): void {
+  schema,
+  context = {},
+}: Pick<SessionServerOptions, 'graphiql' | 'batching' | 'logging' | 'schema'> & {
+  readonly context?: unknown
+}): void {
+  if (schema !== undefined && typeof (schema as Partial<GraphQLSchema> | null)?.getQueryType !== 'function') {
+    throw new SessionError('CONFIG_INVALID', 'schema must be a GraphQLSchema.')
+  }
+  if (!['object', 'function'].includes(typeof context) || context === null) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'context must be an object, or a function that returns or resolves to one.',
+    )
+  }
   if (typeof graphiql !== 'boolean' && (typeof graphiql !== 'object' || graphiql === null)) {
     throw new SessionError('CONFIG_INVALID', 'graphiql must be true, false or options for GraphiQL.')
   }

@@ -1,36 +1,35 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ExecutionArgs, ExecutionResult } from 'graphql'
+import type { ExecutionResult, GraphQLError } from 'graphql'
 import {
   type GraphQLParams,
   isAsyncIterable,
   isPromise,
   maskError,
-  type Plugin,
-  processRegularResult,
   type YogaLogger,
   type YogaServerInstance,
 } from 'graphql-yoga'
 import { failed } from '../graphql/answer.ts'
-import { readMessage } from '../http/body.ts'
-import { concluded, type Exchange, type Exchanges } from '../graphql/exchange.ts'
+import type { Exchange, Exchanges } from '../graphql/exchange.ts'
+import { tidy } from '../graphql/tidy.ts'
+import type { Gate } from '../graphql/use-gate.ts'
+import { keepReading, readMessage } from '../http/body.ts'
 import { judge } from '../http/gate.ts'
 import { type PlainType, plainTypeOf } from '../http/media-types.ts'
 import { headOf, requestsOf } from '../http/message.ts'
-import { refuse, send } from '../http/reply.ts'
-import { tidy } from '../graphql/tidy.ts'
-import type { Gate } from '../graphql/use-gate.ts'
+import { send } from '../http/reply.ts'
+import type { KnownOperation, KnownOperations } from './known-operations.ts'
+import { type PlainAnswer, plainAnswer } from './plain-answer.ts'
 
-/** They run for each operation: those that were run before are not known to be the same again. */
-const hooksOfOperations = ['onParse', 'onValidate', 'onContextBuilding'] as const
-
-/** Hooks of plugins that see and change the same on both ways. Any other has only Yoga's way. */
+/** Hooks of plugins that see and change the same on both ways. A plugin with any other hook has only Yoga's way. */
 const hooksOnBothWays = new Set<PropertyKey>([
   'onYogaInit',
   'onSchemaChange',
   'onDispose',
   Symbol.dispose,
   Symbol.asyncDispose,
-  ...hooksOfOperations,
+  'onParse',
+  'onValidate',
+  'onContextBuilding',
 ])
 
 /** Whether what plugins do is the same on the short way. */
@@ -40,16 +39,8 @@ export const allowsShortWay = (plugins: readonly object[]): boolean =>
       !plugin || (isPlain(plugin) && Reflect.ownKeys(plugin).every((hook) => hooksOnBothWays.has(hook))),
   )
 
-const seesOperations = (plugin: object): boolean => hooksOfOperations.some((hook) => plugin && hook in plugin)
-
 /** An instance of a class has its hooks where `ownKeys` does not look. */
 const isPlain = (plugin: object): boolean => Object.getPrototypeOf(plugin) === Object.prototype
-
-/** A part of an LRU cache. */
-export interface Cache<Value> {
-  get(text: string): Value | undefined
-  set(text: string, value: Value): unknown
-}
 
 /** What of a Yoga server each request needs, looked up once: each look makes a new bound function. */
 type Members = Pick<
@@ -62,61 +53,40 @@ interface Yoga extends Members, Pick<YogaServerInstance<{}, {}>, 'fetchAPI'> {
   (message: IncomingMessage, response: ServerResponse): unknown
 }
 
-interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-/** An operation that was parsed, judged and validated before, and what runs it. */
-interface Prepared {
-  readonly execute: (args: ExecutionArgs) => MaybePromise<ExecutionResult>
-  readonly args: Pick<ExecutionArgs, 'schema' | 'document'>
-  /** Which one of its document, by the name that the client gave. */
-  readonly operationName: string | undefined
-}
+/** What an application has in its context beside the session, as Yoga takes it in its option `context`. */
+export type ContextOption = object | ((initial: never) => Promise<object> | object) | undefined
 
 type MaybePromise<T> = T | Promise<T>
 
 type Run<Data extends object> = [result: ExecutionResult, exchange: Exchange<Data> | undefined]
 
 /**
- * The short way of an operation that came as plain JSON and gets one answer: without a Request body, a Response and
- * the hooks for them, which are most of what Yoga does to such a request. It is run by Yoga's own pipeline; the next
- * time, unless a plugin has a hook there, by its executor alone. The gate, the session, the masking of errors and the
- * shape of the answer are the same functions as on Yoga's way.
+ * The short way through the server, for an operation that came as plain JSON and gets one answer. It makes no Request,
+ * no Response and runs none of the hooks for them, which are most of what Yoga does to such a request.
+ *
+ * A request is taken by its head (`takes`): its method, URL and types, and that the gate lets it in. `run` reads its
+ * body. A body that may have more than one answer goes on to Yoga, which gets what was read. Any other is run: by
+ * Yoga's pipeline the first time, and by its executor alone once the operation is known. Then the session is saved, the
+ * errors are tidied, and the answer is written by the functions that also do it on Yoga's way.
  */
 export class ShortWay<Data extends object> {
-  /** For the server, before any plugin that puts another executor in place of Yoga's. */
-  readonly plugin: Plugin = {
-    onExecute: ({ args, executeFn }) => {
-      const { params } = args.contextValue as { params?: GraphQLParams }
-      if (!params?.query || !this.#learns) return
-      const { schema, document } = args as ExecutionArgs
-      const execute = this.#gate.bounded(executeFn as Prepared['execute'])
-      const { operationName } = params
-      this.#prepared.set(keyOf(params), { execute, args: { schema, document }, operationName })
-    },
-  }
-
   readonly #exchanges: Exchanges<Data>
   readonly #gate: Gate
-  readonly #learns: boolean
-  readonly #prepared: Cache<Prepared>
+  readonly #operations: KnownOperations
+  readonly #context: ContextOption
   #yoga!: Yoga
   #members!: Members
   #requestOf!: (message: IncomingMessage, response: ServerResponse) => Request
   #lazyRequest!: PropertyDescriptor
 
-  /** @param plugins - of the application, which allow the short way */
-  constructor(exchanges: Exchanges<Data>, gate: Gate, prepared: Cache<Prepared>, plugins: readonly object[]) {
+  constructor(exchanges: Exchanges<Data>, gate: Gate, operations: KnownOperations, context: ContextOption) {
     this.#exchanges = exchanges
     this.#gate = gate
-    this.#prepared = prepared
-    this.#learns = !plugins.some(seesOperations)
+    this.#operations = operations
+    this.#context = context
   }
 
-  /** The server whose way this shortens. */
+  /** @param yoga - the server whose way this shortens */
   leadTo(yoga: Yoga): void {
     this.#yoga = yoga
     const { getResultForParams, waitUntil, graphqlEndpoint, logger } = yoga
@@ -143,7 +113,7 @@ export class ShortWay<Data extends object> {
     return plainTypeOf(headers.accept) !== null && judge(headOf(message), this.#gate.rules) === null
   }
 
-  /** Whatever its body turns out to hold. */
+  /** Answers a request that `takes` has accepted, whatever its body turns out to hold. */
   run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
     return this.#run(message, response).catch((error: unknown) => {
       this.#members.logger.error(error)
@@ -153,79 +123,95 @@ export class ShortWay<Data extends object> {
   }
 
   async #run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
-    const { headers } = message
+    const { accept } = message.headers
     const reading = await readMessage(message, this.#gate.rules.maxRequestBodySize)
     if ('refusal' in reading) {
-      return refuse(reading.refusal, message, response, this.#gate)
+      const reply = this.#gate.refusals.toReply(reading.refusal, accept)
+      return send(message, response, reply, this.#gate.rules)
     }
     const { params } = reading
     if (!isOneAnswer(params)) {
-      this.#gate.handOver(message, reading)
+      keepReading(message, reading)
       return this.#yoga(message, response)
     }
-    const prepared = this.#find(params)
-    const run = prepared
-      ? this.#execute(prepared, params, message, response)
+    const known = this.#operations.find(params)
+    const run = known
+      ? this.#execute(known, params, message, response)
       : this.#process(params, message, response)
     const [raw, exchange] = isPromise(run) ? await run : run
     const settling = exchange ? exchange.settle(raw) : raw
     const result = isPromise(settling) ? await settling : settling
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
-    const type = plainTypeOf(headers.accept)!
-    const answer = this.#write(tidy(result as ExecutionResult), type)
+    const answer = this.#write(tidy(result as ExecutionResult), plainTypeOf(accept)!)
     const finish = exchange?.finish(answer.status, answer.headers['vary'])
-    const written = Object.entries(answer.headers)
-    if (finish?.addsVary) written.push(['vary', 'Cookie'])
-    if (finish) written.push(...finish.headers)
+    const headers = Object.entries(answer.headers)
+    if (finish?.addsVary) headers.push(['vary', 'Cookie'])
+    if (finish) headers.push(...finish.headers)
     const status = finish?.status ?? answer.status
-    return send(message, response, { status, headers: written, body: answer.body }, this.#gate.rules)
+    return send(message, response, { status, headers, body: answer.body }, this.#gate.rules)
   }
 
   /** A resolver can return what JSON cannot say. What was stored is stored, and its cookie has to be sent. */
-  #write(result: ExecutionResult, type: PlainType): Answer {
+  #write(result: ExecutionResult, type: PlainType): PlainAnswer {
     try {
-      return answerOf(result, type)
+      return plainAnswer(result, type)
     } catch (error) {
       this.#members.logger.error(error)
-      return { ...answerOf(failed(null), type), status: 500 }
+      return { ...plainAnswer(failed(null), type), status: 500 }
     }
   }
 
-  #find(params: GraphQLParams): Prepared | undefined {
-    const prepared = isWellFormed(params) ? this.#prepared.get(keyOf(params)) : undefined
-    return prepared?.operationName === params.operationName ? prepared : undefined
-  }
-
-  /** With Yoga's executor alone. */
+  /** Runs a known operation with Yoga's executor alone. */
   #execute(
-    { execute, args }: Prepared,
+    operation: KnownOperation,
     params: GraphQLParams,
     req: IncomingMessage,
     res: ServerResponse,
   ): MaybePromise<Run<Data>> {
-    const { waitUntil, logger } = this.#members
     const exchange = this.#exchanges.begin(headOf(req))
-    const contextValue = Object.defineProperty(
+    const { waitUntil } = this.#members
+    const initial = Object.defineProperty(
       { req, res, waitUntil, params, ...exchange.open() },
       'request',
       this.#lazyRequest,
     )
-    const { variables: variableValues, operationName } = params
+    if (this.#context === undefined) return this.#call(operation, params, initial, exchange)
+    // As Yoga answers when its option `context` fails.
+    const fail = (error: unknown): Run<Data> => [
+      masked({ errors: [error as GraphQLError] }, this.#members.logger),
+      exchange,
+    ]
+    try {
+      const own = typeof this.#context === 'function' ? this.#context(initial as never) : this.#context
+      const go = (added: object): MaybePromise<Run<Data>> =>
+        this.#call(operation, params, Object.assign(initial, added), exchange)
+      return isPromise(own) ? own.then(go).catch(fail) : go(own)
+    } catch (error) {
+      return fail(error)
+    }
+  }
+
+  #call(
+    { execute, args }: KnownOperation,
+    { variables, operationName }: GraphQLParams,
+    contextValue: object,
+    exchange: Exchange<Data>,
+  ): MaybePromise<Run<Data>> {
     const end = (result: ExecutionResult): Run<Data> => [
-      masked(concluded(contextValue, result), logger),
+      masked(this.#exchanges.conclude(contextValue, result), this.#members.logger),
       exchange,
     ]
     const fail = (error: unknown): Run<Data> => end(this.#failure(error))
     let result
     try {
-      result = execute({ ...args, contextValue, variableValues, operationName })
+      result = execute({ ...args, contextValue, variableValues: variables, operationName })
     } catch (error) {
       return fail(error)
     }
     return isPromise(result) ? result.then(end, fail) : end(result)
   }
 
-  /** With all of Yoga's pipeline. */
+  /** Runs an operation with all of Yoga's pipeline. */
   async #process(params: GraphQLParams, req: IncomingMessage, res: ServerResponse): Promise<Run<Data>> {
     const { waitUntil, getResultForParams } = this.#members
     const request = this.#requestOf(req, res)
@@ -248,20 +234,6 @@ export class ShortWay<Data extends object> {
 
 const unexpected = JSON.stringify(failed(null))
 
-const keyOf = ({ query, operationName }: GraphQLParams): string =>
-  operationName ? `${operationName}\n${query}` : query!
-
-/** What Yoga refuses when it judges the parameters. */
-function isWellFormed(params: GraphQLParams): boolean {
-  for (const name in params) {
-    const value: unknown = params[name as keyof GraphQLParams]
-    if (name === 'variables' || name === 'extensions') {
-      if (typeof value !== 'object' || Array.isArray(value)) return false
-    } else if (name !== 'query' && (name !== 'operationName' || typeof value !== 'string')) return false
-  }
-  return true
-}
-
 /** As Yoga masks what was not meant for clients, and logs it. */
 function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
   if (!result.errors) return result
@@ -277,21 +249,4 @@ function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
 function isOneAnswer(params: unknown): params is GraphQLParams {
   const { query } = (params ?? {}) as { query?: unknown }
   return typeof query === 'string' && !/subscription|defer|stream/.test(query)
-}
-
-/** Status, headers and text as Yoga makes them, by its own function, without the Response that it puts them in. */
-function answerOf(result: ExecutionResult, type: PlainType): Answer {
-  return processRegularResult(result as never, { Response: Captured } as never, type) as unknown as Answer
-}
-
-class Captured implements Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-
-  constructor(body: string, { status, headers }: Pick<Answer, 'status' | 'headers'>) {
-    this.body = body
-    this.status = status
-    this.headers = headers
-  }
 }

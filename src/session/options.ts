@@ -18,3 +18,9 @@ export function checkOptions(
     }
   }
 }
+
+/** @throws {SessionError} CONFIG_INVALID, naming the option */
+export function checkNumber(name: string, value: number, unit: string): void {
+  if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return
+  throw new SessionError('CONFIG_INVALID', `${name} must be a whole number of ${unit} from 1 to 2147483647.`)
+}

@@ -1,12 +1,7 @@
-import { type SessionCookie, sessionCookie } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
-import { keyRules, type KeyRight, type KeyRules } from './keys.ts'
-import { checkOptions } from './options.ts'
-import { resolveSettings, type SessionSettings, settingNames } from './settings.ts'
-import type { SessionStore } from './store.ts'
-import { checkStore, openStore } from '../stores/open.ts'
-import { UnitOfWork } from './unit.ts'
+import type { KeyRight, KeyRules } from './keys.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
 
 type Key<Data> = keyof Data & string
@@ -17,6 +12,9 @@ type Input<Data, K extends keyof Data> = Value<Data, K> | Frozen<Value<Data, K>>
 
 /** Values come back deeply frozen: a change in place throws, instead of not being saved. */
 export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
+
+/** What a session is made of, for code of this package that does with it what resolvers cannot. */
+export let partsOf: (session: AnySession) => { readonly unit: UnitOfWork; readonly rules: KeyRules }
 
 /**
  * The session of one request, with the verbs of Django's session. The store is read at the first use, once.
@@ -34,6 +32,10 @@ export class Session<Data extends object = Record<string, Json>> {
   readonly #unit: UnitOfWork
   readonly #rules: KeyRules
   readonly #scope: () => object
+
+  static {
+    partsOf = (session) => ({ unit: session.#unit, rules: session.#rules })
+  }
 
   /** Made by `useSession` and `openSession`. */
   constructor(unit: UnitOfWork, rules: KeyRules, scope: () => object) {
@@ -185,20 +187,6 @@ export class Session<Data extends object = Record<string, Json>> {
     this.#unit.record(this.#scope(), { policy: encodePolicy(expiry) })
   }
 
-  /**
-   * `setExpiry` for an expiry that a client chose: it can end its session sooner than the server's idle timeout
-   * would, and not keep it longer.
-   * @throws {SessionError} as `setExpiry`
-   */
-  shortenExpiry(expiry: Expiry): void {
-    const { clock, timeouts } = this.#unit.settings
-    const { idleTimeout } = timeouts
-    encodePolicy(expiry)
-    if (typeof expiry === 'number') this.setExpiry(Math.min(expiry, idleTimeout))
-    else if (!(expiry instanceof Date)) this.setExpiry(expiry)
-    else this.setExpiry(new Date(Math.min(expiry.getTime(), clock() + idleTimeout * 1000)))
-  }
-
   /** Public handle: the digest of the secret. Null while there is nothing to store. */
   id(): Promise<string | null> {
     return this.#unit.id()
@@ -253,32 +241,6 @@ export class Session<Data extends object = Record<string, Json>> {
     throw new SessionError('SESSION_KEY_FORBIDDEN', `"${key}" is not for clients to ${rights.join(' and ')}.`)
   }
 
-  /**
-   * The value to set for one that a client gave: as the schema of the key's declaration makes it. Outside of a request
-   * there are no declarations, and it is the value itself.
-   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
-   */
-  conform(key: string, value: unknown): Json {
-    return this.#rules.conform(key, value, (given) => this.checkValue(key, given)) as Json
-  }
-
-  /**
-   * Whether the value could be stored under the key: for one that a client gave and gets back.
-   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
-   */
-  checkValue(key: string, value: unknown): void {
-    this.#encode(key, value)
-  }
-
-  /**
-   * Tells later, and only if asked, whether the key is absent at this point of the request: a write that
-   * nobody asks about needs no read.
-   */
-  absence(key: Key<Data>): () => Promise<boolean> {
-    checkKey(key)
-    return this.#unit.absence(key)
-  }
-
   #encode(key: string, value: unknown): string {
     checkKey(key)
     return encode(key, value, this.#unit.settings.limits)
@@ -288,59 +250,5 @@ export class Session<Data extends object = Record<string, Json>> {
 /** A session of whatever keys: what resolvers take that serve any application. */
 // oxlint-disable-next-line typescript/no-explicit-any -- nothing else is a supertype of every Session<Data>
 export type AnySession = Session<any>
-
-/** A session outside of a GraphQL request. */
-export class OpenSession<Data extends object = Record<string, Json>> extends Session<Data> {
-  readonly #unit: UnitOfWork
-
-  constructor(unit: UnitOfWork) {
-    const scope = {}
-    super(unit, keyRules({ '*': { client: ['read', 'write', 'delete'] } }), () => scope)
-    this.#unit = unit
-  }
-
-  /** The secret for the cookie, after `save`; null while nothing is stored. Never log it or answer with it. */
-  get token(): string | null {
-    return this.#unit.token
-  }
-
-  /** After `save`: the `Set-Cookie` value that the client has to get; null when its cookie is right as it is. */
-  setCookie(cookie: SessionCookie): string | null {
-    const change = this.#unit.cookie
-    return change === 'clear' ? cookie.clear() : change && cookie.set(change)
-  }
-}
-
-export interface OpenSettings extends SessionSettings {
-  /** The cookie that carries the session: a `cookieStore` needs to know it. */
-  readonly cookie?: SessionCookie
-}
-
-const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, cookie: true }
-
-/**
- * Opens a session outside of a GraphQL request: scripts, jobs, other HTTP routes. Nothing is saved before
- * `save()` (or `flush`, `rotate`, `pop`, `update` and `setDefault`, which act at once).
- * @param token - from the cookie; null for a new session
- * @param settings - the same as those of `useSession`, lest the session get a longer life than the server gives it
- * @throws {SessionError} CONFIG_INVALID
- */
-export function openSession<Data extends object = Record<string, Json>>(
-  store: SessionStore,
-  token: string | null = null,
-  settings: OpenSettings = {},
-): OpenSession<Data> {
-  checkOptions('openSession', settings, Object.keys(openSettingNames))
-  checkStore(store)
-  const { cookie } = settings
-  if ('open' in store && !cookie) {
-    throw new SessionError('CONFIG_INVALID', 'openSession with a cookieStore needs the option cookie.')
-  }
-  const resolved = resolveSettings(settings)
-  const presented = token === null || typeof token === 'string' ? token : ''
-  return new OpenSession(
-    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented),
-  )
-}
 
 const toDate = (at: number | null): Date | null => (at === null ? null : new Date(at))

@@ -1,7 +1,7 @@
 import { SessionError } from './errors.ts'
 import { emitterOf, type OnEvent } from './events.ts'
 import type { Timeouts } from './expiry.ts'
-import { checkOptions } from './options.ts'
+import { checkNumber, checkOptions } from './options.ts'
 import type { Limits } from './value.ts'
 
 /** What holds for every session, inside and outside of a request. */
@@ -77,10 +77,4 @@ export function resolveSettings(options: SessionSettings): Settings {
     emit: emitterOf(options.onEvent),
     clock,
   }
-}
-
-/** @throws {SessionError} CONFIG_INVALID, naming the option */
-export function checkNumber(name: string, value: number, unit: string): void {
-  if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return
-  throw new SessionError('CONFIG_INVALID', `${name} must be a whole number of ${unit} from 1 to 2147483647.`)
 }

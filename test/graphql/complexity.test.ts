@@ -1,15 +1,10 @@
 import { getIntrospectionQuery, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import {
-  excessOfDocument,
-  excessOfText,
-  type OperationLimits,
-  resolveOperationLimits,
-} from '../../src/graphql/complexity.ts'
+import { OperationJudge, type OperationLimits } from '../../src/graphql/complexity.ts'
 
 const excess = (query: string, limits: Partial<OperationLimits> = {}): string | null => {
-  const resolved = resolveOperationLimits(limits)
-  return excessOfText(query, resolved) ?? excessOfDocument(parse(query), resolved)
+  const judge = new OperationJudge(limits)
+  return judge.excessOfText(query) ?? judge.excessOfDocument(parse(query))
 }
 const over = (name: keyof OperationLimits, limit: number): string =>
   `The operation is too complex: operationLimits.${name} is ${limit}.`
@@ -40,8 +35,8 @@ describe('what an operation consists of', () => {
 
   it('tokens may be 2000, and no more', () => {
     const query = (count: number): string => `{ ${times(count - 2, () => 'f')} }`
-    expect(excessOfText(query(2000), resolveOperationLimits())).toBeNull()
-    expect(excessOfText(query(2001), resolveOperationLimits())).toBe(over('tokens', 2000))
+    expect(new OperationJudge().excessOfText(query(2000))).toBeNull()
+    expect(new OperationJudge().excessOfText(query(2001))).toBe(over('tokens', 2000))
     // Comments and commas are none.
     expect(excess(`{ f #${'x'.repeat(9000)}\n,,,, }`)).toBeNull()
   })
@@ -83,10 +78,8 @@ describe('what an operation consists of', () => {
     ['types', '[', ']'],
     ['parentheses', '(', ')'],
   ])('what a parser would go down into is refused before it does: %s', (_, open) => {
-    const limits = resolveOperationLimits({ tokens: 1_000_000 })
-    expect(excessOfText(open.repeat(100_000), limits)).toMatch(
-      /nested deeper than .*depth and .*literalDepth/,
-    )
+    const judge = new OperationJudge({ tokens: 1_000_000 })
+    expect(judge.excessOfText(open.repeat(100_000))).toMatch(/nested deeper than .*depth and .*literalDepth/)
   })
 
   it('takes the introspection query of graphql-js and GraphiQL', () => {
@@ -108,7 +101,7 @@ describe('what an operation consists of', () => {
 
   it('leaves a syntax error to the parser', () => {
     for (const text of ['{ "unterminated', '{ \u0000 }', '', '}}}}', '{ a']) {
-      expect(excessOfText(text, resolveOperationLimits())).toBeNull()
+      expect(new OperationJudge().excessOfText(text)).toBeNull()
     }
   })
 })

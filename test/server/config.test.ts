@@ -6,7 +6,7 @@ import { useSessionGate } from '../../src/graphql/use-gate.ts'
 import { createSchema, createYoga } from 'graphql-yoga'
 import { useSession } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
-import { openSession } from '../../src/session/session.ts'
+import { openSession } from '../../src/server/open-session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 const store = memoryStore({ max: 10 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import config, { type ShopSession } from '../../examples/storefront/session.config.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
-import { openSession } from '../../src/session/session.ts'
+import { openSession } from '../../src/server/open-session.ts'
 import { Client } from '../support/harness.ts'
 import { freshStore } from '../support/fresh-store.ts'
 

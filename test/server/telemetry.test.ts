@@ -1,14 +1,14 @@
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { expect, it } from 'vitest'
-import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { Client, listen } from '../support/harness.ts'
 
 const write = 'mutation Write { setSessionKey(key: "dark_mode", value: "canary") { created } }'
 const forbidden = 'mutation Forbidden { setSessionKey(key: "user_id", value: 1) { created } }'
 
-async function visit(config: Parameters<typeof createSessionServer>[0]): Promise<string> {
+async function visit(config: SessionServerOptions): Promise<string> {
   const server = await listen(createSessionServer(config))
   const client = new Client(server.url)
   await client.run(write)

@@ -2,7 +2,9 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { sessionCookie } from '../../src/session/cookie.ts'
-import { type AnySession, openSession, type OpenSession } from '../../src/session/session.ts'
+import { asClient } from '../../src/session/client.ts'
+import { openSession, type OpenSession } from '../../src/server/open-session.ts'
+import type { AnySession } from '../../src/session/session.ts'
 import { decode, encode, type Json } from '../../src/session/value.ts'
 import { manualClock, watched } from '../support/harness.ts'
 import { freshStore } from '../support/fresh-store.ts'
@@ -264,7 +266,7 @@ describe('openSession', () => {
     expect(await lasts(new Date('2199-01-01'))).toBe(3600)
     for (const invalid of [0, -1, 1.5, Number.NaN, Infinity, '5', undefined, new Date('x')]) {
       expect(() => session.setExpiry(invalid as never)).toThrow(code('SESSION_EXPIRY_INVALID'))
-      expect(() => session.shortenExpiry(invalid as never)).toThrow(code('SESSION_EXPIRY_INVALID'))
+      expect(() => asClient(session).setExpiry(invalid as never)).toThrow(code('SESSION_EXPIRY_INVALID'))
     }
   })
 

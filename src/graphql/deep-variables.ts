@@ -1,0 +1,38 @@
+import type { ExecutionResult } from 'graphql'
+import type { Refusal } from '../http/gate.ts'
+
+/** An executor of GraphQL, for one operation. */
+type Execute<Args, Result> = (args: Args) => Result
+
+/**
+ * An executor that refuses variables which are nested so deeply that the stack is used up while they are copied and
+ * checked, before any resolver runs.
+ * @param refuse - makes the error to throw
+ */
+export const refusingDeepVariables =
+  <Args, Result>(
+    execute: Execute<Args, Result>,
+    refuse: (refusal: Refusal) => Error,
+  ): Execute<Args, Result> =>
+  (args) => {
+    let result
+    try {
+      result = execute(args)
+    } catch (error) {
+      throw isOutOfStack(error) ? refuse(tooDeep) : error
+    }
+    // Some of the code that reads variables answers with an error instead of throwing it. No data: nothing was run.
+    const { errors, data } = result as ExecutionResult
+    if (data === undefined && errors?.some((error) => isOutOfStack(error.originalError ?? error))) {
+      throw refuse(tooDeep)
+    }
+    return result
+  }
+
+const isOutOfStack = (error: unknown): boolean => (error as Partial<Error> | undefined)?.name === 'RangeError'
+
+const tooDeep: Refusal = {
+  status: 400,
+  code: 'OPERATION_TOO_COMPLEX',
+  message: 'The variables are nested too deeply.',
+}

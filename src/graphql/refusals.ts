@@ -1,0 +1,69 @@
+import type { GraphQLError } from 'graphql'
+import { createGraphQLError, type YogaLogger } from 'graphql-yoga'
+import { aborted } from '../http/body.ts'
+import {
+  crossSite,
+  isOrigin,
+  type Refusal,
+  refusalReply,
+  type Reply,
+  type RequestHead,
+} from '../http/gate.ts'
+import { emitterOf, type OnEvent } from '../session/events.ts'
+
+/** Milliseconds between two hints: a page that tries again and again would fill the log. */
+const hintInterval = 60_000
+
+/**
+ * Tells refusals of the gate to those whom they concern: the client (as an error of GraphQL, or as an answer of HTTP),
+ * the listener of `onEvent`, and whoever develops the page that was refused.
+ */
+export class Refusals {
+  /** Where hints are logged; set by Yoga. */
+  logger: YogaLogger | undefined
+  readonly #emit: OnEvent | undefined
+  #hintedAt = Number.NEGATIVE_INFINITY
+
+  /** @throws {SessionError} CONFIG_INVALID */
+  constructor(onEvent: OnEvent | undefined) {
+    this.#emit = emitterOf(onEvent)
+  }
+
+  /** To be thrown where Yoga turns errors into answers. */
+  toError(refusal: Refusal): GraphQLError {
+    this.#tell(refusal)
+    const { status, code, message, headers } = refusal
+    return createGraphQLError(message, {
+      extensions: { code, http: { status, headers: { 'cache-control': 'no-store', ...headers } } },
+    })
+  }
+
+  /** @param accept - the types that the client takes */
+  toReply(refusal: Refusal, accept: string | null | undefined): Reply {
+    // A client that left before the end of its body gets no answer.
+    if (refusal !== aborted.refusal) this.#tell(refusal)
+    return refusalReply(refusal, accept)
+  }
+
+  /** Logs which option would let the page of another origin in: in development, and once a minute at most. */
+  hint(head: RequestHead): void {
+    const now = Date.now()
+    if (process.env['NODE_ENV'] === 'production' || now - this.#hintedAt < hintInterval) return
+    this.#hintedAt = now
+    this.logger?.warn(`${crossSite.code}: ${hintFor(head.header('origin'))}`)
+  }
+
+  #tell({ status, code }: Refusal): void {
+    this.#emit?.({ type: 'refused', status, code })
+  }
+}
+
+function hintFor(origin: string | null | undefined): string {
+  if (!origin) {
+    return 'refused a GET that has a cookie and does not say which page sent it. A client that is no browser can send Content-Type: application/json with it, or use POST.'
+  }
+  if (!isOrigin(origin) || origin.length > 200) {
+    return 'refused a page whose origin cannot be allowed, e.g. one that was opened as a file. Serve the page by http.'
+  }
+  return `refused a page of another origin. To allow it, add it to the option origins: ['${origin}'].`
+}

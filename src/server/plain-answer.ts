@@ -1,0 +1,27 @@
+import type { ExecutionResult } from 'graphql'
+import { processRegularResult } from 'graphql-yoga'
+import type { PlainType } from '../http/media-types.ts'
+
+/** Status, headers and text of an answer that is no stream. */
+export interface PlainAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Makes an answer with Yoga's own function, without the Response of the Fetch API that Yoga puts it into. */
+export const plainAnswer = (result: ExecutionResult, type: PlainType): PlainAnswer =>
+  processRegularResult(result as never, { Response: Captured } as never, type) as unknown as PlainAnswer
+
+/** Takes what Yoga gives to the constructor of a Response. */
+class Captured implements PlainAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+
+  constructor(body: string, { status, headers }: Pick<PlainAnswer, 'status' | 'headers'>) {
+    this.body = body
+    this.status = status
+    this.headers = headers
+  }
+}

@@ -1,0 +1,157 @@
+import { SessionError } from './errors.ts'
+import { encodePolicy, type Expiry } from './expiry.ts'
+import type { KeyRules } from './keys.ts'
+import { type AnySession, partsOf } from './session.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+import { checkKey, encode, type Json } from './value.ts'
+
+/** The session as a client sees it: what is the server's alone is not there. */
+export const asClient = (session: AnySession): ClientSession => new ClientSession(session)
+
+const ofClients = new WeakSet<SessionError>()
+
+/** Whether a client caused the error, by what it asked for. Otherwise a resolver or the store did. */
+export const isOfClient = (error: SessionError): boolean => ofClients.has(error)
+
+/**
+ * The verbs of a session for a client: each within the rights that `keys` declares, with values that fit the schema of
+ * their key, and with an expiry that only shortens the session's life. Resolvers use `Session`, which is not restricted.
+ */
+export class ClientSession {
+  readonly #session: AnySession
+  readonly #unit: UnitOfWork
+  readonly #rules: KeyRules
+
+  constructor(session: AnySession) {
+    this.#session = session
+    const { unit, rules } = partsOf(session)
+    this.#unit = unit
+    this.#rules = rules
+  }
+
+  /** Those that the client may read. */
+  async keys(): Promise<string[]> {
+    return (await this.#session.keys()).filter((key) => this.#rules.mayClient('read', key))
+  }
+
+  has(key: string): Promise<boolean> {
+    asked(() => this.#session.checkClientMay(key, 'read'))
+    return this.#session.has(key)
+  }
+
+  /** @param fallback - undefined: none */
+  get(key: string, fallback: unknown): Promise<unknown> {
+    asked(() => {
+      this.#session.checkClientMay(key, 'read')
+      if (fallback !== undefined) this.#check(key, fallback)
+    })
+    return this.#session.get(key, fallback)
+  }
+
+  /** @param keys - only these, each of which the client must be allowed to read; null: those that it may read */
+  async entries(keys: readonly string[] | null): Promise<{ key: string; value: unknown }[]> {
+    asked(() => {
+      for (const key of keys ?? []) this.#session.checkClientMay(key, 'read')
+    })
+    return (await this.#session.entries())
+      .filter(([key]) => (keys ? keys.includes(key) : this.#rules.mayClient('read', key)))
+      .map(([key, value]) => ({ key, value }))
+  }
+
+  /**
+   * @returns the value as it is stored, and whether the key was absent: found out later, and only if asked, so that a
+   * write that nobody asks about needs no read
+   */
+  set(key: string, value: unknown): { value: unknown; created: () => Promise<boolean> } {
+    return asked(() => {
+      this.#session.checkClientMay(key, 'write')
+      const created = this.#unit.absence(key)
+      const conforming = this.#conform(key, value)
+      this.#session.set(key, conforming)
+      return { value: conforming, created }
+    })
+  }
+
+  /** @returns the values as they are stored */
+  merge(data: Readonly<Record<string, unknown>>): { key: string; value: unknown }[] {
+    return asked(() => {
+      for (const key of Object.keys(data)) this.#session.checkClientMay(key, 'write')
+      const entries = Object.entries(data).map(([key, value]) => ({ key, value: this.#conform(key, value) }))
+      this.#session.merge(Object.fromEntries(entries.map(({ key, value }) => [key, value])))
+      return entries
+    })
+  }
+
+  setDefault(key: string, value: unknown): Promise<{ value: unknown; created: boolean }> {
+    return asked(async () => {
+      this.#session.checkClientMay(key, 'read', 'write')
+      return this.#session.setDefault(key, this.#conform(key, value))
+    })
+  }
+
+  delete(key: string): Promise<boolean> {
+    return asked(async () => {
+      this.#session.checkClientMay(key, 'delete')
+      return this.#session.delete(key)
+    })
+  }
+
+  /** @returns undefined where there is none */
+  pop(key: string, fallback: unknown): Promise<unknown> {
+    return asked(async () => {
+      this.#session.checkClientMay(key, 'read', 'delete')
+      if (fallback !== undefined) this.#check(key, fallback)
+      return this.#session.pop(key)
+    })
+  }
+
+  /** A client can end its session sooner than the server's idle timeout would, and not keep it longer. */
+  setExpiry(expiry: Expiry): void {
+    asked(() => {
+      const { clock, timeouts } = this.#unit.settings
+      const { idleTimeout } = timeouts
+      // Before anything is computed from it: what is no number has no minimum.
+      encodePolicy(expiry)
+      if (typeof expiry === 'number') this.#session.setExpiry(Math.min(expiry, idleTimeout))
+      else if (!(expiry instanceof Date)) this.#session.setExpiry(expiry)
+      else this.#session.setExpiry(new Date(Math.min(expiry.getTime(), clock() + idleTimeout * 1000)))
+    })
+  }
+
+  clear(): void {
+    asked(() => this.#session.clear())
+  }
+
+  flush(): Promise<boolean> {
+    return asked(() => this.#session.flush())
+  }
+
+  rotate(): Promise<void> {
+    return asked(() => this.#session.rotate())
+  }
+
+  #conform(key: string, value: unknown): Json {
+    return this.#rules.conform(key, value, (given) => this.#check(key, given)) as Json
+  }
+
+  /** Whether the value could be stored under the key. */
+  #check(key: string, value: unknown): void {
+    checkKey(key)
+    encode(key, value, this.#unit.settings.limits)
+  }
+}
+
+/** Marks what a verb throws, at once or later, as caused by the client. */
+function asked<T>(verb: () => T): T {
+  try {
+    const result = verb()
+    return result instanceof Promise ? (result.catch(blameClient) as T) : result
+  } catch (error) {
+    return blameClient(error)
+  }
+}
+
+function blameClient(error: unknown): never {
+  if (error instanceof SessionError) ofClients.add(error)
+  throw error
+}
