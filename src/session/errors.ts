@@ -58,3 +58,15 @@ export class SessionError extends Error {
     this.outcome = options.outcome
   }
 }
+
+export const headersSent = (): SessionError =>
+  new SessionError(
+    'SESSION_HEADERS_SENT',
+    'The headers of this response have left, so that no cookie can be set: create, rotate, flush and expire sessions before a stream starts.',
+  )
+
+export const tooLarge = ({ keys, sessionBytes }: { keys: number; sessionBytes: number }): SessionError =>
+  new SessionError(
+    'SESSION_TOO_LARGE',
+    `A session holds at most ${keys} keys and ${sessionBytes} bytes, and no more than its store has room for. Nothing was stored; delete what is no longer needed.`,
+  )

@@ -72,3 +72,10 @@ const nothing = changeSet({})
 
 const changesSomething = ({ clear, entries, policy }: ChangeSet): boolean =>
   clear || entries.size > 0 || policy !== undefined
+
+/** Whether a session has to exist for the change to be kept. */
+export function adds({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
+  if (policy) return true
+  for (const text of entries.values()) if (text !== null) return true
+  return false
+}

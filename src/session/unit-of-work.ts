@@ -1,11 +1,13 @@
 import { apply, type ChangeSet, changeSet } from './changes.ts'
-import { SessionError } from './errors.ts'
-import { deadline, isDue } from './expiry.ts'
-import { type CookieChange, headersSent, Holding, type Standing, tooLarge } from './holding.ts'
-import { Journal } from './journal.ts'
+import { headersSent, SessionError, tooLarge } from './errors.ts'
+import { deadline } from './expiry.ts'
+import { adds, Journal } from './journal.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 import type { SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
+import { type CookieChange, type Standing, StoredSession } from './stored-session.ts'
+import { View } from './view.ts'
 
 /** The commit policy: what happens at the end of a request, by how it stands and what it recorded. */
 const atTheEnd = {
@@ -21,13 +23,20 @@ const atTheEnd = {
  */
 const maxAttempts = 256
 
-/** The work of one request on one session: read once, changes recorded, saved once. Knows no HTTP. */
+/**
+ * The work of one request on one session. Three parts share it: `StoredSession` is what the request knows of the store,
+ * `Journal` is what it recorded and has not saved, and `View` is the second over the first, for whoever reads. The store
+ * is read at the first use. What is recorded stays in the journal until `save`, at the end of the request, stores all of
+ * it as one change set by the table above. `change`, `flush` and `rotate` act on the store at once, and take from the
+ * journal what they supersede. Verbs that call the store run one at a time, since the operations of a batch work on one
+ * session side by side.
+ */
 export class UnitOfWork {
   readonly settings: Settings
-  readonly #holding: Holding
+  readonly #stored: StoredSession
   readonly #journal = new Journal()
-  #tail = known
-  #waiting = 0
+  readonly #view: View
+  readonly #verbs = new OneAtATime()
   #touched = false
   #closed = false
   #verifying: NodeJS.Immediate | undefined
@@ -35,7 +44,8 @@ export class UnitOfWork {
   /** @param presented - what the client sent for a token; null for nothing. */
   constructor(store: Store, settings: Settings, presented: string | null) {
     this.settings = settings
-    this.#holding = new Holding(store, settings, presented)
+    this.#stored = new StoredSession(store, settings, presented)
+    this.#view = new View(this.#stored, this.#journal, settings)
   }
 
   /** Whether anybody asked for the session: only then does the answer depend on the cookie. */
@@ -44,27 +54,27 @@ export class UnitOfWork {
   }
 
   get cookie(): CookieChange {
-    return this.#touched ? this.#holding.cookie : null
+    return this.#touched ? this.#stored.cookie : null
   }
 
   /** The token of the stored session, for whoever carries it in a way of their own. */
   get token(): string | null {
-    return this.#holding.token
+    return this.#stored.token
   }
 
   /** Tells whoever listens that a client lacks a right on a key. */
   forbid(key: string): void {
-    this.settings.emit?.({ type: 'forbidden', id: this.#holding.id, key })
+    this.settings.emit?.({ type: 'forbidden', id: this.#stored.id, key })
   }
 
   /** The first failure of the store, if it failed. */
   get failure(): SessionError | null {
-    return this.#holding.failure
+    return this.#stored.failure
   }
 
   /** From here on no cookie can be set: whatever needs one is refused. */
   seal(): void {
-    this.#holding.seal()
+    this.#stored.seal()
   }
 
   /** From here on nothing is saved any more: whatever would be recorded is refused. */
@@ -75,31 +85,27 @@ export class UnitOfWork {
 
   /** The session as this request sees it: the stored record, or an empty one, under what was recorded. */
   view(): Promise<SessionRecord> {
-    return this.#read().then(() => this.#seen())
+    return this.#read().then(() => this.#view.record)
   }
 
   async isStored(): Promise<boolean> {
     await this.#read()
-    return this.#holding.standing === 'stored'
+    return this.#stored.standing === 'stored'
   }
 
   /** The id, present or to be; null while there is nothing to store. */
-  async id(): Promise<string | null> {
-    await this.#read()
-    const token = this.#holding.token ?? (this.#isOwed() ? this.#holding.issue().token : null)
-    return token === null ? null : this.#holding.idOf(token)
+  id(): Promise<string | null> {
+    return this.#read().then(() => this.#view.id)
   }
 
-  async createdAt(): Promise<number | null> {
-    await this.#read()
-    const { createdAt } =
-      this.#holding.record ?? (this.#isOwed() ? this.#holding.issue() : { createdAt: null })
-    return createdAt
+  /** Milliseconds since the epoch; null while there is nothing to store. */
+  createdAt(): Promise<number | null> {
+    return this.#read().then(() => this.#view.createdAt)
   }
 
-  async expiresAt(): Promise<number | null> {
-    await this.#read()
-    return this.#holding.record || this.#isOwed() ? this.#deadline(this.settings.clock()) : null
+  /** Milliseconds since the epoch; null while there is nothing to store. */
+  expiresAt(): Promise<number | null> {
+    return this.#read().then(() => this.#view.expiresAt)
   }
 
   /**
@@ -110,8 +116,8 @@ export class UnitOfWork {
     const { sum } = this.#journal
     const recorded = sum.entries.get(key)
     if (recorded !== undefined || sum.clear) return async () => typeof recorded !== 'string'
-    const isAbsent = () => !this.#holding.record?.entries.has(key)
-    if (this.#holding.standing === 'unread') return () => this.#read().then(isAbsent)
+    const isAbsent = () => !this.#stored.record?.entries.has(key)
+    if (this.#stored.standing === 'unread') return () => this.#read().then(isAbsent)
     const absent = isAbsent()
     return async () => absent
   }
@@ -120,10 +126,11 @@ export class UnitOfWork {
   record(scope: object, part: Partial<ChangeSet>): void {
     this.#touched = true
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
-    if (change.limit && apply(this.#seen(), change).outcome === 'full') throw tooLarge(this.settings)
-    const { isInToken, standing } = this.#holding
+    if (change.limit && apply(this.#view.record, change).outcome === 'full')
+      throw tooLarge(this.settings.limits)
+    const { isInToken, standing } = this.#stored
     const needsCookie = isInToken || change.policy !== undefined || (standing === 'absent' && adds(change))
-    if (this.#closed || (this.#holding.isSealed && needsCookie)) throw headersSent()
+    if (this.#closed || (this.#stored.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change)
     // Microtasks run first: only a request that waits for something outside is still busy then.
     if (standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
@@ -147,16 +154,16 @@ export class UnitOfWork {
    */
   change(key: string, change: (text: string | null) => string | null | undefined): Promise<void> {
     this.#touched = true
-    return this.#exclusive(async () => {
-      await this.#holding.read()
+    return this.#verbs.run(async () => {
+      await this.#stored.read()
       for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-        const text = this.#seen().entries.get(key) ?? null
+        const text = this.#view.record.entries.get(key) ?? null
         const next = change(text)
         if (next === undefined) return
         if (await this.#changeNow(key, text, next)) return
-        await this.#holding.reread()
+        await this.#stored.reread()
       }
-      this.settings.emit?.({ type: 'conflict', id: this.#holding.id, key })
+      this.settings.emit?.({ type: 'conflict', id: this.#stored.id, key })
       throw new SessionError(
         'SESSION_CONFLICT',
         `"${key}" was changed by others at each of ${maxAttempts} attempts. Nothing was written; try again.`,
@@ -167,9 +174,9 @@ export class UnitOfWork {
   /** @returns whether a stored session was deleted. @throws {SessionError} SESSION_HEADERS_SENT */
   flush(): Promise<boolean> {
     this.#touched = true
-    return this.#exclusive(async () => {
-      if (this.#holding.isSealed) throw headersSent()
-      const flushed = await this.#holding.flush(this.settings.clock())
+    return this.#verbs.run(async () => {
+      if (this.#stored.isSealed) throw headersSent()
+      const flushed = await this.#stored.flush(this.settings.clock())
       this.#journal.reset()
       return flushed
     })
@@ -178,19 +185,19 @@ export class UnitOfWork {
   /** @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT */
   rotate(): Promise<void> {
     this.#touched = true
-    return this.#exclusive(async () => {
-      if (this.#holding.isSealed) throw headersSent()
-      await this.#holding.rotate(this.settings.clock())
+    return this.#verbs.run(async () => {
+      if (this.#stored.isSealed) throw headersSent()
+      await this.#stored.rotate(this.settings.clock())
     })
   }
 
   /** Whether there is anything to save, or a verb that did not end yet. A save that has nothing to do would only cost. */
   get isOwing(): boolean {
     if (!this.#touched) return false
-    if (this.#waiting > 0 || !this.#journal.isEmpty) return true
-    const { standing, record } = this.#holding
+    if (this.#verbs.isBusy || !this.#journal.isEmpty) return true
+    const { standing, record } = this.#stored
     if (standing !== 'stored') return standing === 'flushed'
-    return this.#deadline(this.settings.clock()) !== record!.expiresAt
+    return this.#view.deadline(this.settings.clock()) !== record!.expiresAt
   }
 
   /**
@@ -200,41 +207,41 @@ export class UnitOfWork {
   save(): Promise<void> {
     clearImmediate(this.#verifying)
     this.#verifying = undefined
-    return this.#exclusive(() => this.#save())
+    return this.#verbs.run(() => this.#save())
   }
 
   async #save(): Promise<void> {
-    const { failure } = this.#holding
+    const { failure } = this.#stored
     if (failure && this.#journal.isEmpty) return
     if (failure) throw failure
     // A policy gives a new deadline, which depends on when the session was created.
-    if (this.#journal.sum.policy !== undefined) await this.#holding.read()
+    if (this.#journal.sum.policy !== undefined) await this.#stored.read()
     const now = this.settings.clock()
     const { count, isEmpty, sum } = this.#journal
-    const { standing, record } = this.#holding
-    const expiresAt = this.#deadline(now)
-    const under = this.#policy()
+    const { standing, record } = this.#stored
+    const expiresAt = this.#view.deadline(now)
+    const under = this.#view.policy
     const changed = standing === 'absent' ? adds(sum) : !isEmpty
     const ends = sum.policy !== undefined && expiresAt <= now
     switch (ends ? 'end' : atTheEnd[standing][changed ? 'something' : 'nothing']) {
       case 'leave':
         break
       case 'end':
-        await this.#holding.end(now)
+        await this.#stored.end(now)
         break
       case 'create':
-        await this.#holding.create({ ...sum, expiresAt }, now)
+        await this.#stored.create({ ...sum, expiresAt }, now)
         break
       case 'touch':
-        await this.#holding.touch(changeSet({ expiresAt, under }), now)
+        await this.#stored.touch(changeSet({ expiresAt, under }), now)
         break
       case 'commit': {
         // A deadline that does not move is left out: somebody else may have moved it since it was read.
         // A clear that was not preceded by a read resets the policy, and so the deadline.
         const moves = record ? expiresAt !== record.expiresAt : sum.clear
-        const renews = moves && !this.#holding.isSealed
+        const renews = moves && !this.#stored.isSealed
         const changes = renews ? { ...sum, expiresAt, under } : sum
-        const outcome = await this.#holding.commit(changes, now)
+        const outcome = await this.#stored.commit(changes, now)
         if (outcome === 'gone') return this.#save()
       }
     }
@@ -250,12 +257,12 @@ export class UnitOfWork {
     const entries = new Map([[key, next]])
     const limit = this.#limitOf({ entries })
     const changes = changeSet({ expect: new Map(own ? [] : [[key, text]]), clear: sum.clear, entries, limit })
-    if (this.#holding.standing === 'stored') {
-      if ((await this.#holding.commit(changes, now)) !== 'committed') return false
+    if (this.#stored.standing === 'stored') {
+      if ((await this.#stored.commit(changes, now)) !== 'committed') return false
     } else if (next !== null) {
       // Under the server's policy: one that was recorded is stored at the end, with its own deadline.
-      const expiresAt = deadline('', this.#holding.issue().createdAt, now, this.settings.timeouts)
-      await this.#holding.create(changeSet({ entries, limit, expiresAt }), now)
+      const expiresAt = deadline('', this.#stored.issue().createdAt, now, this.settings.timeouts)
+      await this.#stored.create(changeSet({ entries, limit, expiresAt }), now)
     }
     this.#journal.settle(changes)
     return true
@@ -272,57 +279,15 @@ export class UnitOfWork {
 
   #read(): Promise<void> {
     this.#touched = true
-    const { standing, failure } = this.#holding
+    const { standing, failure } = this.#stored
     if (failure) return Promise.reject(failure)
-    return standing === 'unread' ? this.#exclusive(() => this.#holding.read()) : known
-  }
-
-  /** Whether the client will have a session after this request that is not stored yet. */
-  #isOwed(): boolean {
-    const { standing } = this.#holding
-    return standing === 'flushed' || (standing === 'absent' && adds(this.#journal.sum))
-  }
-
-  #seen(): SessionRecord {
-    const record = this.#holding.record ?? this.#holding.blank()
-    return this.#journal.isEmpty ? record : apply(record, { ...this.#journal.sum, limit: undefined }).record!
-  }
-
-  #policy(): string {
-    const { policy, clear } = this.#journal.sum
-    return policy ?? (clear ? '' : (this.#holding.record?.policy ?? ''))
-  }
-
-  /** The deadline that the session has after this request. */
-  #deadline(now: number): number {
-    const policy = this.#policy()
-    const { createdAt } = this.#holding.record ?? this.#holding.blank()
-    const target = deadline(policy, createdAt, now, this.settings.timeouts)
-    const before = this.#holding.record
-    const stays = before && policy === before.policy && !isDue(before, target, this.settings.timeouts)
-    return stays ? before.expiresAt : target
+    return standing === 'unread' ? this.#verbs.run(() => this.#stored.read()) : known
   }
 
   #limitOf({ entries }: Partial<ChangeSet>): ChangeSet['limit'] {
     const { keys, sessionBytes } = this.settings.limits
     return entries && adds({ entries }) ? { keys, bytes: sessionBytes } : undefined
   }
-
-  /** One verb at a time: operations of a batch work on one session side by side. */
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#waiting++ > 0 ? this.#tail.then(work) : work()
-    const leave = (): void => {
-      this.#waiting--
-    }
-    this.#tail = done.then(leave, leave)
-    return done
-  }
 }
 
 const known = Promise.resolve()
-
-function adds({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
-  if (policy) return true
-  for (const text of entries.values()) if (text !== null) return true
-  return false
-}

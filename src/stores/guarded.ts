@@ -1,85 +1,50 @@
 import { SessionError } from '../session/errors.ts'
 import type { CallLimits } from '../session/settings.ts'
 import type { KeyedStore } from '../session/store.ts'
-import { callTimeout } from './call-timeout.ts'
+import { type CallTimeout, callTimeout } from './call-timeout.ts'
 
 /** Milliseconds between attempts to find out whether a backend that went silent answers again. */
 const probeInterval = 250
 
 type Verb = 'create' | 'read' | 'commit' | 'delete'
 
-/** The calls to one backend, whoever makes them. */
-interface Traffic {
-  live: number
-  /** By verb, as a backend may hold up one and answer another. */
-  readonly given: Readonly<Record<Verb, GivenUp>>
+/** The calls of one verb that were given up: they may still wait in the driver, or never end. */
+class GivenUp {
+  readonly calls = new Set<object>()
+  probedAt = Number.NEGATIVE_INFINITY
+
+  get mayProbe(): boolean {
+    return this.calls.size > 0 && performance.now() - this.probedAt >= probeInterval
+  }
 }
 
-/** Calls that neither answered nor failed in time: they may still be waiting in the driver, or never settle. */
-interface GivenUp {
-  readonly calls: Set<object>
-  probedAt: number
+/** All calls to one backend, whoever makes them. By verb, as a backend may hold up one verb and answer another. */
+class Traffic {
+  live = 0
+  readonly givenUp: Readonly<Record<Verb, GivenUp>> = {
+    create: new GivenUp(),
+    read: new GivenUp(),
+    commit: new GivenUp(),
+    delete: new GivenUp(),
+  }
 }
 
 const traffics = new WeakMap<KeyedStore, Traffic>()
-const nothing = (): GivenUp => ({ calls: new Set(), probedAt: 0 })
 
 /**
- * The same backend, for whom trouble is bounded: a call that takes too long is given up, there are only so many at a
- * time, and whatever a driver throws (messages may hold connection strings), at once or late, becomes an error with a
- * fixed text. Nothing is sent twice.
+ * The same backend, whose trouble is bounded. Nothing is sent twice, and whatever a driver throws becomes an error with
+ * a fixed text, as its messages may hold connection strings.
+ *
+ * A call is live from its start until it ends or `timeout` is over. Then its caller is told, and it counts as given up,
+ * since the driver may still hold it. Live calls, and those of the same verb that were given up, are `inFlight` at most:
+ * a further call fails at once. So a verb that is held up altogether would stay so for ever, but that every 250 ms one
+ * call is let through as a probe. A probe that ends in time shows that the backend answers again, and the calls of its
+ * verb that were given up before it count no more.
  */
-export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits): KeyedStore {
-  const traffic = traffics.get(backend) ?? {
-    live: 0,
-    given: { create: nothing(), read: nothing(), commit: nothing(), delete: nothing() },
-  }
+export function guarded(backend: KeyedStore, limits: CallLimits): KeyedStore {
+  const traffic = traffics.get(backend) ?? new Traffic()
   traffics.set(backend, traffic)
-
-  const watch = callTimeout(timeout)
-
-  /** Whether there is room, or a probe is due of a backend that holds everything up. */
-  const admit = ({ calls, probedAt }: GivenUp): 'call' | 'probe' | null => {
-    if (traffic.live + calls.size < inFlight) return 'call'
-    return calls.size > 0 && performance.now() - probedAt >= probeInterval ? 'probe' : null
-  }
-
-  const call = <T>(verb: Verb, task: () => Promise<T>): Promise<T> => {
-    const up = traffic.given[verb]
-    const admitted = admit(up)
-    if (admitted === null) return Promise.reject(unavailable())
-    const before = admitted === 'probe' ? [...up.calls] : []
-    if (admitted === 'probe') up.probedAt = performance.now()
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
-    let isLive = true
-    const leave = (): void => {
-      if (isLive) traffic.live--
-      isLive = false
-    }
-    traffic.live++
-    const giveUp = (): void => {
-      leave()
-      // A probe is beyond the bound as it is, and the next one comes soon.
-      if (admitted === 'call') up.calls.add(giveUp)
-      reject(tooLate(timeout))
-    }
-    const settled = watch(giveUp)
-    const run = async (): Promise<void> => {
-      try {
-        resolve(await task())
-        // It answers again, so that what was given up before is not waiting for its answer.
-        for (const each of isLive ? before : []) up.calls.delete(each)
-      } catch (cause) {
-        reject(cause instanceof SessionError ? cause : unavailable(cause))
-      }
-      settled()
-      up.calls.delete(giveUp)
-      leave()
-    }
-    void run()
-    return promise
-  }
-
+  const call = caller(traffic, limits, callTimeout(limits.timeout))
   return {
     create: (id, record) => call('create', () => backend.create(id, record)),
     read: (id, now) => call('read', () => backend.read(id, now)),
@@ -87,6 +52,44 @@ export function guarded(backend: KeyedStore, { timeout, inFlight }: CallLimits):
     delete: (id, now) => call('delete', () => backend.delete(id, now)),
   }
 }
+
+const caller =
+  (traffic: Traffic, { timeout, inFlight }: CallLimits, watch: CallTimeout) =>
+  <T>(verb: Verb, task: () => Promise<T>): Promise<T> => {
+    const givenUp = traffic.givenUp[verb]
+    const isProbe = traffic.live + givenUp.calls.size >= inFlight
+    if (isProbe && !givenUp.mayProbe) return Promise.reject(unavailable())
+    const call = {}
+    const before = isProbe ? [...givenUp.calls] : []
+    if (isProbe) givenUp.probedAt = performance.now()
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+
+    let isLive = true
+    traffic.live++
+    const leave = (): void => {
+      if (isLive) traffic.live--
+      isLive = false
+    }
+    const inTime = watch(() => {
+      leave()
+      // A probe is beyond the bound as it is, and the next one comes soon.
+      if (!isProbe) givenUp.calls.add(call)
+      reject(tooLate(timeout))
+    })
+    const run = async (): Promise<void> => {
+      try {
+        resolve(await task())
+        if (isLive) for (const each of before) givenUp.calls.delete(each)
+      } catch (cause) {
+        reject(cause instanceof SessionError ? cause : unavailable(cause))
+      }
+      inTime()
+      givenUp.calls.delete(call)
+      leave()
+    }
+    void run()
+    return promise
+  }
 
 const unavailable = (cause?: unknown): SessionError =>
   new SessionError(

@@ -94,48 +94,7 @@ function statements(table: string): Statements {
     create: `INSERT INTO ${table} (id, created_at, expires_at, policy, entries)
       VALUES ($1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb)`,
     read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
-    // Each step is a line of apply. The row is locked first, so that what follows sees its latest version and
-    // nobody changes it in between.
-    commit: `WITH hit AS MATERIALIZED (
-        SELECT entries, policy, expires_at FROM ${table}
-        WHERE id = $1 AND expires_at > $2::text::bigint FOR UPDATE
-      ), asked AS MATERIALIZED (
-        SELECT change, (change->>'clear')::boolean AS clear FROM (SELECT $3::text::jsonb AS change) AS given
-      ), held AS (
-        SELECT pair->>0 AS key, pair->>1 AS text, place
-        FROM hit, jsonb_array_elements(entries) WITH ORDINALITY AS each (pair, place)
-      ), broken AS (
-        SELECT FROM asked, jsonb_array_elements(change->'expect') AS each (pair)
-        LEFT JOIN held ON held.key = pair->>0
-        WHERE held.text IS DISTINCT FROM pair->>1
-      ), wanted AS (
-        SELECT pair->>0 AS key, pair->>1 AS text, place
-        FROM asked, jsonb_array_elements(change->'entries') WITH ORDINALITY AS each (pair, place)
-      ), kept AS (
-        SELECT key, held.text, place FROM held, asked WHERE NOT clear
-      ), merged AS (
-        SELECT key, CASE WHEN wanted.place IS NULL THEN kept.text ELSE wanted.text END AS text,
-          kept.place AS old_place, wanted.place AS new_place
-        FROM kept FULL JOIN wanted USING (key)
-      ), next AS (
-        SELECT coalesce(jsonb_agg(jsonb_build_array(key, text) ORDER BY old_place, new_place), '[]') AS entries,
-          count(*) AS keys, coalesce(sum(octet_length(key) + octet_length(text)), 0) AS bytes
-        FROM merged WHERE text IS NOT NULL
-      ), verdict AS (
-        SELECT CASE
-            WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
-            WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
-            ELSE 'committed'
-          END AS outcome, next.entries, hit.expires_at, (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
-          coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy
-        FROM hit, asked, next
-      ), done AS (
-        UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy,
-          expires_at = CASE WHEN coalesce(under, verdict.policy) = verdict.policy
-            THEN coalesce(moved_to, verdict.expires_at) ELSE verdict.expires_at END
-        FROM verdict WHERE id = $1 AND outcome = 'committed'
-      )
-      SELECT outcome FROM verdict`,
+    commit: commitStatement(table),
     delete: `DELETE FROM ${table} WHERE id = $1 RETURNING ${columns}`,
     // Not waiting for the disk: what a crash brings back has expired.
     sweep: `WITH relaxed AS (
@@ -154,6 +113,76 @@ function statements(table: string): Statements {
         current_setting('server_encoding') AS encoding`,
   }
 }
+
+/**
+ * `apply` in SQL. A row of the CTEs is a session or one of its entries, and each CTE is a step of `apply`, told by the
+ * comment before it. `hit` locks the row first: a change that waited for another one sees what that one left, and nobody
+ * writes between the verdict and the update. Where there is no such session `hit` is empty, and so is all that
+ * follows: no row means `gone`. The change set is one parameter, so that there is one statement whatever it holds.
+ */
+const commitStatement = (table: string): string =>
+  withoutComments(`
+    -- The session, unless it has expired.
+    WITH hit AS MATERIALIZED (
+      SELECT entries, policy, expires_at FROM ${table}
+      WHERE id = $1 AND expires_at > $2::text::bigint FOR UPDATE
+    ),
+    -- The change set.
+    asked AS MATERIALIZED (
+      SELECT change, (change->>'clear')::boolean AS clear FROM (SELECT $3::text::jsonb AS change) AS given
+    ),
+    -- The entries of the session.
+    held AS (
+      SELECT pair->>0 AS key, pair->>1 AS text, place
+      FROM hit, jsonb_array_elements(entries) WITH ORDINALITY AS each (pair, place)
+    ),
+    -- What was expected and is not so.
+    broken AS (
+      SELECT FROM asked, jsonb_array_elements(change->'expect') AS each (pair)
+      LEFT JOIN held ON held.key = pair->>0
+      WHERE held.text IS DISTINCT FROM pair->>1
+    ),
+    -- The entries to set, or to delete where text is null.
+    wanted AS (
+      SELECT pair->>0 AS key, pair->>1 AS text, place
+      FROM asked, jsonb_array_elements(change->'entries') WITH ORDINALITY AS each (pair, place)
+    ),
+    -- What clear leaves.
+    kept AS (
+      SELECT key, held.text, place FROM held, asked WHERE NOT clear
+    ),
+    -- One over the other. A key that is there keeps its place, and a new one comes after all others.
+    merged AS (
+      SELECT key, CASE WHEN wanted.place IS NULL THEN kept.text ELSE wanted.text END AS text,
+        kept.place AS old_place, wanted.place AS new_place
+      FROM kept FULL JOIN wanted USING (key)
+    ),
+    next AS (
+      SELECT coalesce(jsonb_agg(jsonb_build_array(key, text) ORDER BY old_place, new_place), '[]') AS entries,
+        count(*) AS keys, coalesce(sum(octet_length(key) + octet_length(text)), 0) AS bytes
+      FROM merged WHERE text IS NOT NULL
+    ),
+    -- The outcome, and what the row is to hold.
+    verdict AS (
+      SELECT CASE
+          WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
+          WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
+          ELSE 'committed'
+        END AS outcome, next.entries, hit.expires_at, (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
+        coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy
+      FROM hit, asked, next
+    ),
+    -- The deadline moves where its policy still stands.
+    done AS (
+      UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy,
+        expires_at = CASE WHEN coalesce(under, verdict.policy) = verdict.policy
+          THEN coalesce(moved_to, verdict.expires_at) ELSE verdict.expires_at END
+      FROM verdict WHERE id = $1 AND outcome = 'committed'
+    )
+    SELECT outcome FROM verdict`)
+
+/** Where statements are not prepared each call sends all of their text. */
+const withoutComments = (sql: string): string => sql.replaceAll(/^ *--.*\n/gm, '')
 
 function toJson({ expect, entries, ...rest }: ChangeSet): string {
   return JSON.stringify({ ...rest, expect: [...expect], entries: [...entries] })

@@ -1,6 +1,6 @@
 import { apply, type ChangeSet, none } from './changes.ts'
 import type { SentCookie } from './cookie.ts'
-import { SessionError } from './errors.ts'
+import { headersSent, SessionError, tooLarge } from './errors.ts'
 import { endsWithBrowser } from './expiry.ts'
 import type { SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
@@ -18,8 +18,13 @@ export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
 /** What the answer does with the cookie; `null`: nothing. */
 export type CookieChange = SentCookie | 'clear' | null
 
-/** The stored session as far as one request knows it, and what follows from that for the cookie. */
-export class Holding {
+/**
+ * The stored session as far as one request knows it, and what follows from that for the cookie. Only this calls the
+ * store. What the store answers moves the session among the four standings: `read` finds it (`stored`) or not (`absent`),
+ * `create` and `rotate` make it `stored`, `flush` makes it `flushed`. A session that was seen alive and is not there any
+ * more is SESSION_GONE. After the first failure of the store it is not asked again.
+ */
+export class StoredSession {
   readonly #store: Store
   readonly #settings: Settings
   #token: string | null
@@ -117,7 +122,7 @@ export class Holding {
     if (this.#sealed) throw headersSent()
     const { token } = this.issue()
     const { outcome, record } = apply(this.blank(), changes)
-    if (outcome === 'full') throw tooLarge(this.#settings)
+    if (outcome === 'full') throw tooLarge(this.#settings.limits)
     this.#keep(await this.#call(() => this.#store.create(token, record!, now)), record!)
     this.#send(now)
     this.#settings.emit?.({ type: 'created', id: this.id! })
@@ -133,7 +138,7 @@ export class Holding {
     if (this.isInToken) await this.read()
     if (this.#token === null) return 'gone'
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
-    if (outcome === 'full') throw tooLarge(this.#settings)
+    if (outcome === 'full') throw tooLarge(this.#settings.limits)
     if (outcome === 'gone') this.#lose()
     if (outcome === 'committed') {
       this.#move(changes, token, now)
@@ -256,15 +261,3 @@ export class Holding {
     }
   }
 }
-
-export const headersSent = (): SessionError =>
-  new SessionError(
-    'SESSION_HEADERS_SENT',
-    'The headers of this response have left, so that no cookie can be set: create, rotate, flush and expire sessions before a stream starts.',
-  )
-
-export const tooLarge = ({ limits: { keys, sessionBytes } }: Settings): SessionError =>
-  new SessionError(
-    'SESSION_TOO_LARGE',
-    `A session holds at most ${keys} keys and ${sessionBytes} bytes, and no more than its store has room for. Nothing was stored; delete what is no longer needed.`,
-  )

@@ -1,0 +1,67 @@
+import { apply } from './changes.ts'
+import { deadline, isDue } from './expiry.ts'
+import { adds, type Journal } from './journal.ts'
+import type { SessionRecord } from './record.ts'
+import type { Settings } from './settings.ts'
+import type { StoredSession } from './stored-session.ts'
+
+/**
+ * The session as one request sees it: what is stored as far as it knows, or an empty session, under what it recorded
+ * and has not saved yet. It is computed from those two, and calls no store.
+ */
+export class View {
+  readonly #stored: StoredSession
+  readonly #journal: Journal
+  readonly #settings: Settings
+
+  constructor(stored: StoredSession, journal: Journal, settings: Settings) {
+    this.#stored = stored
+    this.#journal = journal
+    this.#settings = settings
+  }
+
+  get record(): SessionRecord {
+    const record = this.#stored.record ?? this.#stored.blank()
+    return this.#journal.isEmpty ? record : apply(record, { ...this.#journal.sum, limit: undefined }).record!
+  }
+
+  /** Whether the client will have a session after this request that is not stored yet. */
+  get isOwed(): boolean {
+    const { standing } = this.#stored
+    return standing === 'flushed' || (standing === 'absent' && adds(this.#journal.sum))
+  }
+
+  /** The id, present or to be; null while there is nothing to store. */
+  get id(): string | null {
+    const token = this.#stored.token ?? (this.isOwed ? this.#stored.issue().token : null)
+    return token === null ? null : this.#stored.idOf(token)
+  }
+
+  /** Milliseconds since the epoch; null while there is nothing to store. */
+  get createdAt(): number | null {
+    const { record } = this.#stored
+    if (record) return record.createdAt
+    return this.isOwed ? this.#stored.issue().createdAt : null
+  }
+
+  /** Milliseconds since the epoch; null while there is nothing to store. */
+  get expiresAt(): number | null {
+    return this.#stored.record || this.isOwed ? this.deadline(this.#settings.clock()) : null
+  }
+
+  /** The expiry policy that stands after this request. */
+  get policy(): string {
+    const { policy, clear } = this.#journal.sum
+    return policy ?? (clear ? '' : (this.#stored.record?.policy ?? ''))
+  }
+
+  /** The deadline that the session has after this request. */
+  deadline(now: number): number {
+    const before = this.#stored.record
+    const { policy } = this
+    const { createdAt } = before ?? this.#stored.blank()
+    const target = deadline(policy, createdAt, now, this.#settings.timeouts)
+    const stays = before && policy === before.policy && !isDue(before, target, this.#settings.timeouts)
+    return stays ? before.expiresAt : target
+  }
+}
