@@ -1,3 +1,5 @@
+// This file is what `import … from 'graphql-session'` gives.
+
 export { type CookieOptions, type SentCookie, type SessionCookie, sessionCookie } from './session/cookie.ts'
 export { type ChangeSet, apply, type Outcome, type SizeLimit } from './session/changes.ts'
 export { type RefusalCode, SessionError, type SessionErrorCode } from './session/errors.ts'

@@ -1,3 +1,5 @@
+// This turns errors of sessions into errors of GraphQL, with their code.
+
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
 import { isOfClient } from '../session/client.ts'

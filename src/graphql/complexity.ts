@@ -1,3 +1,5 @@
+// This weighs what an operation consists of, against limits.
+
 import {
   type DirectiveNode,
   type DocumentNode,

@@ -1,3 +1,5 @@
+// This refuses variables that are nested too deeply to be read.
+
 import type { ExecutionResult } from 'graphql'
 import type { Refusal } from '../http/gate.ts'
 

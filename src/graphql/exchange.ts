@@ -1,3 +1,5 @@
+// This is one HTTP request and its session: begun from the cookie, saved before the answer, finished with headers.
+
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
 import { failed, mistakesIn, type Part, translate, unavailable } from './answer.ts'

@@ -1,3 +1,5 @@
+// This is one GraphQL operation on a session, and drops what a failed field of a mutation recorded.
+
 import {
   defaultFieldResolver,
   type ExecutionResult,

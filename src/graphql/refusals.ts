@@ -1,3 +1,5 @@
+// This tells a refusal to the client, the listener and the log.
+
 import type { GraphQLError } from 'graphql'
 import { createGraphQLError, type YogaLogger } from 'graphql-yoga'
 import { aborted } from '../http/body.ts'

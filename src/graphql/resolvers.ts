@@ -1,3 +1,5 @@
+// These are the session's schema and its resolvers, to be merged with an application's.
+
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
 import { asClient } from '../session/client.ts'

@@ -1,3 +1,5 @@
+// This ends the event streams of a server that is about to end.
+
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 
 /** The event streams of a server, which have no end of their own. */

@@ -1,3 +1,5 @@
+// This takes what repeats the request out of the errors of an answer.
+
 import { type ExecutionResult, type GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
 import { reworded } from './answer.ts'
 

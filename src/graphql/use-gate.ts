@@ -1,3 +1,5 @@
+// This is the Yoga plugin that refuses requests and operations.
+
 import type { IncomingMessage } from 'node:http'
 import {
   type ASTVisitor,

@@ -1,3 +1,5 @@
+// This is the Yoga plugin that gives each request its session.
+
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { toGraphQL } from './answer.ts'

@@ -1,3 +1,5 @@
+// This reads the body or the query string of a request, up to a limit, into the parameters of GraphQL.
+
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './gate.ts'

@@ -1,3 +1,5 @@
+// This judges a request by its head, before its body is read: method, types, and where it comes from. CORS is here, too.
+
 import { type RefusalCode, SessionError } from '../session/errors.ts'
 import { accepts, isJson, plainTypeOf } from './media-types.ts'
 

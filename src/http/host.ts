@@ -1,3 +1,5 @@
+// This finds out whether a request names one host.
+
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './gate.ts'
 

@@ -1,3 +1,5 @@
+// This is the node:http server: its timeouts, and its end.
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'

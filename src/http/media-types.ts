@@ -1,3 +1,5 @@
+// This reads Content-Type and Accept.
+
 /** Also `charset=utf-8`: RFC 8259 knows no other for what is sent between systems. */
 export function isJson(type: string): boolean {
   if (type === 'application/json') return true

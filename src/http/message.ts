@@ -1,3 +1,5 @@
+// This makes of a message of node:http what the gate judges, and the Request that Yoga takes.
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHead } from './gate.ts'
 

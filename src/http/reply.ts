@@ -1,3 +1,5 @@
+// This writes a whole answer to node:http.
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { corsHeaders, type GateRules, protection as protections, type Reply } from './gate.ts'
 import { endOfTurn } from './turn.ts'

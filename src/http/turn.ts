@@ -1,3 +1,5 @@
+// This lets the answers of one turn of the event loop leave together at its end, which wakes their reader once.
+
 import { clearImmediate, setImmediate } from 'node:timers'
 
 /** Milliseconds that an answer waits for others, at most, beside what the request after it does without a pause. */

@@ -1,3 +1,5 @@
+// This defines what a change set is, and what it does to a record: every store does the same.
+
 import type { SessionRecord } from './record.ts'
 
 /** What one request did to one session. A store applies all of it at one instant, or none. */

@@ -1,3 +1,5 @@
+// This decides what a client may do with its session: rights by key, schemas of values, shorter lives only.
+
 import { SessionError } from './errors.ts'
 import { encodePolicy, type Expiry } from './expiry.ts'
 import type { KeyRules } from './keys.ts'

@@ -1,3 +1,5 @@
+// This reads the session cookie of a request, and writes the Set-Cookie that sets or deletes it.
+
 import { stringifySetCookie } from 'cookie'
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'

@@ -1,3 +1,5 @@
+// These are the codes of every error that a session or the gate answers with.
+
 /** Every way in which a session refuses. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
   /** The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is `__proto__`, `constructor` or `prototype`. */

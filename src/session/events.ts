@@ -1,3 +1,5 @@
+// This is what `onEvent` is told, and calls it so that it cannot fail a request.
+
 import { type RefusalCode, SessionError, type SessionErrorCode } from './errors.ts'
 
 /**

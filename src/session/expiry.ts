@@ -1,3 +1,5 @@
+// This computes when a session ends: idle and absolute timeout, and an expiry of its own.
+
 import { SessionError } from './errors.ts'
 import type { SessionRecord } from './record.ts'
 

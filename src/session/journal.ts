@@ -1,3 +1,5 @@
+// This keeps the changes that a request recorded and has not saved, so that those of a failed field can be dropped.
+
 import { type ChangeSet, changeSet, compose } from './changes.ts'
 
 interface Recorded {

@@ -1,3 +1,5 @@
+// This reads the option `keys`: what clients may do with which key, and which values they may give.
+
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import { isKey } from './value.ts'

@@ -1,3 +1,5 @@
+// This lets the verbs of one session wait for each other.
+
 const done = Promise.resolve()
 
 /** Runs tasks one after the other: each begins when those before it have ended, well or not. */

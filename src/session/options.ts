@@ -1,3 +1,5 @@
+// This refuses options that nobody reads.
+
 import { SessionError } from './errors.ts'
 
 /** Refuses what is not an object and names that nobody reads: a typing error must not mean a default. */

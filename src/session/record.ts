@@ -1,3 +1,5 @@
+// This is what a store keeps of one session.
+
 /** What a store holds under an id. Maps throughout, so that no key can reach a prototype. */
 export interface SessionRecord {
   /** Key → JSON text, in the order in which the keys were first set. */

@@ -1,3 +1,5 @@
+// This is the session that a resolver holds: the verbs of Django's session, with values instead of text.
+
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import type { KeyRight, KeyRules } from './keys.ts'

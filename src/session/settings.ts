@@ -1,3 +1,5 @@
+// This reads the options that every session of an application shares, and puts in their defaults.
+
 import { SessionError } from './errors.ts'
 import { emitterOf, type OnEvent } from './events.ts'
 import type { Timeouts } from './expiry.ts'

@@ -1,3 +1,5 @@
+// This is the contract of a store, and what it promises.
+
 import type { ChangeSet, Outcome } from './changes.ts'
 import type { SessionCookie } from './cookie.ts'
 import type { SessionRecord } from './record.ts'

@@ -1,3 +1,5 @@
+// This keeps what one request knows of the session in the store, and what its cookie has to become.
+
 import { apply, type ChangeSet, none } from './changes.ts'
 import type { SentCookie } from './cookie.ts'
 import { headersSent, SessionError, tooLarge } from './errors.ts'

@@ -1,3 +1,5 @@
+// This makes the secret that the cookie carries, and the id that a store knows it by.
+
 import { hash, randomBytes } from 'node:crypto'
 
 const tokenPattern = /^[A-Za-z0-9_-]{43}$/

@@ -1,3 +1,5 @@
+// This is what one request does to one session, and decides whether and what it saves at its end.
+
 import { apply, type ChangeSet, changeSet } from './changes.ts'
 import { headersSent, SessionError, tooLarge } from './errors.ts'
 import { deadline } from './expiry.ts'

@@ -1,3 +1,5 @@
+// This says which keys and values a session can hold, and turns values into JSON text and back.
+
 import { SessionError } from './errors.ts'
 
 /** Anything that JSON can say, as it comes back from a session: deeply frozen. */

@@ -1,3 +1,5 @@
+// This computes what a request sees of its session before it has saved.
+
 import { apply } from './changes.ts'
 import { deadline, isDue } from './expiry.ts'
 import { adds, type Journal } from './journal.ts'

@@ -1,3 +1,5 @@
+// This tells calls that take too long, with one timer for many.
+
 /** Begins to wait, and returns how to end it. */
 export type CallTimeout = (late: () => void) => () => void
 

@@ -1,3 +1,5 @@
+// This keeps a session sealed in its cookie.
+
 import { EncryptJWT, errors, jwtDecrypt, type JWTDecryptResult } from 'jose'
 import { apply } from '../session/changes.ts'
 import type { SessionCookie } from '../session/cookie.ts'

@@ -1,3 +1,5 @@
+// This bounds the time and the number of calls to a store, and replaces what its driver throws.
+
 import { SessionError } from '../session/errors.ts'
 import type { CallLimits } from '../session/settings.ts'
 import type { KeyedStore } from '../session/store.ts'

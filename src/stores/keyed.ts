@@ -1,3 +1,5 @@
+// This puts tokens in front of a store, which knows only their digests.
+
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, Store } from '../session/store.ts'
 import { digest, isToken, mint } from '../session/token.ts'

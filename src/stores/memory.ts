@@ -1,3 +1,5 @@
+// This keeps sessions in the memory of this process.
+
 import { LRUCache } from 'lru-cache'
 import { apply } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'

@@ -1,3 +1,5 @@
+// This makes of any store that an application gives what sessions talk to.
+
 import type { SessionCookie } from '../session/cookie.ts'
 import type { Settings } from '../session/settings.ts'
 import type { KeyedStore, SessionStore, Store } from '../session/store.ts'

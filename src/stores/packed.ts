@@ -1,3 +1,5 @@
+// This turns a record into one text and back, for the stores that keep it as one.
+
 import type { SessionRecord } from '../session/record.ts'
 
 /**

@@ -1,3 +1,5 @@
+// This keeps sessions in PostgreSQL.
+
 import { hash } from 'node:crypto'
 import type { ChangeSet, Outcome } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'

@@ -1,3 +1,5 @@
+// This keeps sessions in a SQLite file.
+
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout } from 'node:timers/promises'
 import { apply } from '../session/changes.ts'

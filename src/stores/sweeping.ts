@@ -1,3 +1,5 @@
+// This removes expired sessions from stores that do not do it by themselves.
+
 import { setTimeout } from 'node:timers/promises'
 import type { KeyedStore } from '../session/store.ts'
 

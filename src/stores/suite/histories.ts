@@ -1,3 +1,5 @@
+// These are random sessions, changes and histories, to compare stores by.
+
 import * as fc from 'fast-check'
 import { type ChangeSet, changeSet } from '../../session/changes.ts'
 import type { SessionRecord } from '../../session/record.ts'

@@ -1,3 +1,5 @@
+// These are the promises of a store as checks, for any test runner.
+
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { apply, type ChangeSet, changeSet } from '../../session/changes.ts'
