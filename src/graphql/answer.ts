@@ -11,7 +11,6 @@ import { SessionError, type SessionErrorCode } from '../session/errors.ts'
  */
 export function translate<Result extends Part>(result: Result): Result {
   const { errors, incremental } = result
-  if (!errors && !incremental) return result
   return {
     ...result,
     ...(errors && { errors: errors.map((error) => translateError(error)) }),

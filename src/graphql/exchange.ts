@@ -185,6 +185,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
 
   /** A result, or a part of a stream, whose session errors have their code. Mistakes of resolvers are logged. */
   translate<Translated extends Part>(result: Translated): Translated {
+    if (!result.errors && !result.incremental) return result
     for (const mistake of mistakesIn(result)) this.logger?.error(mistake)
     return translate(result)
   }
