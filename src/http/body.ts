@@ -1,15 +1,16 @@
-// This reads the body or the query string of a request, up to a limit, into the parameters of GraphQL.
+// This reads the parameters of GraphQL from the body of a request, up to a limit, or from its query string.
 
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './gate.ts'
 
-/** What a body held, or why it is refused. */
+/** The parameters that a body or a query string held, or why it is refused. */
 export type Reading = { readonly params: unknown } | { readonly refusal: Refusal }
 
 /**
- * Reads a request of node:http. What is over the limit is thrown away as it comes, so that the connection goes on
- * to work; how long that may take in all is `requestTimeout` of the server.
+ * Reads the body of a request of node:http. Bytes beyond the limit are read and thrown away, so that the
+ * connection stays usable. The server's `requestTimeout` bounds how long a body may take to arrive.
+ * @param limit - bytes
  */
 export function readMessage(message: IncomingMessage, limit: number): Promise<Reading> {
   if (message.destroyed) return Promise.resolve(aborted)
@@ -32,15 +33,19 @@ export function readMessage(message: IncomingMessage, limit: number): Promise<Re
 
 const kept = Symbol('reading')
 
-/** Keeps what a message held for whoever handles it next: a body comes once. */
+/** Stores on a message what its body held, for the handler that takes over: a body can be read only once. */
 export function keepReading(message: IncomingMessage & { [kept]?: Reading }, reading: Reading): void {
   message[kept] = reading
 }
 
+/** What `keepReading` has stored on the message; undefined while nobody has read its body. */
 export const readingOf = (message: IncomingMessage & { [kept]?: Reading }): Reading | undefined =>
   message[kept]
 
-/** The chunks of a body in one piece: a client can send each byte as one, and a Buffer of its own takes two hundred. */
+/**
+ * Joins the chunks of a body into one buffer. A client can send each byte as a chunk, and a list of chunks
+ * would take two hundred bytes for each of them.
+ */
 class Collected {
   size = 0
   #bytes: Buffer = Buffer.alloc(0)
@@ -64,12 +69,13 @@ class Collected {
   }
 }
 
-/** Milliseconds in which a refused client may finish what it is sending. */
+/** Milliseconds that a refused client has to finish sending its body. */
 const patience = 500
 
 /**
- * Throws away what is still to come. A connection that ends with something unread in it is reset, and its client, a proxy for
- * example, gets to see that instead of the answer.
+ * Throws away what is still to come of a body, and resolves at its end or when `patience` is over. A
+ * connection that is closed with unread bytes in it is reset, and its client, a proxy for example, would see
+ * the reset instead of the answer.
  */
 export function discard(message: IncomingMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -86,11 +92,14 @@ export function discard(message: IncomingMessage): Promise<void> {
   return promise
 }
 
-/** Reads a request of the Fetch API, as other servers and runtimes hand it over. */
+/**
+ * Reads the body of a request of the Fetch API, as other servers and runtimes hand it over.
+ * @param limit - bytes
+ */
 export async function readRequest(request: Request, limit: number): Promise<Reading> {
   const collected = new Collected()
   try {
-    // A body that was parsed already, by Express for example, is no stream any more.
+    // Where Express, for example, has parsed the body already, only `text` still gives it.
     const body: AsyncIterable<Uint8Array | string> | string[] = request.body ?? [await request.text()]
     const declared = Number(request.headers.get('content-length'))
     for await (const chunk of declared > limit ? [] : body) {
@@ -105,7 +114,7 @@ export async function readRequest(request: Request, limit: number): Promise<Read
   }
 }
 
-/** The parameters of a GET. */
+/** Reads the parameters of a GET, whose `variables` and `extensions` are JSON text. */
 export function readSearch(search: URLSearchParams): Reading {
   const params: Record<string, unknown> = {}
   for (const name of ['query', 'operationName', 'variables', 'extensions']) {
@@ -122,7 +131,7 @@ export function readSearch(search: URLSearchParams): Reading {
 }
 
 function parse(bytes: Buffer): Reading {
-  // JSON.parse takes bytes that are no UTF-8 for replacement characters, and so would store something else.
+  // `toString` replaces bytes that are not UTF-8, so that another text would be stored than was sent.
   if (!isUtf8(bytes)) return badRequest('The body is not UTF-8.')
   try {
     return checked(JSON.parse(bytes.toString()))
@@ -134,7 +143,7 @@ function parse(bytes: Buffer): Reading {
 function checked(params: unknown): Reading {
   for (const each of Array.isArray(params) ? params : [params]) {
     const { extensions } = (each ?? {}) as { extensions?: unknown }
-    // What a plugin merges into an object of its own must not reach that object's prototype.
+    // A plugin may merge `extensions` into an object of its own, and this member could change its prototype.
     if (typeof extensions === 'object' && extensions !== null && Object.hasOwn(extensions, '__proto__')) {
       return badRequest('extensions must not have a member "__proto__".')
     }
@@ -146,7 +155,7 @@ const badRequest = (message: string): { readonly refusal: Refusal } => ({
   refusal: { status: 400, code: 'BAD_REQUEST', message },
 })
 
-/** Nobody waits for this answer. */
+/** What is read of a body whose client left before its end. No event reports it: nobody gets the answer. */
 export const aborted = badRequest('The body did not arrive whole.')
 
 const tooLarge = (limit: number): Reading => ({

@@ -1,23 +1,30 @@
-// This judges a request by its head, before its body is read: method, types, and where it comes from. CORS is here, too.
+// This judges a request by method, types and origin before its body is read, and makes the CORS headers.
 
 import { type RefusalCode, SessionError } from '../session/errors.ts'
 import { accepts, isJson, plainTypeOf } from './media-types.ts'
 
+/** What the gate demands of the head and the size of a request. */
 export interface GateRuleOptions {
   /**
-   * Other origins whose pages may use the server with the visitor's cookie, each exactly as browsers send it, e.g.
-   * `https://app.example`. They get CORS headers with credentials. @default none: CORS is closed
+   * Other origins whose pages may use the server with the visitor's cookie, each exactly as browsers send it,
+   * e.g. `https://app.example`. Their pages get CORS headers with credentials.
+   * @default none: CORS is closed
    */
   readonly origins?: readonly string[]
   /**
-   * Whether a proxy in front sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and lets no client set them. Else they
-   * are ignored. @default false
+   * Whether a proxy in front of the server sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and drops those
+   * that a client sent. If not, both headers are ignored.
+   * @default false
    */
   readonly trustProxy?: boolean
-  /** Bytes of a request's body, counted while it is read. @default 131072 (128 KiB) */
+  /**
+   * Bytes that the body of a request may have, counted while it is read. A longer body is answered 413.
+   * @default 131072 (128 KiB)
+   */
   readonly maxRequestBodySize?: number
 }
 
+/** `GateRuleOptions`, checked and with their defaults. */
 export interface GateRules {
   readonly origins: ReadonlySet<string>
   readonly trustProxy: boolean
@@ -27,19 +34,23 @@ export interface GateRules {
 /** What is known of a request before its body is read. */
 export interface RequestHead {
   readonly method: string
-  /** As the connection has it: whoever trusts a proxy reads its headers. */
+  /** The scheme of the connection itself. `publicAddress` gives the one that a trusted proxy names. */
   readonly scheme: 'http' | 'https'
-  /** @param name - in lower case */
+  /**
+   * The value of a header; null or undefined where the request has none.
+   * @param name - in lower case
+   */
   header(name: string): string | null | undefined
 }
 
+/** The head of a request of the Fetch API. Its host comes from its URL where it has no header `Host`. */
 export const headOf = ({ method, url, headers }: Request): RequestHead => ({
   method,
   scheme: url.startsWith('https:') ? 'https' : 'http',
   header: (name) => headers.get(name) ?? (name === 'host' ? new URL(url).host : null),
 })
 
-/** Why a request is not run. The text repeats nothing of the request. */
+/** Why a request is not run, for its client. The message repeats nothing of the request. */
 export interface Refusal {
   readonly status: number
   readonly code: RefusalCode
@@ -47,14 +58,14 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An answer of HTTP that is whole. */
+/** A complete answer of HTTP. */
 export interface Reply {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
   readonly body: string
 }
 
-/** A refusal as the client gets it, in a type that it accepts. */
+/** The answer to a refused request, in a type of JSON that its client accepts, or in `application/json`. */
 export const refusalReply = (
   { status, code, message, headers = {} }: Refusal,
   accept: string | null | undefined,
@@ -68,13 +79,16 @@ export const refusalReply = (
   body: JSON.stringify({ errors: [{ message, extensions: { code } }] }),
 })
 
-/** What a browser is told with every answer: not to guess types, and to hand it to no other site. */
+/** Headers of every answer: a browser must not guess its type, nor load it into pages of other origins. */
 export const protection: readonly (readonly [string, string])[] = [
   ['x-content-type-options', 'nosniff'],
   ['cross-origin-resource-policy', 'same-origin'],
 ]
 
-/** @throws {SessionError} CONFIG_INVALID, naming the option */
+/**
+ * Checks the options, and fills in their defaults.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
 export function gateRules(options: GateRuleOptions): GateRules {
   const { origins, trustProxy = false, maxRequestBodySize = 128 * 1024 } = options
   if (origins !== undefined && (!Array.isArray(origins) || origins.length === 0)) {
@@ -102,15 +116,19 @@ export function gateRules(options: GateRuleOptions): GateRules {
   return { origins: new Set(origins), trustProxy, maxRequestBodySize }
 }
 
-/** `null`, patterns and paths are not the text that URL makes of them; `https://*.example` is, and never sent. */
+/**
+ * Whether a text is an origin exactly as browsers send it. `null`, a URL with a path and most patterns differ
+ * from the origin that `URL` makes of them. `https://*.example` does not, though no browser sends it, so a
+ * `*` is refused by itself.
+ */
 export function isOrigin(text: unknown): text is string {
   if (typeof text !== 'string' || text.includes('*') || !/^https?:/.test(text)) return false
   return URL.canParse(text) && new URL(text).origin === text
 }
 
 /**
- * Judges a request before anything of it is parsed or run, by its method, its types and where it comes from.
- * @returns null where the body may be read
+ * Judges a request by its method, its types and where it comes from, before anything of it is parsed or run.
+ * @returns why it is refused; null where its body may be read
  */
 export function judge(head: RequestHead, rules: GateRules): Refusal | null {
   const { method } = head
@@ -120,7 +138,11 @@ export function judge(head: RequestHead, rules: GateRules): Refusal | null {
   return isFromHere(head, rules) ? null : crossSite
 }
 
-/** The headers of an answer to a page of another origin; for each answer, whether it was refused or not. */
+/**
+ * The CORS headers of an answer. A refusal needs them as any other answer does: without them the page could
+ * not read why it was refused.
+ * @param origin - the header `Origin` of the request
+ */
 export function corsHeaders(origin: string | null | undefined, { origins }: GateRules): [string, string][] {
   if (origins.size === 0) return []
   if (!origin || !origins.has(origin)) return [['vary', 'Origin']]
@@ -131,7 +153,10 @@ export function corsHeaders(origin: string | null | undefined, { origins }: Gate
   ]
 }
 
-/** What a preflight is answered with beside `corsHeaders`. Whoever may send the cookie may send any header. */
+/**
+ * The headers that answer a preflight, beside `corsHeaders`. A listed origin gets every header that it asks
+ * for, since it may send the visitor's cookie in any case.
+ */
 export function preflightHeaders(head: RequestHead, { origins }: GateRules): [string, string][] {
   if (!origins.has(head.header('origin') ?? '')) return []
   return [
@@ -148,7 +173,7 @@ export const methodNotAllowed: Refusal = {
   headers: { allow: 'POST, GET' },
 }
 
-/** RFC 9110, 15.5.6: `Allow` says what would be possible with this operation. */
+/** Refuses a mutation by GET. `Allow` names what this operation can be sent with (RFC 9110, 15.5.6). */
 export const mutationByGet: Refusal = {
   ...methodNotAllowed,
   message: 'Only queries and subscriptions may be sent with GET. Send this operation with POST.',
@@ -176,7 +201,7 @@ export const crossSite: Refusal = {
     'The request comes from another site, or a GET with a cookie does not say where from. Add its origin to origins; a client that is no browser sends Content-Type: application/json.',
 }
 
-/** Forms, files and text are what a page can send anywhere without asking: only JSON is read. */
+/** Whether the body is plain JSON. A page can send forms, files and text to any site without a preflight. */
 function isReadable(head: RequestHead): boolean {
   const encoding = head.header('content-encoding')
   if (encoding && encoding.toLowerCase() !== 'identity') return false
@@ -184,14 +209,16 @@ function isReadable(head: RequestHead): boolean {
   return type ? isJson(type) : head.method === 'GET'
 }
 
-/** By one answer, or by a stream. */
+/** Whether the client accepts one of the types of a single answer, or of a stream. */
 const isAnswerable = (accept: string | null | undefined): boolean =>
   plainTypeOf(accept) !== null || accepts(accept, 'text/event-stream', 'multipart/mixed')
 
 /**
- * By Fetch Metadata where the browser sends it (any of today, over TLS or on localhost), else by `Origin`. A request
- * that says neither is from no browser, or a GET, which any page can have sent: that one may not carry a cookie,
- * unless its type shows that a preflight would have come first.
+ * Whether a request comes from this server's own pages, from those of a listed origin, or from no page at
+ * all. `Sec-Fetch-Site` (Fetch Metadata) decides where the browser sends it, as every current one does over
+ * TLS and to localhost. Otherwise `Origin` decides. A POST with neither header comes from no browser. A GET
+ * with neither can come from any page, so it may not carry a cookie, unless its Content-Type shows that a
+ * browser would have sent a preflight first.
  */
 function isFromHere(head: RequestHead, rules: GateRules): boolean {
   if (head.method === 'GET' && !head.header('cookie')) return true
@@ -204,19 +231,20 @@ function isFromHere(head: RequestHead, rules: GateRules): boolean {
   return head.method === 'POST' || Boolean(head.header('content-type'))
 }
 
+/** The origin under which the client reaches this server; null where it has none. */
 function ownOrigin(head: RequestHead, rules: GateRules): string | null {
   const { scheme, host } = publicAddress(head, rules)
   const text = `${scheme}://${host}`
-  // Of another scheme the origin is the text "null", which any page can have.
+  // The origin of any other scheme is the text "null", and a page of any site can send that as its `Origin`.
   return /^https?$/.test(scheme) && URL.canParse(text) ? new URL(text).origin : null
 }
 
-/** Where the client believes to be: what a trusted proxy says, and what the connection says without one. */
+/** The scheme and host that the client sees: those that a trusted proxy names, or the connection's own. */
 export function publicAddress(
   head: RequestHead,
   { trustProxy }: Pick<GateRules, 'trustProxy'>,
 ): { scheme: string; host: string } {
-  // The nearest proxy writes the last of them; those before it are what it was told.
+  // The nearest proxy appends the last value. The values before it may have been sent by a client.
   const forwarded = (name: string): string | undefined =>
     (trustProxy && head.header(`x-forwarded-${name}`)?.split(',').at(-1)?.trim()) || undefined
   return {

@@ -1,11 +1,14 @@
-// This finds out whether a request names one host.
+// This finds out whether a request names exactly one host that a URL can be made of.
 
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './gate.ts'
 
-/** RFC 9112, 3.2: whatever is no host, or more than one, is answered 400. What makes a URL of it would throw. */
+/**
+ * Whether a request names one valid host, or needs none. RFC 9112, 3.2 wants any other answered 400, and
+ * making a URL of its host would throw.
+ */
 export function hasOneHost({ httpVersionMajor, headers: { host }, rawHeaders }: IncomingMessage): boolean {
-  // HTTP/1.0 can do without, and HTTP/2 has it elsewhere.
+  // HTTP/1.0 needs no `Host`, and HTTP/2 has the host in `:authority`.
   if (httpVersionMajor !== 1 || host === undefined) return true
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -20,7 +23,7 @@ const knownHosts = new Set<string>()
 function isHost(host: string): boolean {
   if (knownHosts.has(host)) return true
   if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !URL.canParse(`http://${host}`)) return false
-  // A server has a few; whoever makes up others is not remembered.
+  // A server is reached under a few hosts. The bound keeps invented ones from filling the memory.
   if (knownHosts.size < 100) knownHosts.add(host)
   return true
 }

@@ -1,4 +1,4 @@
-// This is the node:http server: its timeouts, and its end.
+// This runs a node:http server: timeouts against slow clients, and a close that waits for running answers.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -6,49 +6,65 @@ import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
 import { checkNumber, checkOptions } from '../session/options.ts'
 
+/** Where `listen` takes requests, and how long it waits for clients. */
 export interface ListenOptions {
-  /** @default '127.0.0.1' */
+  /** The name or address to listen on. @default '127.0.0.1' */
   readonly host?: string
-  /** 0 takes a free one. @default 4000 */
+  /** The port to listen on; 0 takes a free one. @default 4000 */
   readonly port?: number
-  /** Milliseconds for the head of a request to arrive, else 408. @default 10000, or `requestTimeout` */
+  /**
+   * Milliseconds in which the head of a request has to arrive. A client that takes longer is answered 408.
+   * Must not be longer than `requestTimeout`.
+   * @default 10000, or `requestTimeout` where that is shorter
+   */
   readonly headersTimeout?: number
-  /** Milliseconds for a whole request to arrive, else 408. @default 30000 */
+  /**
+   * Milliseconds in which a whole request has to arrive. A client that takes longer is answered 408.
+   * @default 30000
+   */
   readonly requestTimeout?: number
   /**
-   * Milliseconds without progress for an answer, but not a stream, to be taken by its client. Node notices after twice
-   * as long at most. @default 30000
+   * Milliseconds for which a client may take nothing of a complete answer. Then its connection is closed;
+   * Node notices after twice as long at most. A stream that goes on has no such limit.
+   * @default 30000
    */
   readonly responseTimeout?: number
-  /** Milliseconds in all for running requests to finish after `close`. Then they are cut. @default 10000 */
+  /** Milliseconds for running requests to finish after `close`. Then they are cut off. @default 10000 */
   readonly drainTimeout?: number
 }
 
-/** What `createSessionServer` makes; any other handler of node:http does, too. */
+/** A handler of node:http, such as `createSessionServer` makes. */
 export interface Listener {
   (request: IncomingMessage, response: ServerResponse): unknown
-  /** Called when no further requests are wanted. */
+  /** Called by `close`, once. It has to end what has no end of its own, e.g. event streams and WebSockets. */
   drain?(): void
 }
 
+/** A server that listens, made by `listen`. */
 export interface Listening {
+  /** The server of node:http. */
   readonly server: Server
-  /** E.g. `http://127.0.0.1:4000`. */
+  /** The address of the server, e.g. `http://127.0.0.1:4000`. */
   readonly url: string
   /**
-   * Takes no further connections, completes event streams, lets running requests finish, and resolves when the last
-   * answer has left. A connection that was upgraded, to a WebSocket for example, counts as one that is idle: end what
-   * goes on there in `drain`.
+   * Calls `drain`, takes no further connections from 100 ms later on, and lets running requests finish. A
+   * connection that was upgraded, to a WebSocket for example, counts as idle and is closed: end what goes on
+   * there in `drain`.
+   * @returns a promise that resolves when the last answer has left, or when `drainTimeout` is over
    */
   close(): Promise<void>
 }
 
-/** Milliseconds in which requests that are on their way already still arrive, before nothing is taken any more. */
+/** Milliseconds after `drain` in which requests that are already on their way are still taken. */
 const grace = 100
 
 /**
- * A node:http server whose clients cannot hold it up, and that ends without losing anything.
- * @throws {SessionError} CONFIG_INVALID. Rejects as `listen` of node:net fails, e.g. with EADDRINUSE
+ * Starts a node:http server that closes the connections of clients that are too slow, and whose `close` waits
+ * for running requests.
+ * @param listener - handles each request
+ * @returns the server, once it takes connections
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ * @throws {Error} what `listen` of node:net fails with, e.g. EADDRINUSE
  */
 export async function listen(listener: Listener, options: ListenOptions = {}): Promise<Listening> {
   checkOptions('listen', options, [
@@ -73,7 +89,7 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
   if (headersTimeout > requestTimeout) {
     throw new SessionError('CONFIG_INVALID', 'headersTimeout must not be longer than requestTimeout.')
   }
-  /** Each connection, and how many of its requests have no complete answer yet. */
+  /** Each open connection, and how many of its requests are still waiting for the end of their answer. */
   const connections = new Map<Socket, number>()
   if (typeof host !== 'string' || host === '') {
     throw new SessionError('CONFIG_INVALID', 'host must be a name or an address to listen on.')
@@ -81,9 +97,9 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
   if (!Number.isSafeInteger(port) || port < 0 || port > 65_535) {
     throw new SessionError('CONFIG_INVALID', 'port must be a whole number from 0 to 65535.')
   }
-  /** Since `close` was called. */
+  /** Whether `close` was called. */
   let isEnding = false
-  /** Since nothing is taken any more. */
+  /** Whether the grace is over, so that a connection is closed as soon as none of its requests is running. */
   let isOver = false
   const count = (socket: Socket, change: 1 | -1): void => {
     const running = connections.get(socket)
@@ -92,19 +108,21 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     if (isOver && running + change === 0) socket.destroySoon()
   }
   const server = createServer(
-    // Longer than the minute after which load balancers drop a connection: else one sends into a closed one.
+    // Load balancers drop an idle connection after a minute. With a shorter time here they would send a
+    // request into a connection that this server has just closed.
     { headersTimeout, requestTimeout, keepAliveTimeout: 65_000, connectionsCheckingInterval: 500 },
     (request, response) => {
       const { socket } = request
       if (isEnding) response.shouldKeepAlive = false
       count(socket, 1)
-      // The answer is complete, and waits for its client; the next one, of a pipeline, does not yet.
+      // The answer is complete, and only waits for its client. An answer that waits for the one before it, in
+      // a pipeline of requests, has no socket yet.
       response.once('prefinish', () => response.socket?.setTimeout(responseTimeout))
       response.once('close', () => {
         if (connections.get(socket)! > 1) socket.setTimeout(0)
         count(socket, -1)
       })
-      // One that is async and fails is a bug of its own request, and not the end of the process.
+      // A listener that rejects must fail its own request only: unhandled, it would end the process.
       const result = listener(request, response)
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
@@ -118,7 +136,8 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     connections.set(socket, 0)
     socket.once('close', () => connections.delete(socket))
   })
-  // Node takes an answer that is still on its way for the end of it, and a connection that sent nothing for a busy one.
+  // Node's own method closes connections whose complete answer is still being sent, and leaves open those on
+  // which no request has come.
   server.closeIdleConnections = () => {
     for (const [socket, running] of connections) if (running === 0) socket.destroySoon()
   }
@@ -155,7 +174,7 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
   }
 }
 
-/** By the code alone: what an error says may be about the data of a request. */
+/** Warns with the name and the code of an error alone, as its message may hold data of a request. */
 function warn(what: string, error: unknown): void {
   const { name = 'Error', code = '' } = error as Partial<NodeJS.ErrnoException>
   process.emitWarning(`${what} failed: ${name} ${code}`.trimEnd(), 'SessionWarning')

@@ -1,6 +1,6 @@
-// This reads Content-Type and Accept.
+// This reads the headers Content-Type and Accept.
 
-/** Also `charset=utf-8`: RFC 8259 knows no other for what is sent between systems. */
+/** Whether a Content-Type is JSON. Its charset can only be UTF-8, as RFC 8259, 8.1 demands. */
 export function isJson(type: string): boolean {
   if (type === 'application/json') return true
   const [essence = '', ...parameters] = type.toLowerCase().split(';')
@@ -13,7 +13,7 @@ export function isJson(type: string): boolean {
 
 const plainTypes = ['application/json', 'application/graphql-response+json'] as const
 
-/** A type of one answer that is no stream. */
+/** A type of an answer that is no stream. */
 export type PlainType = (typeof plainTypes)[number]
 
 interface Acceptance {
@@ -21,7 +21,10 @@ interface Acceptance {
   readonly weight: number
 }
 
-/** RFC 9110, 12.5.1. Yoga answers in UTF-8 only, and so has nothing for another charset. */
+/**
+ * The ranges of an Accept header whose weight is not 0 (RFC 9110, 12.5.1). A range with a charset other than
+ * UTF-8 is left out, since Yoga answers in UTF-8 only.
+ */
 function acceptances(accept: string): Acceptance[] {
   return accept
     .toLowerCase()
@@ -38,15 +41,16 @@ function acceptances(accept: string): Acceptance[] {
 const covers = (range: string, type: string): boolean =>
   range === type || range === '*/*' || range === `${type.split('/')[0]}/*`
 
-/** Whether one of these types could be answered with. */
+/** Whether a client accepts at least one of these types. Without an Accept header it accepts any. */
 export const accepts = (accept: string | null | undefined, ...types: readonly string[]): boolean =>
   !accept || acceptances(accept).some(({ type: range }) => types.some((type) => covers(range, type)))
 
 const plainTypeByAccept = new Map<string, PlainType | null>()
 
 /**
- * The type of an answer that is no stream, as Yoga chooses it: the one named first, and for a wildcard
- * `application/json`. `null`: none.
+ * The type of an answer that is no stream, as Yoga chooses it: the one that Accept names first, and
+ * `application/json` for a wildcard.
+ * @returns null where the client accepts none
  */
 export function plainTypeOf(accept: string | null | undefined): PlainType | null {
   if (!accept) return 'application/json'
@@ -54,7 +58,7 @@ export function plainTypeOf(accept: string | null | undefined): PlainType | null
   if (known !== undefined) return known
   const first = acceptances(accept).find(({ type }) => plainTypes.some((plain) => covers(type, plain)))
   const chosen = first ? (plainTypes.find((plain) => plain === first.type) ?? plainTypes[0]) : null
-  // Clients send a handful of them; whoever makes up others is not remembered.
+  // Clients send a handful of Accept headers. The bound keeps invented ones from filling the memory.
   if (plainTypeByAccept.size < 100) plainTypeByAccept.set(accept, chosen)
   return chosen
 }

@@ -1,9 +1,9 @@
-// This makes of a message of node:http what the gate judges, and the Request that Yoga takes.
+// This turns a message of node:http into the head that the gate judges and the Request that Yoga takes.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHead } from './gate.ts'
 
-/** What the gate judges, of a message of node:http. */
+/** The head of a message of node:http, for the gate. */
 export const headOf = (message: IncomingMessage): RequestHead => ({
   method: message.method!,
   scheme: schemeOf(message),
@@ -15,8 +15,9 @@ const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' => ('encrypted'
 const made = Symbol('request')
 
 /**
- * The Request that Yoga makes of a message, but that its signal costs nothing until somebody asks for it. Each message
- * has one.
+ * Makes a function that gives each message its one Request. This is the Request that Yoga would make, except
+ * that its signal is made only when a resolver asks for it, which few do.
+ * @param fetchAPI - Yoga's
  */
 export function requestsOf(
   fetchAPI: Pick<typeof globalThis, 'Request'>,

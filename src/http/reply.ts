@@ -1,10 +1,13 @@
-// This writes a whole answer to node:http.
+// This writes a complete answer to a response of node:http.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { corsHeaders, type GateRules, protection as protections, type Reply } from './gate.ts'
 import { endOfTurn } from './turn.ts'
 
-/** @returns when it was handed to the socket */
+/**
+ * Writes an answer with the headers of the gate, unless the client has left or another answer was begun.
+ * @returns a promise that resolves when the answer was handed to the socket
+ */
 export function send(
   { headers: { origin } }: IncomingMessage,
   response: ServerResponse,
@@ -20,7 +23,7 @@ export function send(
     try {
       response.end(body)
     } catch {
-      // Whoever wrapped it fails one answer, and not those that leave with it.
+      // Middleware that wraps the response may throw. That must not fail the answers that leave after it.
       response.destroy()
     }
   })

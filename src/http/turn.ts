@@ -1,8 +1,11 @@
-// This lets the answers of one turn of the event loop leave together at its end, which wakes their reader once.
+// This holds answers until the end of a turn of the event loop, so that their reader is woken once for all.
 
 import { clearImmediate, setImmediate } from 'node:timers'
 
-/** Milliseconds that an answer waits for others, at most, beside what the request after it does without a pause. */
+/**
+ * Milliseconds that the first answer of a turn waits for others at most. Work that the next request does
+ * without a pause comes on top.
+ */
 const patience = 5
 
 interface Turn {
@@ -15,10 +18,11 @@ interface Turn {
 let turn: Turn | null = null
 
 /**
- * What is answered in one turn of the event loop leaves together at its end: whoever waits for several answers, a proxy for
- * example, is woken once for all of them and not once for each, which is the dearest part of a write.
- * @param leave - what to do then; may not throw
- * @returns when all have left
+ * Lets an answer leave at the end of this turn of the event loop, together with the others of the turn. A
+ * client that waits for several answers, a proxy for example, is then woken once for all of them instead of
+ * once for each. Waking the client is the most expensive part of a write.
+ * @param leave - sends the answer; must not throw
+ * @returns a promise that resolves when all answers of the turn have left
  */
 export function endOfTurn(leave?: () => void): Promise<void> {
   turn ??= begin()
@@ -34,7 +38,7 @@ function begin(): Turn {
   const end = (): void => {
     clearImmediate(immediate)
     turn = null
-    // Whoever waits goes on after the loop, and also when something in it throws.
+    // Code that awaits this promise goes on after the loop all the same, and also where a `leave` throws.
     resolve()
     for (const leave of leaving) leave()
   }
