@@ -1,4 +1,4 @@
-// This turns errors of sessions into errors of GraphQL, with their code.
+// This turns session errors into errors of GraphQL with their code, and picks those that are to be logged.
 
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
@@ -6,8 +6,8 @@ import { isOfClient } from '../session/client.ts'
 import { SessionError, type SessionErrorCode } from '../session/errors.ts'
 
 /**
- * A result whose session errors say so, with `extensions.code`. Has to come before Yoga masks what it does
- * not know as "Unexpected error.".
+ * Gives each session error in a result its code (`extensions.code`) and its message. This has to happen
+ * before Yoga masks errors that it does not know as "Unexpected error.".
  */
 export function translate<Result extends Part>(result: Result): Result {
   const { errors, incremental } = result
@@ -18,16 +18,16 @@ export function translate<Result extends Part>(result: Result): Result {
   }
 }
 
-/** A result, or a part of a stream: those of `@defer` and `@stream` come in `incremental`. */
+/** A result, or a part of a stream. The parts of `@defer` and `@stream` are in `incremental`. */
 export interface Part {
   readonly errors?: readonly GraphQLError[] | undefined
   readonly incremental?: readonly Part[] | undefined
 }
 
 /**
- * What to log of a result for whoever wrote its resolvers: each session error that one of them caused, with the path of
- * the field and without the value. What a client caused, what happens among healthy requests, and what a store did
- * (which is logged where it happens) is no mistake of theirs.
+ * The lines to log about a result for the developer of its resolvers: one for each session error that a
+ * resolver caused, with the path of its field and without the value. Errors that a client caused or that
+ * occur among healthy requests are no mistakes of a resolver. The store's are logged where they happen.
  */
 export function mistakesIn({ errors = [], incremental = [] }: Part): string[] {
   return [
@@ -40,6 +40,7 @@ export function mistakesIn({ errors = [], incremental = [] }: Part): string[] {
   ]
 }
 
+/** The codes of errors that a mistake in a resolver causes, unless a client did. */
 const mistakes = new Set<SessionErrorCode>([
   'SESSION_KEY_INVALID',
   'SESSION_VALUE_INVALID',
@@ -51,9 +52,13 @@ const mistakes = new Set<SessionErrorCode>([
   'CONFIG_INVALID',
 ])
 
+/** What an answer says of a store that failed: the client may try again after a second. */
 export const unavailable = { status: 503, headers: { 'retry-after': '1' } }
 
-/** The whole answer when the session could not be saved: nothing of it may look like success. */
+/**
+ * The whole result of a request whose session could not be saved, or which met a bug. It has no data, so that
+ * nothing of it looks like success.
+ */
 export function failed(error: unknown): ExecutionResult {
   return {
     data: null,
@@ -65,7 +70,7 @@ export function failed(error: unknown): ExecutionResult {
   }
 }
 
-/** The status and headers left with the first part, and Yoga would print them in a later one. */
+/** Leaves out status and headers, which left with the first part: Yoga would print them into a later one. */
 function translatePart(part: Part): Part {
   return part.errors ? { ...part, errors: part.errors.map((error) => translateError(error, false)) } : part
 }
@@ -75,6 +80,11 @@ function translateError(error: GraphQLError, hasHeaders = true): GraphQLError {
   return originalError instanceof SessionError ? toGraphQL(originalError, error, hasHeaders) : error
 }
 
+/**
+ * The error of GraphQL for a session error.
+ * @param located - the error in which GraphQL wrapped it, whose place in the document is kept
+ * @param hasHeaders - whether the answer can still get a status and headers
+ */
 export function toGraphQL(
   { code, message, outcome }: SessionError,
   located?: GraphQLError,
@@ -87,7 +97,7 @@ export function toGraphQL(
   })
 }
 
-/** Another error at the same place. Yoga knows it for one that may be shown. */
+/** An error with another message at the same place. Yoga shows it to clients, and does not mask it. */
 export function reworded(
   error: GraphQLError | undefined,
   message: string,

@@ -1,4 +1,4 @@
-// This weighs what an operation consists of, against limits.
+// This finds out whether an operation exceeds a limit on what it consists of.
 
 import {
   type DirectiveNode,
@@ -15,21 +15,21 @@ import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 
 /**
- * What an operation may consist of, at most, with its fragments put in where they are spread. Judged before it is
- * validated, whose cost grows faster than its size (CVE-2023-26144).
+ * What an operation may consist of, at most. A fragment counts wherever it is spread. Operations are judged
+ * before they are validated, as the cost of validation grows faster than their size (CVE-2023-26144).
  */
 export interface OperationLimits {
-  /** Words and signs of the document. @default 2000 */
+  /** Tokens of the document, i.e. its words and signs. @default 2000 */
   readonly tokens: number
-  /** Fields within fields. @default 15: GraphiQL's introspection query has 15 */
+  /** How deep fields are nested. @default 15, the depth of GraphiQL's introspection query */
   readonly depth: number
   /** Fields of the operation itself. @default 20 */
   readonly rootFields: number
-  /** @default 30 */
+  /** Fields with an alias. @default 30 */
   readonly aliases: number
-  /** @default 20 */
+  /** Directives at the operation, its variables, fields and fragments. @default 20 */
   readonly directives: number
-  /** Lists and objects within each other in a value that is written into the document. @default 64 */
+  /** How deep lists and objects are nested in a value that is written into the document. @default 64 */
   readonly literalDepth: number
 }
 
@@ -42,7 +42,7 @@ const defaults: OperationLimits = {
   literalDepth: 64,
 }
 
-/** Judges operations by limits. A document is weighed once, however often it is run. */
+/** Judges operations by limits. Each document is judged once, however often it is run. */
 export class OperationJudge {
   readonly #limits: OperationLimits
   readonly #excesses = new WeakMap<DocumentNode, { readonly excess: string | null }>()
@@ -52,12 +52,12 @@ export class OperationJudge {
     this.#limits = resolveOperationLimits(options)
   }
 
-  /** Which limit a text is over before it is parsed, or null. */
+  /** @returns a message that names the limit which the text exceeds before it is parsed, or null */
   excessOfText(text: string): string | null {
     return excessOfText(text, this.#limits)
   }
 
-  /** Which limit a document is over, or null. It need not be valid. */
+  /** @returns a message that names the limit which the document, valid or not, exceeds, or null */
   excessOfDocument(document: DocumentNode): string | null {
     let known = this.#excesses.get(document)
     if (!known) this.#excesses.set(document, (known = { excess: excessOfDocument(document, this.#limits) }))
@@ -65,7 +65,10 @@ export class OperationJudge {
   }
 }
 
-/** @throws {SessionError} CONFIG_INVALID, naming the option */
+/**
+ * Checks the limits, and fills in their defaults.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
 function resolveOperationLimits(options: Partial<OperationLimits> = {}): OperationLimits {
   checkOptions('operationLimits', options, Object.keys(defaults))
   const limits = { ...defaults, ...options }
@@ -80,8 +83,8 @@ function resolveOperationLimits(options: Partial<OperationLimits> = {}): Operati
 }
 
 /**
- * Which limit a text is over before it is parsed, or null. Its nesting is bounded here, too: a parser goes down
- * into it and runs out of stack.
+ * Counts the tokens of a text, and bounds how deep its brackets are nested: the parser calls itself for each
+ * bracket, and would run out of stack.
  */
 function excessOfText(text: string, limits: OperationLimits): string | null {
   const lexer = new Lexer(new Source(text))
@@ -96,7 +99,7 @@ function excessOfText(text: string, limits: OperationLimits): string | null {
       if (nesting > deepest) return tooNested
     }
   } catch {
-    // A syntax error is for the parser to explain.
+    // The parser meets the same syntax error later, and explains it.
   }
   return null
 }
@@ -113,7 +116,7 @@ interface Weight {
   literalDepth: number
 }
 
-/** Which limit a document is over, or null. It need not be valid. */
+/** Weighs each operation of a document, which need not be valid. */
 function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits): string | null {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of definitions) {
@@ -135,7 +138,11 @@ function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits
   return null
 }
 
-/** Each fragment is weighed once: spread by spread they would double without end. One that spreads itself is invalid, and weighs nothing. */
+/**
+ * Makes the function that weighs a selection. It weighs each fragment once: with fragments that spread others
+ * twice, walking into every spread would double the work at each level. A fragment that spreads itself is
+ * invalid, and adds nothing to its own weight.
+ */
 function scales(fragments: ReadonlyMap<string, FragmentDefinitionNode>): (set: SelectionSetNode) => Weight {
   const none: Weight = { depth: 0, rootFields: 0, aliases: 0, directives: 0, literalDepth: 0 }
   const known = new Map<string, Weight>()

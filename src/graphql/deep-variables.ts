@@ -1,4 +1,4 @@
-// This refuses variables that are nested too deeply to be read.
+// This refuses an operation whose variables are nested so deeply that reading them uses up the stack.
 
 import type { ExecutionResult } from 'graphql'
 import type { Refusal } from '../http/gate.ts'
@@ -7,8 +7,8 @@ import type { Refusal } from '../http/gate.ts'
 type Execute<Args, Result> = (args: Args) => Result
 
 /**
- * An executor that refuses variables which are nested so deeply that the stack is used up while they are copied and
- * checked, before any resolver runs.
+ * Wraps an executor so that it refuses variables which are nested so deeply that copying and checking them
+ * uses up the stack. Both happen before any resolver runs.
  * @param refuse - makes the error to throw
  */
 export const refusingDeepVariables =
@@ -23,7 +23,8 @@ export const refusingDeepVariables =
     } catch (error) {
       throw isOutOfStack(error) ? refuse(tooDeep) : error
     }
-    // Some of the code that reads variables answers with an error instead of throwing it. No data: nothing was run.
+    // Some of the code that reads variables answers with an error instead of throwing it. Such a result has
+    // no data, which shows that no resolver has run.
     const { errors, data } = result as ExecutionResult
     if (data === undefined && errors?.some((error) => isOutOfStack(error.originalError ?? error))) {
       throw refuse(tooDeep)

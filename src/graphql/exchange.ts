@@ -1,4 +1,4 @@
-// This is one HTTP request and its session: begun from the cookie, saved before the answer, finished with headers.
+// This begins the session of one HTTP request from its cookie, saves it before the answer, and adds headers.
 
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
@@ -15,15 +15,21 @@ import { checkStore, openStore } from '../stores/open.ts'
 import { UnitOfWork } from '../session/unit-of-work.ts'
 import type { Json } from '../session/value.ts'
 
+/**
+ * The options of `useSession`.
+ * @typeParam Data - the application's keys and the types of their values
+ */
 export interface SessionOptions<Data extends object = Record<string, Json>> extends SessionSettings {
   /** Where sessions are kept, e.g. `memoryStore({ max: 10_000 })`. */
   readonly store: SessionStore
-  /** What clients may read, write and delete. @default nothing */
+  /** What clients may read, write and delete, by key. @default nothing */
   readonly keys?: KeyDeclarations<NoInfer<Data>>
+  /** The name and the attributes of the session cookie. @default `__Host-session`, SameSite=Lax, Path=/ */
   readonly cookie?: CookieOptions
   /**
-   * Whether a proxy in front sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and lets no client set them: they tell
-   * whether the cookie can be `Secure` outside of production. @default false
+   * Whether a proxy in front of the server sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and drops those
+   * that a client sent. Outside of production they tell whether the cookie can be `Secure`.
+   * @default false
    */
   readonly trustProxy?: boolean
 }
@@ -36,23 +42,26 @@ export const sessionOptionNames: Record<keyof SessionOptions, true> = {
   ...settingNames,
 }
 
-/** What an answer becomes. */
+/** What Yoga writes an answer from: one result, those of a batch, or a stream of results. */
 export type Result = ExecutionResult | ExecutionResult[] | AsyncIterable<ExecutionResult>
 
-/** What the answer to a request has to have beside what is in it. */
+/** What an answer needs beside its body: the status, further headers, and whether to add `Vary: Cookie`. */
 export interface Finish {
   readonly status: number
   readonly headers: readonly [string, string][]
   readonly addsVary: boolean
 }
 
-/** One HTTP request and its session: its operations open it, then their result is settled, and the answer finished. */
+/**
+ * One HTTP request and its session. Each operation opens the session, then the results of all of them are
+ * settled, and the answer is finished with its headers.
+ */
 export class Exchange<Data extends object = Record<string, Json>> {
   readonly #unit: UnitOfWork
   readonly #cookie: SessionCookie
   readonly #rules: KeyRules
   readonly #log: (failure: unknown) => void
-  /** Whether the answer may go on to use the session after its headers left. */
+  /** Whether the answer is a stream, which may use the session after its headers have left. */
   #streams = false
 
   constructor(unit: UnitOfWork, cookie: SessionCookie, rules: KeyRules, log: (failure: unknown) => void) {
@@ -62,7 +71,9 @@ export class Exchange<Data extends object = Record<string, Json>> {
     this.#log = log
   }
 
-  /** What an operation of the request has in its context: a session, which reads nothing yet. */
+  /**
+   * What the context of an operation gets: the session, for which the store is not read before it is used.
+   */
   open(): OperationContext & { session: Session<Data> } {
     const operation = new Operation(this.#unit)
     const session: Session<Data> = new Session(this.#unit, this.#rules, () => operation.scope)
@@ -70,8 +81,9 @@ export class Exchange<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Saves what a request did, before its answer is written.
-   * @returns the answer, also when it has to say that it could not be saved; at once where there is nothing to save
+   * Saves what the request did to its session, before the answer is written.
+   * @returns the result, or one that says that the session could not be saved; not as a promise where there
+   * is nothing to save
    */
   settle(result: Result): Promise<Result> | Result {
     const unit = this.#unit
@@ -95,7 +107,12 @@ export class Exchange<Data extends object = Record<string, Json>> {
     return Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure)
   }
 
-  /** @returns null where nobody asked for the session */
+  /**
+   * Says what has to be added to the answer.
+   * @param status - of the answer so far
+   * @param vary - its header `Vary`, so far
+   * @returns null where nobody asked for the session
+   */
   finish(status: number, vary: string | null | undefined): Finish | null {
     const unit = this.#unit
     if (!unit.touched && !this.#streams) return null
@@ -104,7 +121,7 @@ export class Exchange<Data extends object = Record<string, Json>> {
     if (change) {
       headers.push(['set-cookie', change === 'clear' ? this.#cookie.clear() : this.#cookie.set(change)])
     }
-    // Yoga answers a batch with 200, whatever its results say.
+    // Yoga answers a batch with 200, even where its results say that the store failed.
     const isDown = unit.failure !== null && !this.#streams && status < unavailable.status
     if (isDown) headers.push(...Object.entries(unavailable.headers))
     return {
@@ -115,15 +132,15 @@ export class Exchange<Data extends object = Record<string, Json>> {
   }
 }
 
-/** A cookie, and the store of the sessions that it carries. */
+/** A cookie, and the store as it is opened for that cookie. */
 interface Carrier {
   readonly cookie: SessionCookie
   readonly store: Store
 }
 
-/** The requests of one server. */
+/** Begins and finds the exchanges of one server. */
 export class Exchanges<Data extends object = Record<string, Json>> {
-  /** Where trouble is told; set by Yoga. */
+  /** Where failures are logged: Yoga's logger, once Yoga has started. */
   logger: YogaLogger | undefined
   readonly #options: SessionOptions<Data>
   readonly #settings: Settings
@@ -154,6 +171,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return this.#options.cookie?.sameSite === 'none'
   }
 
+  /** Begins the exchange of a request from the cookie in its head. */
   begin(head: RequestHead): Exchange<Data> {
     const { cookie, store } = this.#isPlainLoopback(head) ? this.#plain : this.#secure
     const presented = cookie.read(head.header('cookie'))
@@ -161,8 +179,9 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * The one of a request, begun when it is first asked for. It is on the request, where it ends with it: what a WeakMap
-   * holds outlives the garbage collector's next round, a good part of what a request costs.
+   * The exchange of a request, begun when it is first asked for. It is stored on the request and freed with
+   * it. A value in a WeakMap would outlive the next round of the garbage collector, which is a good part of
+   * what a request costs.
    */
   of(request: Request): Exchange<Data> {
     const known = this.find(request)
@@ -172,18 +191,20 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return exchange
   }
 
-  /** Also asked for requests that never had a session: health checks, GraphiQL's page, preflights. */
+  /** The exchange of a request. Health checks, GraphiQL's page and preflights, for example, have none. */
   find(request: Request): Exchange<Data> | undefined {
     return (request as unknown as { [key: symbol]: Exchange<Data> | undefined })[this.#key]
   }
 
-  /** The result of an operation, once the changes of fields that an error erased are dropped. */
+  /** Drops the changes of fields that an error erased from a result, and translates the result. */
   conclude(context: unknown, result: ExecutionResult): ExecutionResult {
     operationOf(context)?.dropErased(result)
     return this.translate(result)
   }
 
-  /** A result, or a part of a stream, whose session errors have their code. Mistakes of resolvers are logged. */
+  /**
+   * Gives the session errors of a result, or of a part of one, their code, and logs mistakes of resolvers.
+   */
   translate<Translated extends Part>(result: Translated): Translated {
     if (!result.errors && !result.incremental) return result
     for (const mistake of mistakesIn(result)) this.logger?.error(mistake)
@@ -194,7 +215,10 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return { cookie, store: openStore(this.#options.store, cookie, this.#settings) }
   }
 
-  /** Where browsers refuse `Secure` and the prefixes that need it, except that some trust localhost. */
+  /**
+   * Whether a request came by plain http to a loopback host, outside of production. Browsers refuse `Secure`
+   * there, and the name prefixes that need it, except that some trust localhost.
+   */
   #isPlainLoopback(head: RequestHead): boolean {
     if (this.#plain === this.#secure) return false
     const { trustProxy = false } = this.#options
@@ -202,7 +226,10 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return scheme === 'http' && loopback.test(host)
   }
 
-  /** For whoever runs the server. A driver's message may hold a password, so that only its code is shown. */
+  /**
+   * Logs a failure for the operator of the server. A driver's message may hold a password, so that only the
+   * name and the code of its error are shown.
+   */
   readonly #log = (failure: unknown): void => {
     if (!(failure instanceof SessionError)) {
       if (failure) this.logger?.error(failure)
@@ -215,7 +242,10 @@ export class Exchanges<Data extends object = Record<string, Json>> {
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
-/** A throw in Yoga's onResultProcess would run its hooks again, and then answer with a stack trace. */
+/**
+ * Saves, and returns the failure instead of throwing it: a throw in Yoga's `onResultProcess` would run its
+ * hooks again, and then answer with a stack trace.
+ */
 async function saved(unit: UnitOfWork): Promise<unknown> {
   try {
     if (unit.isOwing) await unit.save()
@@ -226,9 +256,9 @@ async function saved(unit: UnitOfWork): Promise<unknown> {
 }
 
 /**
- * Each part of a stream is delivered when what was recorded until then is stored, and so is its end. What could
- * not be stored is told once and forgotten; it ends an answer in parts (`@defer`, `@stream`), whose later ones would add to
- * what was taken back.
+ * Wraps a stream so that each part, and its end, is delivered only when the changes recorded until then are
+ * stored. Changes that could not be stored are dropped, and the client is told once. That also ends an answer
+ * in parts (`@defer`, `@stream`), as its later parts would add to data that was taken back.
  */
 function saveAlong<Each extends object>(parts: AsyncIterable<Each>, unit: UnitOfWork): AsyncGenerator<Each> {
   const source = parts[Symbol.asyncIterator]()
@@ -241,7 +271,7 @@ function saveAlong<Each extends object>(parts: AsyncIterable<Each>, unit: UnitOf
     if (!isInParts) return { done: false, value: failed(failure) as never }
     isOver = true
     unit.close()
-    // Not waited for, as it may wait for a resolver itself.
+    // The source is not waited for, as it may wait for a resolver itself.
     source.return?.().catch(() => {})
     return { done: false, value: { ...failed(failure), hasNext: false } as never }
   }

@@ -1,4 +1,4 @@
-// This is one GraphQL operation on a session, and drops what a failed field of a mutation recorded.
+// This follows one GraphQL operation on a session, and drops what a failed field of a mutation recorded.
 
 import {
   defaultFieldResolver,
@@ -10,8 +10,8 @@ import { isPromise } from 'graphql-yoga'
 import type { UnitOfWork } from '../session/unit-of-work.ts'
 
 /**
- * One GraphQL operation on a session. The root fields of a mutation run one after the other, and what a
- * field recorded is dropped when it ends in an error.
+ * One GraphQL operation on a session. The root fields of a mutation run one after the other, each in a scope
+ * of its own, and the changes that a field recorded are dropped when it ends in an error.
  */
 export class Operation {
   readonly #unit: UnitOfWork
@@ -21,12 +21,14 @@ export class Operation {
     this.#unit = unit
   }
 
-  /** In whose name changes are recorded now. */
+  /**
+   * The scope in which changes are recorded now: that of the root field begun last, or else the operation.
+   */
   get scope(): object {
     return this.#fields.at(-1)?.scope ?? this
   }
 
-  /** Runs a root mutation field in a scope of its own. What is not asynchronous stays so. */
+  /** Runs a root mutation field in a scope of its own. The result of a synchronous resolver is no promise. */
   run<T>(name: string | number, resolve: () => Promise<T> | T): Promise<T> | T {
     const scope = {}
     this.#fields.push({ name, scope })
@@ -34,7 +36,7 @@ export class Operation {
       this.#unit.drop(scope)
       throw error
     }
-    // GraphQL takes a returned Error for a thrown one.
+    // GraphQL treats an Error that a resolver returns as one that it throws.
     const judge = (value: T): T => (value instanceof Error ? fail(value) : value)
     let value
     try {
@@ -46,8 +48,8 @@ export class Operation {
   }
 
   /**
-   * Drops the fields that an error further down erased from the answer. When all data went, execution
-   * stopped at the field begun last.
+   * Drops the changes of fields that an error further down erased from the answer. Where an error erased all
+   * data, execution stopped at the field begun last, and only this one is dropped.
    */
   dropErased({ data, errors = [] }: ExecutionResult): void {
     for (const { name, scope } of data ? this.#fields : this.#fields.slice(-1)) {
@@ -57,19 +59,24 @@ export class Operation {
   }
 }
 
-/** Where the context of an operation has it, out of the way of the application. */
+/** The key of the operation in its GraphQL context, a symbol that no name of the application can equal. */
 export const operationKey = Symbol('operation')
 
+/** A GraphQL context that may hold an operation. */
 export interface OperationContext {
   readonly [operationKey]?: Operation
 }
 
+/** The operation in a GraphQL context; undefined for a context without a session. */
 export const operationOf = (context: unknown): Operation | undefined =>
   (context as OperationContext | null | undefined)?.[operationKey]
 
 const scoped = new WeakSet<object>()
 
-/** Idempotent: several servers may share one schema. */
+/**
+ * Makes the root mutation fields of a schema run in scopes of their operation. Several servers may share a
+ * schema, so that a field which has been changed already is left alone.
+ */
 export function scopeMutationFields(schema: GraphQLSchema): void {
   for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
     if (scoped.has(field)) continue

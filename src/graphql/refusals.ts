@@ -1,4 +1,4 @@
-// This tells a refusal to the client, the listener and the log.
+// This reports a refusal of the gate to the client, to the listener of `onEvent` and to the log.
 
 import type { GraphQLError } from 'graphql'
 import { createGraphQLError, type YogaLogger } from 'graphql-yoga'
@@ -13,15 +13,15 @@ import {
 } from '../http/gate.ts'
 import { emitterOf, type OnEvent } from '../session/events.ts'
 
-/** Milliseconds between two hints: a page that tries again and again would fill the log. */
+/** Milliseconds between two hints at least: a page that tries again and again would fill the log. */
 const hintInterval = 60_000
 
 /**
- * Tells refusals of the gate to those whom they concern: the client (as an error of GraphQL, or as an answer of HTTP),
- * the listener of `onEvent`, and whoever develops the page that was refused.
+ * Reports refusals of the gate: to the client, as an error of GraphQL or an answer of HTTP, to the listener
+ * of `onEvent`, and, in the log, to the developer of the page that was refused.
  */
 export class Refusals {
-  /** Where hints are logged; set by Yoga. */
+  /** Where hints are logged: Yoga's logger, once Yoga has started. */
   logger: YogaLogger | undefined
   readonly #emit: OnEvent | undefined
   #hintedAt = Number.NEGATIVE_INFINITY
@@ -31,7 +31,7 @@ export class Refusals {
     this.#emit = emitterOf(onEvent)
   }
 
-  /** To be thrown where Yoga turns errors into answers. */
+  /** The refusal as an error, for code whose errors Yoga turns into answers. */
   toError(refusal: Refusal): GraphQLError {
     this.#tell(refusal)
     const { status, code, message, headers } = refusal
@@ -40,14 +40,19 @@ export class Refusals {
     })
   }
 
-  /** @param accept - the types that the client takes */
+  /**
+   * The refusal as a complete answer of HTTP.
+   * @param accept - the header `Accept` of the request
+   */
   toReply(refusal: Refusal, accept: string | null | undefined): Reply {
-    // A client that left before the end of its body gets no answer.
+    // A client that left before the end of its body gets no answer, so that there is no refusal to report.
     if (refusal !== aborted.refusal) this.#tell(refusal)
     return refusalReply(refusal, accept)
   }
 
-  /** Logs which option would let the page of another origin in: in development, and once a minute at most. */
+  /**
+   * Logs which option would let a refused page of another origin in: in development, once a minute at most.
+   */
   hint(head: RequestHead): void {
     const now = Date.now()
     if (process.env['NODE_ENV'] === 'production' || now - this.#hintedAt < hintInterval) return

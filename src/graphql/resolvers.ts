@@ -1,4 +1,4 @@
-// These are the session's schema and its resolvers, to be merged with an application's.
+// This is the session's schema with its resolvers, to be merged with an application's.
 
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
@@ -8,15 +8,16 @@ import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
 import type { AnySession } from '../session/session.ts'
 
-/** What the resolvers need of the GraphQL context; `useSession` puts it there. */
+/** What the resolvers need in the GraphQL context. `useSession` puts it there. */
 export interface ResolverContext {
   readonly session: AnySession
 }
 
+/** What the mutation `setSessionKey` hands to the resolvers of its payload. */
 export interface SetSessionKeyResult {
   readonly session: AnySession
   readonly entry: { readonly key: string; readonly value?: unknown }
-  /** Only answered, and the store only read for it, when the client selects it. */
+  /** Whether the key was absent: a function, so that the store is only read where the client selects it. */
   readonly created: () => Promise<boolean>
 }
 
@@ -24,8 +25,8 @@ export interface SetSessionKeyResult {
 export const sessionTypeDefs: string = sdl
 
 /**
- * The resolvers of `sessionTypeDefs`. A client's rights are checked here, by the `keys` of `useSession`;
- * `context.session` itself is not restricted.
+ * The resolvers of `sessionTypeDefs`, to be merged with an application's own. They use the `context.session`
+ * of `useSession`, and let a client do what its option `keys` grants. `context.session` is not restricted.
  */
 export const sessionResolvers: Resolvers = {
   JSON: new GraphQLScalarType({
@@ -113,7 +114,10 @@ export const sessionResolvers: Resolvers = {
 const toExpiry = ({ seconds, at, policy }: SessionExpiryInput): Expiry =>
   seconds ?? at ?? (policy === 'BROWSER_CLOSE' ? 'browser-close' : null)
 
-/** The schema cannot say it: a value may be null, and so may not be left out by its type. */
+/**
+ * The value among the arguments of a mutation. The schema cannot demand one, since it has to allow null.
+ * @throws {GraphQLError} BAD_USER_INPUT where the client left the value out
+ */
 function given({ key, value }: { readonly key: string; readonly value?: unknown }): unknown {
   if (value !== undefined) return value
   throw createGraphQLError(`The value for "${key}" is missing. To store null, say null.`, {
@@ -132,7 +136,7 @@ const rfc3339 = /^(\d{4}-\d\d-)(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|
 function toDate(value: unknown): Date {
   const [, month, day] = (typeof value === 'string' && rfc3339.exec(value)) || []
   const date = new Date(month ? String(value).toUpperCase() : Number.NaN)
-  // Date takes February 30 for March 2.
+  // `Date` reads February 30 as March 2.
   const inMonth = new Date(`${month}${day}T00:00:00Z`).getUTCDate() === Number(day)
   if (!Number.isNaN(date.getTime()) && inMonth) return date
   throw createGraphQLError('A DateTime must be an RFC 3339 instant, e.g. 2026-11-23T01:00:00.000Z.', {

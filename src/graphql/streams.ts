@@ -1,14 +1,16 @@
-// This ends the event streams of a server that is about to end.
+// This ends the event streams of a server that is about to end, so that it need not wait for them.
 
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 
 /** The event streams of a server, which have no end of their own. */
 export interface Streams {
+  /** Collects the streams of a Yoga server. */
   readonly plugin: Plugin
-  /** Completes each of them, also one that is waiting for its next event. */
+  /** Completes each stream, even while it is waiting for its next event, and each that begins later. */
   end(): void
 }
 
+/** Makes a collection of streams for one server. */
 export function trackStreams(): Streams {
   const ends = new Set<() => void>()
   let isOver = false
@@ -21,7 +23,7 @@ export function trackStreams(): Streams {
       onSubscribe: () => ({
         onSubscribeResult({ result, setResult }) {
           if (isAsyncIterable(result)) setResult(endable(result, ends))
-          // One that began while the others ended would have nobody to end it.
+          // A stream that begins after `end` was called has to be ended here.
           if (isOver) for (const end of ends) end()
         },
       }),
@@ -31,7 +33,10 @@ export function trackStreams(): Streams {
 
 const over = { done: true, value: undefined } as const
 
-/** Its source may hang in an `await` that nothing ends, so that its end is not waited for. */
+/**
+ * Wraps a source of events so that it can be ended from outside. The source may hang in an `await` that
+ * nothing ends, so its end is not waited for.
+ */
 function endable<Event>(source: AsyncIterable<Event>, ends: Set<() => void>): AsyncIterableIterator<Event> {
   const events = source[Symbol.asyncIterator]()
   let isOver = false
@@ -57,7 +62,7 @@ function endable<Event>(source: AsyncIterable<Event>, ends: Set<() => void>): As
   }
   ends.add(end)
   return {
-    // A race against a promise of the whole stream would keep something of each event until its end.
+    // `Promise.race` with one promise of the whole stream would keep something of each event until its end.
     next() {
       if (isOver) return Promise.resolve(over)
       waiting = Promise.withResolvers()

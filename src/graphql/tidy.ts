@@ -1,14 +1,14 @@
-// This takes what repeats the request out of the errors of an answer.
+// This removes from the errors of an answer what they repeat of the request.
 
 import { type ExecutionResult, type GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
 import { reworded } from './answer.ts'
 
-/** Further ones tell a client nothing, and make a long answer of a short request. */
+/** How many errors an answer has at most. Further ones tell a client nothing new, and cost bytes. */
 const maxErrors = 10
 
 /**
- * A result whose errors have a code, name fields and types but repeat no value that the client sent, and suggest no
- * field that it did not name.
+ * Tidies the errors of a result: they keep their code and name fields and types, but repeat no value that the
+ * client sent, and suggest no field that it did not name.
  */
 export function tidy<Result extends ExecutionResult>(result: Result): Result {
   const { errors } = result
@@ -35,7 +35,7 @@ function saysOfVariable(
 ): string {
   if (isWithoutValue.test(message)) return message
   const says = `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`
-  // A scalar that has a code for it says what it wants, and not what it got.
+  // A scalar whose error has this code says what it wants, and does not quote the value.
   const { code } = (originalError as Partial<GraphQLError> | undefined)?.extensions ?? {}
   return code === 'BAD_USER_INPUT' ? `${says} ${originalError!.message}` : says
 }
@@ -43,7 +43,7 @@ function saysOfVariable(
 const isWithoutValue =
   /^Variable "\$\w+" of (?:required|non-null) type "[^"]+" (?:was not provided|must not be null)\.$/
 
-/** What graphql-js and Yoga quote of a request, by the code of the error. */
+/** What graphql-js and Yoga quote of a request, and what to put in its place, by the code of the error. */
 const cuts: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
   GRAPHQL_PARSE_FAILED: [
     [/\b(Unexpected|found) (String|BlockString|Name|Int|Float) ".*"/s, '$1 $2'],

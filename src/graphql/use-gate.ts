@@ -1,4 +1,4 @@
-// This is the Yoga plugin that refuses requests and operations.
+// This is the Yoga plugin that refuses requests and operations before they run, and answers CORS.
 
 import type { IncomingMessage } from 'node:http'
 import {
@@ -37,12 +37,13 @@ import { refusingDeepVariables } from './deep-variables.ts'
 import { Refusals } from './refusals.ts'
 import { tidy } from './tidy.ts'
 
+/** The options of `useSessionGate`. */
 export interface GateOptions extends GateRuleOptions {
-  /** What an operation may consist of. */
+  /** What an operation may consist of, at most. @default those of `OperationLimits` */
   readonly operationLimits?: Partial<OperationLimits>
-  /** Whether clients may ask for the schema. @default on, unless NODE_ENV is production */
+  /** Whether clients may ask for the schema. @default true, unless NODE_ENV is production */
   readonly introspection?: boolean
-  /** Called with each refused request, at once and not waited for. @default nobody */
+  /** Called with a `refused` event for each refused request, and not waited for. @default nobody is told */
   readonly onEvent?: OnEvent
 }
 
@@ -56,9 +57,9 @@ export const gateOptionNames: Record<keyof GateOptions, true> = {
 }
 
 /**
- * Judges each GraphQL request before anything of it is parsed or run: method and types, where it comes from, the size
- * of its body, and what its operation consists of. CORS is its own, too: set Yoga's `cors` and `maxRequestBodySize`
- * to false.
+ * Makes the Yoga plugin that judges each GraphQL request before it is run: its method and types, where it
+ * comes from, the size of its body, and what its operation consists of. The plugin also answers CORS, so set
+ * Yoga's own `cors` and `maxRequestBodySize` to false.
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function useSessionGate(options: GateOptions = {}): Plugin {
@@ -68,7 +69,7 @@ export function useSessionGate(options: GateOptions = {}): Plugin {
 
 const rulesOf = Symbol('rules')
 
-/** Whether a plugin is a gate that lets other sites in by name only. */
+/** Whether a plugin is a gate with `origins`, which lets in no site that is not listed there. */
 export const gatesOrigins = (plugin: object | null | undefined): boolean =>
   Boolean(plugin && rulesOf in plugin && (plugin as GatePlugin)[rulesOf].origins.size)
 
@@ -78,14 +79,14 @@ interface GatePlugin extends Plugin {
 
 const passage = Symbol('passage')
 
-/** A request for GraphQL that the gate has seen, with what one hook learns and a later one needs. */
+/** A GraphQL request that the gate has seen, with what one of its hooks finds out and a later one needs. */
 type GatedRequest = Request & { [passage]?: { readonly isBatch: boolean } }
 
 /**
- * The gate of one server. A request meets it three times: its head is judged and its body read (`onRequestParse`, by
- * `http/gate` and `http/body`); each of its operations is judged before and after it is parsed (`onParse`, by
- * `complexity`) and when it is run (`deep-variables`); and its answer is rid of what repeats the request (`tidy`) and
- * gets the headers of the gate (`onResponse`). Whatever is refused is told by `refusals`.
+ * The gate of a server. A request meets it three times: its head is judged and its body read
+ * (`onRequestParse`, by `http/gate` and `http/body`); each of its operations is judged before and after it is
+ * parsed (`onParse`, by `complexity`) and when it runs (`deep-variables`); and its answer loses what repeats
+ * the request (`tidy`) and gets the headers of the gate (`onResponse`). `refusals` reports what is refused.
  */
 export class Gate {
   readonly rules: GateRules
@@ -106,7 +107,7 @@ export class Gate {
     this.plugin = this.#hooks(introspection)
   }
 
-  /** An executor that refuses variables which are nested too deeply. */
+  /** Wraps an executor so that it refuses variables which are nested too deeply. */
   bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result {
     return refusingDeepVariables(execute, this.#refuse)
   }
@@ -120,7 +121,7 @@ export class Gate {
         this.refusals.logger = yoga.logger
       },
 
-      // Only requests for GraphQL get here: health checks, pages and the routes of other plugins have been answered.
+      // Only GraphQL requests get here: health checks, pages and routes of other plugins have been answered.
       onRequestParse: async ({ request, serverContext, setRequestParser, endResponse, fetchAPI }) => {
         const gated: GatedRequest = request
         gated[passage] = { isBatch: false }
@@ -150,7 +151,7 @@ export class Gate {
         return ({ result }) => {
           if (result instanceof Error || !result) return
           this.#check(this.#operations.excessOfDocument(result))
-          // Another transport, graphql-ws for example, has no request and its own ways of refusing.
+          // Other transports, graphql-ws for example, have no request, and refuse in ways of their own.
           const refusal = request && misplaced(result, params?.operationName, request)
           if (refusal) throw this.#refuse(refusal)
         }
@@ -204,7 +205,10 @@ export class Gate {
       : readRequest(request, maxRequestBodySize)
   }
 
-  /** @throws a refusal of what is over a limit */
+  /**
+   * @param excess - a message that names the limit which was exceeded, or null
+   * @throws {GraphQLError} OPERATION_TOO_COMPLEX, unless `excess` is null
+   */
   #check(excess: string | null): void {
     if (excess) throw this.#refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
   }
@@ -216,16 +220,16 @@ export class Gate {
 
   #addHeaders(request: GatedRequest, headers: Headers): void {
     for (const [name, value] of protection) headers.set(name, value)
-    // Nobody frames a page that can be made to send a mutation with a click.
+    // A site that could frame GraphiQL, for example, could make a visitor's click send a mutation.
     if (headers.get('content-type')?.startsWith('text/html')) {
       headers.set('content-security-policy', "frame-ancestors 'none'")
     }
     const { method, url } = request
-    // A page, either kind of JSON and a stream are answers to the same URL.
+    // The same URL answers with a page, with either type of JSON or with a stream, depending on `Accept`.
     if (method === 'GET' && this.#isEndpoint(url)) headers.append('vary', 'Accept')
     const isPreflight = method === 'OPTIONS' && this.#isEndpoint(url)
     if (!isPreflight && !request[passage]) return
-    // Whatever Yoga's own CORS has set would open what is closed here.
+    // Yoga's own CORS may have set headers that let in origins which are not listed here.
     const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
     for (const name of opening) headers.delete(name)
     const own = corsHeaders(request.headers.get('origin'), this.rules)
@@ -241,7 +245,7 @@ interface Source {
   readonly body: string
 }
 
-/** Why an operation cannot be run by this request, whose method, types or batch do not go with it. */
+/** Why a request cannot run such an operation, by its method, its `Accept` or as a batch; null if it can. */
 function misplaced(document: DocumentNode, name: string | undefined, request: GatedRequest): Refusal | null {
   const operation = getOperationAST(document, name)?.operation
   if (operation === OperationTypeNode.MUTATION && request.method === 'GET') return mutationByGet
@@ -250,7 +254,7 @@ function misplaced(document: DocumentNode, name: string | undefined, request: Ga
   return accepts(request.headers.get('accept'), 'text/event-stream') ? null : notAcceptable
 }
 
-/** What in a batch has more than one answer cannot be written between the others. */
+/** Replaces a stream in a batch by an error, as its parts cannot be written between the other results. */
 function oneAnswer(result: ExecutionResult | AsyncIterable<unknown>): ExecutionResult {
   if (!isAsyncIterable(result)) return result
   result[Symbol.asyncIterator]()
@@ -266,7 +270,10 @@ const streamInBatch: Refusal = {
   message: 'A batch takes no subscriptions, @defer or @stream.',
 }
 
-/** A field that a client is told of before what it changed is saved could not be taken back. */
+/**
+ * Refuses `@defer` and `@stream` in a mutation. They would tell the client of fields before the changes of
+ * these fields are saved, and could not take that back where saving fails.
+ */
 const NoStreamedMutations = (context: ValidationContext): ASTVisitor => ({
   OperationDefinition(operation) {
     if (operation.operation !== OperationTypeNode.MUTATION) return

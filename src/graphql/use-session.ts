@@ -12,15 +12,23 @@ import { endOfTurn } from '../http/turn.ts'
 import { gatesOrigins } from './use-gate.ts'
 import type { Json } from '../session/value.ts'
 
-/** What `useSession` adds to the GraphQL context. */
+/**
+ * What `useSession` adds to the GraphQL context.
+ * @typeParam Data - the application's keys and the types of their values
+ */
 export interface SessionContext<Data extends object = Record<string, Json>> {
-  /** One per HTTP request, shared by the operations of a batch. Asking for it reads nothing yet. */
+  /**
+   * The session of the HTTP request, shared by the operations of a batch. The store is read at its first use.
+   */
   session: Session<Data>
 }
 
 /**
- * Gives every request of a GraphQL Yoga server a session, `context.session`, saved before the answer leaves.
- * @throws {SessionError} CONFIG_INVALID, naming the option
+ * Makes the Yoga plugin that gives every request a session, `context.session`. The session is saved before
+ * the answer leaves.
+ * @typeParam Data - the application's keys and the types of their values
+ * @throws {SessionError} CONFIG_INVALID, naming the option. `createYoga` throws it, too, where the cookie has
+ * `sameSite: 'none'` and there is no `useSessionGate` with `origins`
  */
 export function useSession<Data extends object = Record<string, Json>>(
   options: SessionOptions<Data>,
@@ -29,6 +37,7 @@ export function useSession<Data extends object = Record<string, Json>>(
   return sessionPlugin(new Exchanges(options))
 }
 
+/** The plugin of `useSession`, for a server that also uses the exchanges in another way. */
 export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): Plugin<SessionContext<Data>> {
   const after = hooksAfter(exchanges)
   return {
@@ -48,7 +57,7 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       scopeMutationFields(schema)
     },
 
-    // Before the context is built, and so there for whatever builds on it.
+    // This hook runs before the context is built, so that `context` and other plugins find the session in it.
     onEnveloped({ context, extendContext }) {
       const { request } = (context ?? {}) as Partial<YogaInitialContext>
       if (request) extendContext(exchanges.of(request).open())
@@ -84,7 +93,7 @@ type After<Hook extends 'onExecute' | 'onSubscribe'> = Exclude<
   void
 >
 
-/** What follows an operation. The same for every one of a server, and so made once. */
+/** The hooks that follow an operation. They are the same for all operations of a server, so made once. */
 function hooksAfter<Data extends object>(
   exchanges: Exchanges<Data>,
 ): {

@@ -598,7 +598,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an answer in parts ends with the one that cannot be saved',
     file: 'graphql/exchange.ts',
-    from: 'isOver = true\n    unit.close()\n    // Not waited for, as it may wait for a resolver itself.\n    source.return?.().catch(() => {})',
+    from: 'isOver = true\n    unit.close()\n    // The source is not waited for, as it may wait for a resolver itself.\n    source.return?.().catch(() => {})',
     to: '',
     tests: ['graphql/streams'],
   },
