@@ -1,18 +1,21 @@
+// This answers health checks: whether the process lives, and whether it is ready for requests.
+
 import type { Plugin } from 'graphql-yoga'
 import type { Settings } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
 import { guarded } from '../stores/guarded.ts'
 import { digest } from '../session/token.ts'
 
-/** Milliseconds that the store may take to count as ready. */
+/** Milliseconds in which the store has to answer to count as ready. */
 const patience = 250
 
-/** No token has this id: the store answers that there is no such session, and that is all that is asked. */
+/** An id that no token has. The store has no session to give for it, and only has to answer. */
 const nobody = digest('')
 
 /**
- * `GET /health/live` never asks the store, `GET /health/ready` does. Exact paths, and words from a fixed list: what a
- * driver says may hold a password.
+ * Makes the Yoga plugin that answers `GET /health/live` without asking the store, and `GET /health/ready`
+ * with asking it. Each answer is one of a few fixed words, as the message of a driver may hold a password.
+ * @param isDraining - whether the process is about to end, and so no longer ready
  */
 export function useHealth(
   store: SessionStore,
@@ -23,7 +26,7 @@ export function useHealth(
   const asked = backing && guarded(backing, { ...calls, timeout: patience })
   let asking: Promise<string> | undefined
 
-  // However many ask, the store is asked once at a time.
+  // However many requests come, the store is asked once at a time.
   const ask = (): Promise<string> =>
     (asking ??= (asked ? asked.read(nobody, clock()) : Promise.resolve(null))
       .then(

@@ -1,3 +1,5 @@
+// This opens a session outside of a GraphQL request, e.g. in a script, a job or another HTTP route.
+
 import { type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { keyRules } from '../session/keys.ts'
@@ -9,41 +11,55 @@ import { UnitOfWork } from '../session/unit-of-work.ts'
 import type { Json } from '../session/value.ts'
 import { checkStore, openStore } from '../stores/open.ts'
 
-/** A session outside of a GraphQL request. */
+/**
+ * A session outside of a GraphQL request, made by `openSession`. `save` stores what was recorded, and then
+ * the client has to get the cookie.
+ * @typeParam Data - the application's keys and the types of their values
+ */
 export class OpenSession<Data extends object = Record<string, Json>> extends Session<Data> {
   readonly #unit: UnitOfWork
 
+  /** Made by `openSession`. */
   constructor(unit: UnitOfWork) {
     const scope = {}
     super(unit, keyRules({ '*': { client: ['read', 'write', 'delete'] } }), () => scope)
     this.#unit = unit
   }
 
-  /** The secret for the cookie, after `save`; null while nothing is stored. Never log it or answer with it. */
+  /**
+   * The secret for the cookie, to be read after `save`; null while nothing is stored. Never log or show it.
+   */
   get token(): string | null {
     return this.#unit.token
   }
 
-  /** After `save`: the `Set-Cookie` value that the client has to get; null when its cookie is right as it is. */
+  /**
+   * The `Set-Cookie` value that the client has to get, after `save`.
+   * @param cookie - made by `sessionCookie` with the server's options
+   * @returns null where the cookie that the client has is right
+   */
   setCookie(cookie: SessionCookie): string | null {
     const change = this.#unit.cookie
     return change === 'clear' ? cookie.clear() : change && cookie.set(change)
   }
 }
 
+/** The settings of `openSession`. */
 export interface OpenSettings extends SessionSettings {
-  /** The cookie that carries the session: a `cookieStore` needs to know it. */
+  /** The cookie that carries the session. A `cookieStore` needs it, and binds what it seals to it. */
   readonly cookie?: SessionCookie
 }
 
 const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, cookie: true }
 
 /**
- * Opens a session outside of a GraphQL request: scripts, jobs, other HTTP routes. Nothing is saved before
- * `save()` (or `flush`, `rotate`, `pop`, `update` and `setDefault`, which act at once).
- * @param token - from the cookie; null for a new session
- * @param settings - the same as those of `useSession`, lest the session get a longer life than the server gives it
- * @throws {SessionError} CONFIG_INVALID
+ * Opens a session outside of a GraphQL request: in scripts, jobs and other HTTP routes. Nothing is stored
+ * before `save()`, except by `flush`, `rotate`, `pop`, `update` and `setDefault`, which act at once.
+ * @typeParam Data - the application's keys and the types of their values
+ * @param store - the same as the server's
+ * @param token - from the cookie, see `SessionCookie.read`; null for a new session
+ * @param settings - the same as the server's, lest the session live longer than the server allows
+ * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function openSession<Data extends object = Record<string, Json>>(
   store: SessionStore,

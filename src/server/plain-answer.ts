@@ -1,3 +1,5 @@
+// This turns the result of an operation into status, headers and text, without a Response of the Fetch API.
+
 import type { ExecutionResult } from 'graphql'
 import { processRegularResult } from 'graphql-yoga'
 import type { PlainType } from '../http/media-types.ts'
@@ -9,11 +11,11 @@ export interface PlainAnswer {
   readonly body: string
 }
 
-/** Makes an answer with Yoga's own function, without the Response of the Fetch API that Yoga puts it into. */
+/** Makes an answer with Yoga's own function, which gets `Captured` in the place of the class Response. */
 export const plainAnswer = (result: ExecutionResult, type: PlainType): PlainAnswer =>
   processRegularResult(result as never, { Response: Captured } as never, type) as unknown as PlainAnswer
 
-/** Takes what Yoga gives to the constructor of a Response. */
+/** Keeps what Yoga passes to the constructor of a Response. */
 class Captured implements PlainAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>

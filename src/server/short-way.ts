@@ -1,3 +1,5 @@
+// This answers a plain JSON request without the parts of Yoga that such a request does not need.
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import {
@@ -20,7 +22,7 @@ import { send } from '../http/reply.ts'
 import type { KnownOperation, KnownOperations } from './known-operations.ts'
 import { type PlainAnswer, plainAnswer } from './plain-answer.ts'
 
-/** Hooks of plugins that see and change the same on both ways. A plugin with any other hook has only Yoga's way. */
+/** Hooks with the same effect on both ways. A plugin with any other hook makes all requests go Yoga's way. */
 const hooksOnBothWays = new Set<PropertyKey>([
   'onYogaInit',
   'onSchemaChange',
@@ -32,28 +34,28 @@ const hooksOnBothWays = new Set<PropertyKey>([
   'onContextBuilding',
 ])
 
-/** Whether what plugins do is the same on the short way. */
+/** Whether these plugins have the same effect on the short way as on Yoga's. */
 export const allowsShortWay = (plugins: readonly object[]): boolean =>
   plugins.every(
     (plugin) =>
       !plugin || (isPlain(plugin) && Reflect.ownKeys(plugin).every((hook) => hooksOnBothWays.has(hook))),
   )
 
-/** An instance of a class has its hooks where `ownKeys` does not look. */
+/** Whether a plugin is no instance of a class, whose hooks `ownKeys` would not find. */
 const isPlain = (plugin: object): boolean => Object.getPrototypeOf(plugin) === Object.prototype
 
-/** What of a Yoga server each request needs, looked up once: each look makes a new bound function. */
+/** The members of Yoga that each request needs. They are kept, as each look-up makes a new bound function. */
 type Members = Pick<
   YogaServerInstance<{}, {}>,
   'getResultForParams' | 'waitUntil' | 'graphqlEndpoint' | 'logger'
 >
 
-/** The server itself takes whatever does not go the short way. */
+/** A Yoga server, which is called with each request that does not go the short way. */
 interface Yoga extends Members, Pick<YogaServerInstance<{}, {}>, 'fetchAPI'> {
   (message: IncomingMessage, response: ServerResponse): unknown
 }
 
-/** What an application has in its context beside the session, as Yoga takes it in its option `context`. */
+/** Yoga's option `context`: what an application has in its GraphQL context beside the session. */
 export type ContextOption = object | ((initial: never) => Promise<object> | object) | undefined
 
 type MaybePromise<T> = T | Promise<T>
@@ -61,13 +63,13 @@ type MaybePromise<T> = T | Promise<T>
 type Run<Data extends object> = [result: ExecutionResult, exchange: Exchange<Data> | undefined]
 
 /**
- * The short way through the server, for an operation that came as plain JSON and gets one answer. It makes no Request,
- * no Response and runs none of the hooks for them, which are most of what Yoga does to such a request.
+ * The short way through the server, for an operation that came as plain JSON and gets one answer. It makes no
+ * Request and no Response, and runs none of their hooks, which are most of what Yoga does to such a request.
  *
- * A request is taken by its head (`takes`): its method, URL and types, and that the gate lets it in. `run` reads its
- * body. A body that may have more than one answer goes on to Yoga, which gets what was read. Any other is run: by
- * Yoga's pipeline the first time, and by its executor alone once the operation is known. Then the session is saved, the
- * errors are tidied, and the answer is written by the functions that also do it on Yoga's way.
+ * `takes` judges a request by its head: its method, URL and types, and whether the gate lets it in. `run`
+ * reads its body. A body that may have more than one answer goes on to Yoga, which gets what was read. Any
+ * other is run: by Yoga's pipeline the first time, and by its executor alone once the operation is known.
+ * Then the session is saved, the errors are tidied, and the same functions as on Yoga's way write the answer.
  */
 export class ShortWay<Data extends object> {
   readonly #exchanges: Exchanges<Data>
@@ -86,15 +88,15 @@ export class ShortWay<Data extends object> {
     this.#context = context
   }
 
-  /** @param yoga - the server whose way this shortens */
+  /** Sets the server whose way this shortens. It has to be called before any other method. */
   leadTo(yoga: Yoga): void {
     this.#yoga = yoga
     const { getResultForParams, waitUntil, graphqlEndpoint, logger } = yoga
     this.#members = { getResultForParams, waitUntil, graphqlEndpoint, logger }
     const requestOf = requestsOf(yoga.fetchAPI)
     this.#requestOf = requestOf
-    // Few resolvers ask for it. One getter for all: V8 makes a hidden class for each object that has one of its own,
-    // which took a third of a request, most of it in the garbage collector.
+    // Few resolvers ask for the Request. All contexts share one getter: for each object with a getter of its
+    // own V8 makes a hidden class, which took a third of a request, most of it in the garbage collector.
     this.#lazyRequest = {
       enumerable: true,
       configurable: true,
@@ -108,7 +110,7 @@ export class ShortWay<Data extends object> {
   takes(message: IncomingMessage): boolean {
     const { method, url, headers, httpVersionMajor } = message
     if (method !== 'POST' || url !== this.#members.graphqlEndpoint || httpVersionMajor !== 1) return false
-    // A framework around this has parsed the body, or cut the URL.
+    // With one of these properties, a framework around the server has parsed the body or cut the URL.
     if ('body' in message || 'originalUrl' in message) return false
     return plainTypeOf(headers.accept) !== null && judge(headOf(message), this.#gate.rules) === null
   }
@@ -151,7 +153,10 @@ export class ShortWay<Data extends object> {
     return send(message, response, { status, headers, body: answer.body }, this.#gate.rules)
   }
 
-  /** A resolver can return what JSON cannot say. What was stored is stored, and its cookie has to be sent. */
+  /**
+   * Writes an answer. A resolver can return a value that JSON cannot express. The session is saved by then
+   * and its cookie has to be sent, so the answer becomes an error here instead of failing the whole request.
+   */
   #write(result: ExecutionResult, type: PlainType): PlainAnswer {
     try {
       return plainAnswer(result, type)
@@ -176,7 +181,7 @@ export class ShortWay<Data extends object> {
       this.#lazyRequest,
     )
     if (this.#context === undefined) return this.#call(operation, params, initial, exchange)
-    // As Yoga answers when its option `context` fails.
+    // Yoga answers so when its option `context` fails.
     const fail = (error: unknown): Run<Data> => [
       masked({ errors: [error as GraphQLError] }, this.#members.logger),
       exchange,
@@ -224,7 +229,7 @@ export class ShortWay<Data extends object> {
     return [result, this.#exchanges.find(request)]
   }
 
-  /** What Yoga's way catches around all of this: a refusal of the gate or of the parameters, and bugs. */
+  /** The result for an error that Yoga's own way would catch: a refusal, or a bug, which is logged. */
   #failure(error: unknown): ExecutionResult {
     if ((error as Error).name === 'GraphQLError') return { errors: [error as never] }
     this.#members.logger.error(error)
@@ -234,7 +239,7 @@ export class ShortWay<Data extends object> {
 
 const unexpected = JSON.stringify(failed(null))
 
-/** As Yoga masks what was not meant for clients, and logs it. */
+/** Masks and logs each error that was not meant for clients, as Yoga does. */
 function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
   if (!result.errors) return result
   const errors = result.errors.map((error) => {
@@ -245,7 +250,7 @@ function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
   return { ...result, errors }
 }
 
-/** A batch has several answers, and what only these words can begin has parts. */
+/** Whether the answer is a single one. A batch has several, and only with these words can one have parts. */
 function isOneAnswer(params: unknown): params is GraphQLParams {
   const { query } = (params ?? {}) as { query?: unknown }
   return typeof query === 'string' && !/subscription|defer|stream/.test(query)
