@@ -1,3 +1,5 @@
+// This measures what a request costs on our servers and on comparable ones (`npm run bench`).
+
 import { execFileSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,13 +25,15 @@ const fullRounds = 9
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: String(fullRounds) },
-    /** Of each window; one second of warming up comes before it. */
+    /** The length of each window. One second of warming up comes before it. */
     seconds: { type: 'string', default: '2' },
-    /** Of the load, with a request in flight on each. */
+    /** Connections of the load, each with one request in flight. */
     connections: { type: 'string', default: String(usualConnections) },
-    /** Names of systems.ts, with commas. */
+    /** Names of systems in systems.ts, separated by commas. All of them are measured by default. */
     only: { type: 'string' },
-    /** Where results.md, .json and .svg go. A quick look has none unless told. */
+    /**
+     * The folder for results.md, .json and .svg. By default a complete measurement writes them into bench/.
+     */
     out: { type: 'string' },
   },
 })
@@ -48,6 +52,7 @@ if (chosen.length < names.length) {
   throw new Error(`--only takes some of ${systems.map(({ name }) => name).join(', ')}.`)
 }
 
+/** A system whose server has been started and answers rightly. */
 interface Running {
   readonly system: System
   readonly server: ServerProcess
@@ -89,7 +94,7 @@ function installPeers(): void {
 async function startAll(): Promise<Running[]> {
   let url = ''
   if (chosen.some(({ group }) => group === 'in Redis')) {
-    // Alike for everybody, and no disk whose moods would be measured.
+    // All systems share one Redis. It writes nothing to disk, since the speed of a disk varies.
     const redis = await startRedis(['--appendonly', 'no'])
     add(() => redis.stop())
     url = redis.url
@@ -116,7 +121,7 @@ async function measure(running: readonly Running[]): Promise<Results> {
   }
   for (let round = 0; round < rounds; round++) {
     for (const workload of workloads) {
-      // By turns, so that nobody is always the first.
+      // Each round begins with another system, so that none is always the first.
       const first = round % running.length
       for (const each of [...running.slice(first), ...running.slice(0, first)]) {
         const window = await naming(each.system, measureWindow(each, workload))
@@ -155,6 +160,7 @@ async function warmUp({ port }: ServerProcess, exchange: Exchange, long: number)
   await load(port, exchange, { seconds: long, checks: true })
 }
 
+/** Puts the name of the system before the message of what fails. */
 async function naming<T>(system: System, work: Promise<T>): Promise<T> {
   try {
     return await work

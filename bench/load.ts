@@ -1,3 +1,5 @@
+// This keeps a server busy with requests, by wrk or else from this process, and times the answers.
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,12 +10,14 @@ import { text } from 'node:stream/consumers'
 import { findBinary } from '../test/support/servers.ts'
 import { quantile } from './statistics.ts'
 
+/** A request to `/graphql`. */
 export interface Ask {
+  /** The header `Cookie`, or an empty text for none. */
   readonly cookie: string
   readonly body: string
 }
 
-/** What is sent by turns, and every text that may come back. */
+/** The requests that are sent by turns, and each text that is a right answer to one of them. */
 export interface Exchange {
   readonly asks: readonly Ask[]
   readonly answers: readonly string[]
@@ -25,20 +29,26 @@ export interface Answer {
   readonly setCookie: readonly string[]
 }
 
+/** What the load has measured. */
 export interface Loaded {
   readonly requests: number
   readonly seconds: number
   /** Milliseconds. */
   readonly p50: number
+  /** Milliseconds. */
   readonly p99: number
 }
 
-/** Each has one request in flight. */
+/** The number of connections unless told otherwise. Each has one request in flight. */
 export const usualConnections = 64
 
+/** The path of wrk; null where it is not installed. */
 export const wrk = findBinary('wrk')
 
-/** Keeps so many requests in flight, the next one as soon as an answer is there. */
+/**
+ * Keeps one request in flight on each connection, and sends the next one as soon as an answer is there.
+ * @throws {Error} where an answer was wrong, or none came
+ */
 export async function load(
   port: number,
   exchange: Exchange,
@@ -57,7 +67,7 @@ export async function load(
 interface LoadOptions {
   readonly seconds: number
   readonly connections?: number
-  /** Looks at every answer, which takes the load's time. Otherwise at the statuses only. */
+  /** Whether the text of each answer is compared, which slows the load down. If not, only its status is. */
   readonly checks?: boolean
 }
 
@@ -130,7 +140,7 @@ async function byOurselves(
   }
 }
 
-/** With the headers of wrk, lest a server treat a request for checking otherwise than one for measuring. */
+/** Sends one request, with the headers of wrk, so that a server treats it as one of the load. */
 export function ask(port: number, { cookie, body }: Ask, agent?: Agent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = {

@@ -1,3 +1,5 @@
+// This runs the measured servers on a core of their own, and describes the machine and the versions.
+
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,7 +11,7 @@ import type { Usage } from './serve.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** The cores that this process may use before it is moved: a container has some of many. */
+/** The cores that this process may use before it is moved: in a container, some of the machine's cores. */
 const allowedCores: readonly number[] = (() => {
   const status = existsSync('/proc/self/status') ? readFileSync('/proc/self/status', 'utf8') : ''
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? ''
@@ -24,18 +26,21 @@ interface Cores {
   readonly load: number
 }
 
-/** Null: everything runs where the system puts it. */
+/** The cores for the server and for the load; null where the operating system chooses them. */
 export const cores: Cores | null = (() => {
   if (!findBinary('taskset')) return null
   const [server, load] = allowedCores
   return server !== undefined && load !== undefined ? { server, load } : null
 })()
 
-/** What is started from here on, wrk and Redis among it, is put there along with this process. */
+/**
+ * Moves this process to the core of the load, and with it what it starts from here on, e.g. wrk and Redis.
+ */
 export function moveToLoadCore(): void {
   if (cores) moveTo(String(cores.load))
 }
 
+/** Lets this process, and what it starts from here on, run on all cores that it had at its start. */
 export function moveToAnyCore(): void {
   if (cores) moveTo(allowedCores.join(','))
 }
@@ -44,6 +49,7 @@ function moveTo(list: string): void {
   execFileSync('taskset', ['-a', '-c', '-p', list, String(process.pid)], { stdio: 'ignore' })
 }
 
+/** A server in a process of its own. */
 export interface ServerProcess {
   readonly port: number
   usage(): Promise<Usage>
@@ -51,14 +57,17 @@ export interface ServerProcess {
 }
 
 export interface ServerOptions {
-  /** Under peers/. */
+  /** A file under peers/. */
   readonly file: string
+  /** The function in it that makes the server. */
   readonly name: string
+  /** What the function is called with. */
   readonly argument?: string
-  /** On the server's core; otherwise where this process is. @default true */
+  /** Whether the server gets its own core. If not, it runs where this process may. @default true */
   readonly pinned?: boolean
 }
 
+/** Starts a server, and waits until it listens. */
 export async function startServer({
   file,
   name,
@@ -95,14 +104,15 @@ export async function startServer({
   }
 }
 
-/** Steps to be run in reverse, also when the process is told to end: no server outlives a benchmark. */
+/** Collects steps, to be run in reverse at the end or on a signal, so that no server outlives a benchmark. */
 export function cleanup(): { add(step: () => Promise<void>): void; run(): Promise<void> } {
   const steps: (() => Promise<void>)[] = []
   let tail = Promise.resolve()
   const drain = async (): Promise<void> => {
     for (let step = steps.pop(); step; step = steps.pop()) await step()
   }
-  // One at a time: work that fails because it is being ended must not end the process before the last step.
+  // Runs wait for each other. A measurement that fails because its server is being ended also runs the steps,
+  // and must not end the process before the last of them.
   const run = (): Promise<void> => (tail = tail.then(drain))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void run().finally(() => process.exit(1)))
@@ -110,6 +120,7 @@ export function cleanup(): { add(step: () => Promise<void>): void; run(): Promis
   return { add: (step) => void steps.push(step), run }
 }
 
+/** Under which conditions a benchmark was run. */
 export interface Conditions {
   readonly date: string
   readonly commit: string
@@ -135,7 +146,7 @@ export function conditions(connections: number): Conditions {
   }
 }
 
-/** Empty where there is no repository. */
+/** The output of a git command; empty where there is no repository. */
 function git(...args: string[]): string {
   try {
     return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
@@ -144,7 +155,7 @@ function git(...args: string[]): string {
   }
 }
 
-/** The installed versions, by package: the peers' own come first. */
+/** The installed versions, by package. A version in bench/node_modules goes before one of the repository. */
 export function versions(packages: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     packages.map((name) => {
@@ -159,7 +170,7 @@ export function versions(packages: readonly string[]): Record<string, string> {
   )
 }
 
-/** Lays them out as the rest of the repository: `npm run check` looks at them as well. */
+/** Formats files like the rest of the repository, as `npm run check` looks at them, too. */
 export function format(...files: string[]): void {
   execFileSync(join(root, 'node_modules/.bin/oxfmt'), files, { cwd: root })
 }

@@ -1,3 +1,5 @@
+// This measures the bytes that memoryStore takes for a session, and reads some back (`npm run bench:memory`).
+
 import { isDeepStrictEqual } from 'node:util'
 import type { SessionRecord } from '../src/session/record.ts'
 import { memoryStore } from '../src/stores/memory.ts'
@@ -5,13 +7,15 @@ import { digest, mint } from '../src/session/token.ts'
 
 const count = 1_000_000
 const jsonBytes = 206
+/** Bytes of heap that a session may take. */
 const target = 530
+/** How many sessions are read back, about. */
 const samples = 1000
 
 const now = Date.now()
 const day = 24 * 60 * 60 * 1000
 
-/** Every text differs from session to session: V8 may keep a shared one only once. */
+/** The data of a session. Its texts differ from those of any other, as V8 may keep equal texts only once. */
 function dataOf(serial: number): Record<string, unknown> {
   const number = String(serial).padStart(9, '0')
   const data = {
@@ -33,6 +37,7 @@ const recordOf = (serial: number): SessionRecord => ({
   policy: '',
 })
 
+/** What the process uses after its garbage was collected. */
 function settled(): { heapUsed: number; rss: number } {
   if (!globalThis.gc) throw new Error('Run it with node --expose-gc.')
   globalThis.gc()
@@ -40,6 +45,7 @@ function settled(): { heapUsed: number; rss: number } {
   return process.memoryUsage()
 }
 
+/** @returns the ids of the sessions to read back, with their serial numbers */
 async function fill(): Promise<Map<string, number>> {
   const sampled = new Map<string, number>()
   for (let serial = 0; serial < count; serial++) {

@@ -1,3 +1,5 @@
+// This draws a bar chart as SVG.
+
 export interface Bar {
   readonly value: number
   readonly series: 'R' | 'W'
@@ -5,7 +7,7 @@ export interface Bar {
 
 export interface Row {
   readonly label: string
-  /** Set in bold. */
+  /** Whether the label is set in bold. */
   readonly isOurs: boolean
   readonly bars: readonly Bar[]
 }
@@ -21,7 +23,7 @@ const right = 60
 const bar = 11
 const gap = 12
 
-/** Horizontal bars, with the colours of the page that it stands on, be it light or dark. */
+/** Draws horizontal bars, in colours that suit the reader's light or dark colour scheme. */
 export function plot(title: string, subtitle: string, groups: readonly Group[]): string {
   const most = Math.max(
     ...groups.flatMap(({ rows }) => rows.flatMap(({ bars }) => bars.map(({ value }) => value))),

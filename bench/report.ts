@@ -1,3 +1,5 @@
+// This turns what bench/http.ts measured into Markdown and a chart, and judges it by the targets.
+
 import type { Conditions } from './machine.ts'
 import { plot } from './plot.ts'
 import { median, ratios, spread } from './statistics.ts'
@@ -5,18 +7,21 @@ import { type System, systems, type Target, targets } from './systems.ts'
 import { table } from './table.ts'
 import { sessionCount, type Workload, workloads } from './workload.ts'
 
-/** A number for each round. */
+/** What was measured of one system and workload: a number for each round. */
 export interface Series {
   /** Microseconds of the server's CPU a request. */
   readonly cpu: number[]
+  /** Requests a second. */
   readonly perSecond: number[]
   /** Milliseconds. */
   readonly p50: number[]
+  /** Milliseconds. */
   readonly p99: number[]
-  /** MiB after the window. */
+  /** MiB that the server's process takes after the window. */
   readonly rss: number[]
 }
 
+/** What results.json holds: all series, by system and workload. */
 export interface Results {
   readonly conditions: Conditions
   readonly versions: Record<string, string>

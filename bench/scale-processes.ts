@@ -1,19 +1,24 @@
+// This measures the throughput of several server processes on one Redis.
+
 import { startRedis } from '../test/support/servers.ts'
 import { type Exchange, load } from './load.ts'
 import { moveToAnyCore, type ServerProcess, startServer } from './machine.ts'
 import { rounded } from './statistics.ts'
 import { prepare, type Workload, workloads } from './workload.ts'
 
+/** Numbers of server processes. */
 const counts = [1, 2, 4]
+/** The connections of the load, over all processes. */
 export const connections = 64
 
+/** A number for each round. */
 interface Throughput {
   readonly perSecond: number[]
-  /** Microseconds a request, of whichever server answered it. */
+  /** Microseconds of the servers' CPU a request. */
   readonly cpu: number[]
 }
 
-/** By the number of server processes. */
+/** The throughput of each workload, by the number of server processes. */
 export type Processes = readonly (Readonly<Record<Workload, Throughput>> & { readonly count: number })[]
 
 interface Options {
@@ -37,7 +42,7 @@ export async function measureProcesses({ rounds, seconds, add }: Options): Promi
     add(() => server.stop())
     servers.push(server)
   }
-  // Begun by one of them; that the others answer rightly shows that they share the sessions.
+  // One server begins the sessions. The other ones answer rightly only if they share them.
   const exchanges = await prepare(servers[0]!.port, 'sessions')
   for (const { port } of servers) {
     for (const workload of workloads) await load(port, exchanges[workload], { seconds: 2, checks: true })
@@ -60,6 +65,7 @@ export async function measureProcesses({ rounds, seconds, add }: Options): Promi
   return processes
 }
 
+/** Loads several servers at the same time. */
 async function together(
   servers: readonly ServerProcess[],
   exchange: Exchange,

@@ -1,3 +1,5 @@
+// This measures how the latency of reads depends on the number of sessions in the memory store.
+
 import { Agent } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import { type Ask, ask } from './load.ts'
@@ -8,23 +10,30 @@ import { reading } from './workload.ts'
 
 /** Sessions in the memory store. */
 const counts = [1_000, 100_000, 1_000_000]
-/** A fraction of what one core can do, so that a wait is the server's and not the queue's. */
+/** Requests a second. A core can serve several times as many, so that no request waits in a queue. */
 export const perSecond = 1_000
-/** Of the sessions, all over the store: the caches of a processor hold a thousand, and not a million. */
+/**
+ * How many sessions are read, spread over the store: the caches of a processor would hold the records of a
+ * thousand sessions, but not of a million.
+ */
 const asked = 20_000
-/** Has no factor in common with a number of sessions, so that neighbours are not asked in a row. */
+/**
+ * The step from one request to the next in the list of reads. It is prime, so that each read has its turn,
+ * and neighbours do not follow each other.
+ */
 const stride = 7919
 const answer = '{"data":{"session":{"value":100}}}'
 
-/** By the number of sessions. */
+/** What was measured, by the number of sessions; a list has a number for each round. */
 export type Sessions = readonly {
   readonly count: number
-  /** Milliseconds, a number for each round. */
+  /** Milliseconds. */
   readonly p50: number[]
+  /** Milliseconds. */
   readonly p99: number[]
-  /** Microseconds a request. */
+  /** Microseconds of the server's CPU a request. */
   readonly cpu: number[]
-  /** MiB at the end. */
+  /** MiB that the server's process takes at the end. */
   rss: number
 }[]
 
@@ -49,7 +58,7 @@ export async function measureSessions({ rounds, seconds, add }: Options): Promis
   for (let round = 0; round < rounds; round++) {
     const took: number[][] = counts.map(() => [])
     const used = counts.map(() => 0)
-    // By turns of one second: neighbours on the machine have moods that last longer.
+    // The servers take turns of one second: other work on the machine slows them down for longer periods.
     for (let turn = 0; turn < seconds * counts.length; turn++) {
       const index = (round + turn) % counts.length
       const server = servers[index]!
@@ -69,6 +78,7 @@ export async function measureSessions({ rounds, seconds, add }: Options): Promis
   return sessions
 }
 
+/** Reads of sessions, spread evenly over a store that holds `count` of them. */
 function asksFor(count: number): Ask[] {
   const step = Math.max(1, Math.floor(count / asked))
   return Array.from({ length: Math.min(count, asked) }, (_, index) => ({
@@ -78,8 +88,9 @@ function asksFor(count: number): Ask[] {
 }
 
 /**
- * Milliseconds from the instant at which each request was due, whatever came back before: a server that stops to
- * collect garbage is not spared the requests meanwhile. It waits without sleeping, which is off by a millisecond.
+ * Sends requests at a fixed rate, whether or not earlier ones were answered: a server that stops to collect
+ * garbage has to take those that fall due meanwhile. It waits without a timer, which is off by a millisecond.
+ * @returns the milliseconds from the instant at which each request was due to its answer
  */
 async function latencies(port: number, asks: readonly Ask[], seconds: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })

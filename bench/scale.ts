@@ -1,3 +1,5 @@
+// This measures how the server scales with sessions and with processes (`npm run bench:scale`).
+
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,11 +15,11 @@ const fullRounds = 7
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: String(fullRounds) },
-    /** Of each window. */
+    /** The length of each window. */
     seconds: { type: 'string', default: '3' },
-    /** `sessions` or `processes`. */
+    /** `sessions` or `processes`. Both are measured by default. */
     only: { type: 'string' },
-    /** Where scale.md and .json go. A quick look has none unless told. */
+    /** The folder for scale.md and .json. By default a complete measurement writes them into bench/. */
     out: { type: 'string' },
   },
 })

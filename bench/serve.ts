@@ -1,9 +1,10 @@
+// This is the process of a measured server: it serves a peer, and tells what CPU and memory it has used.
+
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-// A process of its own: it serves what a file under peers/ exports, tells the port, and what it used when asked.
-
+/** What the process has used, sent for each message that it gets. */
 export interface Usage {
   /** Microseconds of user and system time since the process began. */
   readonly cpu: number
@@ -12,7 +13,7 @@ export interface Usage {
 }
 
 const [file, name, argument] = process.argv.slice(2) as [string, string, string]
-// The peers that are not TypeScript are installed for a benchmark only, and the types of a fresh clone hold without them.
+// The path is computed, so that tsc does not need the packages of peers, which only a benchmark installs.
 const starters = (await import(`./peers/${file}`)) as Record<string, (argument: string) => Promise<Server>>
 const server = await starters[name]!(argument)
 if (!server.listening) {
@@ -24,6 +25,6 @@ process.on('message', () => {
   const { user, system } = process.cpuUsage()
   process.send!({ cpu: user + system, rss: process.memoryUsage.rss() } satisfies Usage)
 })
-// Whoever measures may have been killed.
+// The process that measures may have been killed without ending this one.
 process.on('disconnect', () => process.exit())
 process.send!((server.address() as AddressInfo).port)

@@ -1,3 +1,5 @@
+// This computes quantiles, medians and ratios of what the rounds of a benchmark have measured.
+
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
@@ -9,7 +11,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 0 ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!
 }
 
-/** Round by round: neighbours on the machine slow down both of a pair. */
+/** Divides round by round, as other work on the machine slows down both systems of a round. */
 export const ratios = (values: readonly number[], base: readonly number[]): number[] =>
   values.map((value, round) => value / base[round]!)
 

@@ -1,3 +1,5 @@
+// This measures how much slower requests are while expired sessions are removed (`npm run bench:sweep`).
+
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -16,13 +18,19 @@ import { sweepExpired } from '../src/stores/sweeping.ts'
 import { digest, mint } from '../src/session/token.ts'
 import { startPostgres } from '../test/support/servers.ts'
 
+/** Expired sessions, to be removed. */
 const expired = 1_000_000
+/** Sessions that the requests use. */
 const live = 2000
 const perSecond = 200
 const windowSeconds = 2
-/** Windows of each kind in a round, by turns: disks and neighbours have moods that last longer than one. */
+/**
+ * Windows with the sweep and as many without it in a round, by turns: a disk or other work on the machine may
+ * slow down several windows in a row.
+ */
 const turns = 5
 const rounds = 7
+/** How many times as long p99 may be during a sweep. */
 const most = 1.5
 
 const day = 24 * 60 * 60 * 1000
@@ -31,7 +39,7 @@ interface Swept {
   readonly swept: number
 }
 
-// One process serves and sweeps, as `graphql-session serve` does; another one asks.
+// A child process serves and sweeps, as `graphql-session serve` does, and this one sends the requests.
 if (process.argv[2] === 'serve') await serve(process.argv[3]!)
 else await measure()
 
@@ -156,7 +164,11 @@ async function compare(name: string, storeTarget: string): Promise<number> {
   return quantile(ratios, 0.5)
 }
 
-/** Requests at a fixed rate, whatever comes back: a server that stalls is not spared the requests meanwhile. */
+/**
+ * Sends requests at a fixed rate, whether or not earlier ones were answered: a server that stalls has to take
+ * those that fall due meanwhile.
+ * @returns the milliseconds from the instant at which each request was due to its answer
+ */
 async function latencies(port: number, agent: Agent, tokens: readonly string[]): Promise<number[]> {
   const began = performance.now()
   const asked: Promise<number>[] = []

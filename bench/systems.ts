@@ -1,10 +1,13 @@
+// This lists the systems that bench/http.ts compares, what each of them does, and the targets for ours.
+
 import type { Keeps } from './workload.ts'
 
+/** A server that is measured. */
 export interface System {
   readonly name: string
   readonly label: string
   readonly group: 'without a session' | 'in memory' | 'in Redis'
-  /** Under peers/, and what of it. */
+  /** The file under peers/, and the function in it that makes the server. */
   readonly start: { readonly file: string; readonly name: string }
   readonly keeps: Keeps
   /** What it does more or less of than the others, read from its source. */
@@ -25,6 +28,7 @@ const apollo = [
   "Apollo's check against CSRF, a SHA-256 of the query, an ETag of the answer",
 ]
 
+/** All systems, in the order of the report. */
 export const systems: readonly System[] = [
   {
     name: 'ours',
@@ -154,7 +158,7 @@ export const systems: readonly System[] = [
   },
 ]
 
-/** The packages whose versions matter. */
+/** The packages whose versions the report names. */
 export const packages: readonly string[] = [
   'graphql-yoga',
   'ioredis',
@@ -168,11 +172,14 @@ export const packages: readonly string[] = [
   'redis',
 ]
 
+/** How one of our systems has to compare with another one. */
 export interface Target {
   readonly what: string
+  /** The name of our system. */
   readonly ours: string
+  /** The name of the other system. */
   readonly against: string
-  /** `times`: their CPU in ours. `more`: how much more of it than theirs is ours. */
+  /** What is compared: `times` is their CPU divided by ours, `more` is our CPU divided by theirs, less 1. */
   readonly as: 'times' | 'more'
   readonly reach: number
   readonly aim: number

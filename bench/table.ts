@@ -1,4 +1,6 @@
-/** A Markdown table, its columns aligned for whoever reads it in a terminal. */
+// This writes a table of Markdown.
+
+/** A Markdown table whose columns are aligned, so that it can be read in a terminal. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length), 3))
   const line = (cells: readonly string[]): string =>

@@ -1,3 +1,5 @@
+// This defines the requests that measure a system, and checks that the system answers them rightly.
+
 import { isDeepStrictEqual } from 'node:util'
 import { ask, type Ask, type Exchange } from './load.ts'
 
@@ -5,13 +7,13 @@ import { ask, type Ask, type Exchange } from './load.ts'
 export type Workload = 'R' | 'W'
 export const workloads: readonly Workload[] = ['R', 'W']
 
-/** As many as there are connections, so that no session is in more than one request at a time for long. */
+/** As many as the usual connections, so that a session is rarely in two requests at the same time. */
 export const sessionCount = 64
 
-/** W writes them by turns: a store that compares before it writes finds a difference. */
+/** W writes these values by turns, so that a store which compares before it writes finds a difference. */
 const values = [100, 101] as const
 
-/** The part of our own schema that the workloads use, for the peers. */
+/** The part of our own schema that the workloads use, as the schema of the peers. */
 export const typeDefs = `
   scalar JSON
   type Query { session: Session! }
@@ -26,7 +28,7 @@ interface Entry {
   readonly value: unknown
 }
 
-/** Their resolvers, over whatever session the peer has in its context. */
+/** The resolvers of `typeDefs`, over the session that a peer has in its context. */
 export function resolversOver<Context>(
   get: (context: Context, key: string) => unknown,
   set: (context: Context, key: string, value: unknown) => void,
@@ -43,7 +45,7 @@ export function resolversOver<Context>(
   }
 }
 
-/** For peers without sessions: an equal answer out of nothing. */
+/** The resolvers for peers without sessions, which give equal answers without any data. */
 export const sessionless = resolversOver(
   () => values[0],
   () => {},
@@ -61,10 +63,10 @@ const writing = (value: number): string => JSON.stringify({ query: mutation, var
 const read = (value: number) => ({ data: { session: { value } } })
 const wrote = (value: unknown, key = 'visits') => ({ data: { setSessionKey: { entry: { key, value } } } })
 
-/** For the peer that answers without looking. */
+/** The answers of the peer that parses nothing. */
 export const constantAnswers = { R: JSON.stringify(read(values[0])), W: JSON.stringify(wrote(values[0])) }
 
-/** 206 bytes of JSON, as in bench/memory.ts. */
+/** The entries of a session: 206 bytes of JSON, as in bench/memory.ts. */
 export function entriesOf(serial: number): Record<string, unknown> {
   const number = String(serial).padStart(9, '0')
   return {
@@ -77,15 +79,21 @@ export function entriesOf(serial: number): Record<string, unknown> {
   }
 }
 
-/** What clients may do with them on our own server. */
+/** What clients may do with these entries, for our own server. */
 export const keys = Object.fromEntries(
   Object.keys(entriesOf(0)).map((key) => [key, { client: ['read', 'write'] as const }]),
 )
 
-/** What a write leaves behind: an entry, nothing but its own answer, or not even that. */
+/**
+ * What a system keeps of a write: an entry of a session (`sessions`); no more than the value in its answer
+ * (`nothing`); or not even that, as all its answers are the same (`one answer`).
+ */
 export type Keeps = 'sessions' | 'nothing' | 'one answer'
 
-/** Begins the sessions, and finds out whether the server answers rightly before anybody measures how fast. */
+/**
+ * Begins the sessions, and finds out whether the server answers rightly before its speed is measured.
+ * @throws {Error} where an answer is wrong
+ */
 export async function prepare(port: number, keeps: Keeps): Promise<Record<Workload, Exchange>> {
   const keepsSessions = keeps === 'sessions'
   const cookies: string[] = []
