@@ -92,7 +92,7 @@ function excessOfText(text: string, limits: OperationLimits): string | null {
   let nesting = 0
   try {
     for (let tokens = 1; lexer.advance().kind !== TokenKind.EOF; tokens++) {
-      if (tokens > limits.tokens) return say('tokens', limits)
+      if (tokens > limits.tokens) return messageFor('tokens', limits)
       const { kind } = lexer.token
       if (opening.has(kind)) nesting++
       else if (closing.has(kind)) nesting--
@@ -122,7 +122,7 @@ function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits
   for (const definition of definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
-  const weigh = scales(fragments)
+  const weigh = weigher(fragments)
   for (const definition of definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue
     const weight = weigh(definition.selectionSet)
@@ -132,7 +132,7 @@ function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits
       if (variable.defaultValue) addLiteral(weight, variable.defaultValue)
     }
     for (const name of ['depth', 'rootFields', 'aliases', 'directives', 'literalDepth'] as const) {
-      if (weight[name] > limits[name]) return say(name, limits)
+      if (weight[name] > limits[name]) return messageFor(name, limits)
     }
   }
   return null
@@ -143,7 +143,7 @@ function excessOfDocument({ definitions }: DocumentNode, limits: OperationLimits
  * twice, walking into every spread would double the work at each level. A fragment that spreads itself is
  * invalid, and adds nothing to its own weight.
  */
-function scales(fragments: ReadonlyMap<string, FragmentDefinitionNode>): (set: SelectionSetNode) => Weight {
+function weigher(fragments: ReadonlyMap<string, FragmentDefinitionNode>): (set: SelectionSetNode) => Weight {
   const none: Weight = { depth: 0, rootFields: 0, aliases: 0, directives: 0, literalDepth: 0 }
   const known = new Map<string, Weight>()
   const weighFragment = (name: string): Weight => {
@@ -203,5 +203,5 @@ function literalDepth(node: ValueNode): number {
 const tooNested =
   'The operation is too complex: it is nested deeper than operationLimits.depth and operationLimits.literalDepth together.'
 
-const say = (name: keyof OperationLimits, limits: OperationLimits): string =>
+const messageFor = (name: keyof OperationLimits, limits: OperationLimits): string =>
   `The operation is too complex: operationLimits.${name} is ${limits[name]}.`

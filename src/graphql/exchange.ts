@@ -133,7 +133,7 @@ export class Exchange<Data extends object = Record<string, Json>> {
 }
 
 /** A cookie, and the store as it is opened for that cookie. */
-interface Carrier {
+interface CookieAndStore {
   readonly cookie: SessionCookie
   readonly store: Store
 }
@@ -145,8 +145,8 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   readonly #options: SessionOptions<Data>
   readonly #settings: Settings
   readonly #rules: KeyRules
-  readonly #secure: Carrier
-  readonly #plain: Carrier
+  readonly #secure: CookieAndStore
+  readonly #plain: CookieAndStore
   readonly #key = Symbol('session')
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
@@ -159,11 +159,11 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     this.#options = options
     this.#settings = resolveSettings(options)
     this.#rules = keyRules(keys)
-    this.#secure = this.#carrying(sessionCookie(cookie))
+    this.#secure = this.#withStore(sessionCookie(cookie))
     this.#plain =
       process.env['NODE_ENV'] === 'production'
         ? this.#secure
-        : this.#carrying(sessionCookie(cookie, { secure: false }))
+        : this.#withStore(sessionCookie(cookie, { secure: false }))
   }
 
   /** Whether pages of other sites send the cookie along. */
@@ -211,7 +211,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return translate(result)
   }
 
-  #carrying(cookie: SessionCookie): Carrier {
+  #withStore(cookie: SessionCookie): CookieAndStore {
     return { cookie, store: openStore(this.#options.store, cookie, this.#settings) }
   }
 

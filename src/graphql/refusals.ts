@@ -57,7 +57,7 @@ export class Refusals {
     const now = Date.now()
     if (process.env['NODE_ENV'] === 'production' || now - this.#hintedAt < hintInterval) return
     this.#hintedAt = now
-    this.logger?.warn(`${crossSite.code}: ${hintFor(head.header('origin'))}`)
+    this.logger?.warn(`${crossSite.code}: ${hintText(head.header('origin'))}`)
   }
 
   #tell({ status, code }: Refusal): void {
@@ -65,7 +65,7 @@ export class Refusals {
   }
 }
 
-function hintFor(origin: string | null | undefined): string {
+function hintText(origin: string | null | undefined): string {
   if (!origin) {
     return 'refused a GET that has a cookie and does not say which page sent it. A client that is no browser can send Content-Type: application/json with it, or use POST.'
   }

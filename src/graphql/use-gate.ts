@@ -25,7 +25,7 @@ import {
   mutationByGet,
   notAcceptable,
   preflightHeaders,
-  protection,
+  protectiveHeaders,
   type Refusal,
 } from '../http/gate.ts'
 import { accepts } from '../http/media-types.ts'
@@ -77,10 +77,10 @@ interface GatePlugin extends Plugin {
   readonly [rulesOf]: GateRules
 }
 
-const passage = Symbol('passage')
+const gatedKey = Symbol('gatedKey')
 
 /** A GraphQL request that the gate has seen, with what one of its hooks finds out and a later one needs. */
-type GatedRequest = Request & { [passage]?: { readonly isBatch: boolean } }
+type GatedRequest = Request & { [gatedKey]?: { readonly isBatch: boolean } }
 
 /**
  * The gate of a server. A request meets it three times: its head is judged and its body read
@@ -124,7 +124,7 @@ export class Gate {
       // Only GraphQL requests get here: health checks, pages and routes of other plugins have been answered.
       onRequestParse: async ({ request, serverContext, setRequestParser, endResponse, fetchAPI }) => {
         const gated: GatedRequest = request
-        gated[passage] = { isBatch: false }
+        gated[gatedKey] = { isBatch: false }
         if (request.method === 'OPTIONS') return endResponse(this.#preflight(request, fetchAPI))
         const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
         const refusal = this.#judge(request)
@@ -135,7 +135,7 @@ export class Gate {
         setRequestParser(async () => {
           const reading = await this.#read(request, req)
           if ('refusal' in reading) return this.#respond(request, reading.refusal, fetchAPI)
-          gated[passage] = { isBatch: Array.isArray(reading.params) }
+          gated[gatedKey] = { isBatch: Array.isArray(reading.params) }
           return reading.params as never
         })
       },
@@ -152,7 +152,7 @@ export class Gate {
           if (result instanceof Error || !result) return
           this.#check(this.#operations.excessOfDocument(result))
           // Other transports, graphql-ws for example, have no request, and refuse in ways of their own.
-          const refusal = request && misplaced(result, params?.operationName, request)
+          const refusal = request && refusalOfOperation(result, params?.operationName, request)
           if (refusal) throw this.#refuse(refusal)
         }
       },
@@ -168,7 +168,7 @@ export class Gate {
 
       onResultProcess({ result, setResult }) {
         if (isAsyncIterable(result)) return
-        setResult(Array.isArray(result) ? result.map((each) => tidy(oneAnswer(each))) : tidy(result))
+        setResult(Array.isArray(result) ? result.map((each) => tidy(withoutStream(each))) : tidy(result))
       },
 
       onResponse: ({ request, response: { headers } }) => this.#addHeaders(request, headers),
@@ -219,7 +219,7 @@ export class Gate {
   }
 
   #addHeaders(request: GatedRequest, headers: Headers): void {
-    for (const [name, value] of protection) headers.set(name, value)
+    for (const [name, value] of protectiveHeaders) headers.set(name, value)
     // A site that could frame GraphiQL, for example, could make a visitor's click send a mutation.
     if (headers.get('content-type')?.startsWith('text/html')) {
       headers.set('content-security-policy', "frame-ancestors 'none'")
@@ -228,7 +228,7 @@ export class Gate {
     // The same URL answers with a page, with either type of JSON or with a stream, depending on `Accept`.
     if (method === 'GET' && this.#isEndpoint(url)) headers.append('vary', 'Accept')
     const isPreflight = method === 'OPTIONS' && this.#isEndpoint(url)
-    if (!isPreflight && !request[passage]) return
+    if (!isPreflight && !request[gatedKey]) return
     // Yoga's own CORS may have set headers that let in origins which are not listed here.
     const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))
     for (const name of opening) headers.delete(name)
@@ -246,16 +246,20 @@ interface Source {
 }
 
 /** Why a request cannot run such an operation, by its method, its `Accept` or as a batch; null if it can. */
-function misplaced(document: DocumentNode, name: string | undefined, request: GatedRequest): Refusal | null {
+function refusalOfOperation(
+  document: DocumentNode,
+  name: string | undefined,
+  request: GatedRequest,
+): Refusal | null {
   const operation = getOperationAST(document, name)?.operation
   if (operation === OperationTypeNode.MUTATION && request.method === 'GET') return mutationByGet
   if (operation !== OperationTypeNode.SUBSCRIPTION) return null
-  if (request[passage]?.isBatch) return streamInBatch
+  if (request[gatedKey]?.isBatch) return streamInBatch
   return accepts(request.headers.get('accept'), 'text/event-stream') ? null : notAcceptable
 }
 
 /** Replaces a stream in a batch by an error, as its parts cannot be written between the other results. */
-function oneAnswer(result: ExecutionResult | AsyncIterable<unknown>): ExecutionResult {
+function withoutStream(result: ExecutionResult | AsyncIterable<unknown>): ExecutionResult {
   if (!isAsyncIterable(result)) return result
   result[Symbol.asyncIterator]()
     .return?.()

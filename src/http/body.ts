@@ -31,16 +31,16 @@ export function readMessage(message: IncomingMessage, limit: number): Promise<Re
   return promise
 }
 
-const kept = Symbol('reading')
+const readingKey = Symbol('reading')
 
 /** Stores on a message what its body held, for the handler that takes over: a body can be read only once. */
-export function keepReading(message: IncomingMessage & { [kept]?: Reading }, reading: Reading): void {
-  message[kept] = reading
+export function keepReading(message: IncomingMessage & { [readingKey]?: Reading }, reading: Reading): void {
+  message[readingKey] = reading
 }
 
 /** What `keepReading` has stored on the message; undefined while nobody has read its body. */
-export const readingOf = (message: IncomingMessage & { [kept]?: Reading }): Reading | undefined =>
-  message[kept]
+export const readingOf = (message: IncomingMessage & { [readingKey]?: Reading }): Reading | undefined =>
+  message[readingKey]
 
 /**
  * Joins the chunks of a body into one buffer. A client can send each byte as a chunk, and a list of chunks
@@ -70,10 +70,10 @@ class Collected {
 }
 
 /** Milliseconds that a refused client has to finish sending its body. */
-const patience = 500
+const discardTimeout = 500
 
 /**
- * Throws away what is still to come of a body, and resolves at its end or when `patience` is over. A
+ * Throws away what is still to come of a body, and resolves at its end or when `discardTimeout` is over. A
  * connection that is closed with unread bytes in it is reset, and its client, a proxy for example, would see
  * the reset instead of the answer.
  */
@@ -81,7 +81,7 @@ export function discard(message: IncomingMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   if (message.complete || message.destroyed) resolve()
   else {
-    const timer = setTimeout(resolve, patience)
+    const timer = setTimeout(resolve, discardTimeout)
     const done = (): void => {
       clearTimeout(timer)
       resolve()

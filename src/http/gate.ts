@@ -80,7 +80,7 @@ export const refusalReply = (
 })
 
 /** Headers of every answer: a browser must not guess its type, nor load it into pages of other origins. */
-export const protection: readonly (readonly [string, string])[] = [
+export const protectiveHeaders: readonly (readonly [string, string])[] = [
   ['x-content-type-options', 'nosniff'],
   ['cross-origin-resource-policy', 'same-origin'],
 ]
@@ -135,7 +135,7 @@ export function judge(head: RequestHead, rules: GateRules): Refusal | null {
   if (method !== 'POST' && method !== 'GET') return methodNotAllowed
   if (!isReadable(head)) return unsupportedMediaType
   if (!isAnswerable(head.header('accept'))) return notAcceptable
-  return isFromHere(head, rules) ? null : crossSite
+  return isAllowedOrigin(head, rules) ? null : crossSite
 }
 
 /**
@@ -220,7 +220,7 @@ const isAnswerable = (accept: string | null | undefined): boolean =>
  * with neither can come from any page, so it may not carry a cookie, unless its Content-Type shows that a
  * browser would have sent a preflight first.
  */
-function isFromHere(head: RequestHead, rules: GateRules): boolean {
+function isAllowedOrigin(head: RequestHead, rules: GateRules): boolean {
   if (head.method === 'GET' && !head.header('cookie')) return true
   const site = head.header('sec-fetch-site')
   if (site === 'same-origin' || site === 'none') return true

@@ -12,7 +12,7 @@ export const headOf = (message: IncomingMessage): RequestHead => ({
 
 const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' => ('encrypted' in socket ? 'https' : 'http')
 
-const made = Symbol('request')
+const requestKey = Symbol('request')
 
 /**
  * Makes a function that gives each message its one Request. This is the Request that Yoga would make, except
@@ -21,7 +21,7 @@ const made = Symbol('request')
  */
 export function requestsOf(
   fetchAPI: Pick<typeof globalThis, 'Request'>,
-): (message: IncomingMessage & { [made]?: Request }, response: ServerResponse) => Request {
+): (message: IncomingMessage & { [requestKey]?: Request }, response: ServerResponse) => Request {
   class MessageRequest extends fetchAPI.Request {
     readonly #response: ServerResponse
     #left: AbortController | undefined
@@ -50,5 +50,5 @@ export function requestsOf(
       return this.#left.signal
     }
   }
-  return (message, response) => (message[made] ??= new MessageRequest(message, response))
+  return (message, response) => (message[requestKey] ??= new MessageRequest(message, response))
 }

@@ -1,7 +1,7 @@
 // This writes a complete answer to a response of node:http.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { corsHeaders, type GateRules, protection as protections, type Reply } from './gate.ts'
+import { corsHeaders, type GateRules, protectiveHeaders, type Reply } from './gate.ts'
 import { endOfTurn } from './turn.ts'
 
 /**
@@ -15,7 +15,7 @@ export function send(
   rules: GateRules,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return Promise.resolve()
-  const all = ['content-length', String(Buffer.byteLength(body)), ...protection]
+  const all = ['content-length', String(Buffer.byteLength(body)), ...flatHeaders]
   for (const [name, value] of headers) all.push(name, value)
   for (const [name, value] of corsHeaders(origin, rules)) all.push(name, value)
   response.writeHead(status, all)
@@ -29,4 +29,4 @@ export function send(
   })
 }
 
-const protection = protections.flat()
+const flatHeaders = protectiveHeaders.flat()

@@ -6,7 +6,7 @@ import { clearImmediate, setImmediate } from 'node:timers'
  * Milliseconds that the first answer of a turn waits for others at most. Work that the next request does
  * without a pause comes on top.
  */
-const patience = 5
+const longestTurn = 5
 
 interface Turn {
   readonly leaving: (() => void)[]
@@ -28,7 +28,7 @@ export function endOfTurn(leave?: () => void): Promise<void> {
   turn ??= begin()
   const { leaving, ended, end, since } = turn
   if (leave) leaving.push(leave)
-  if (performance.now() - since > patience) end()
+  if (performance.now() - since > longestTurn) end()
   return ended
 }
 

@@ -137,7 +137,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     graphiql: servesGraphiQL(graphiql) && { title: 'graphql-session', credentials: 'same-origin', ...page },
     renderGraphiQL: selfContainedGraphiQL(),
   })
-  shortWay?.leadTo(yoga)
+  shortWay?.attach(yoga)
   const drain = (): void => {
     isDraining = true
     streams.end()

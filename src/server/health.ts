@@ -7,10 +7,10 @@ import { guarded } from '../stores/guarded.ts'
 import { digest } from '../session/token.ts'
 
 /** Milliseconds in which the store has to answer to count as ready. */
-const patience = 250
+const readinessTimeout = 250
 
 /** An id that no token has. The store has no session to give for it, and only has to answer. */
-const nobody = digest('')
+const probeId = digest('')
 
 /**
  * Makes the Yoga plugin that answers `GET /health/live` without asking the store, and `GET /health/ready`
@@ -23,12 +23,12 @@ export function useHealth(
   isDraining: () => boolean,
 ): Plugin {
   const backing = 'open' in store ? store.denyList : store
-  const asked = backing && guarded(backing, { ...calls, timeout: patience })
+  const asked = backing && guarded(backing, { ...calls, timeout: readinessTimeout })
   let asking: Promise<string> | undefined
 
   // However many requests come, the store is asked once at a time.
   const ask = (): Promise<string> =>
-    (asking ??= (asked ? asked.read(nobody, clock()) : Promise.resolve(null))
+    (asking ??= (asked ? asked.read(probeId, clock()) : Promise.resolve(null))
       .then(
         () => 'ready',
         () => 'store unavailable',

@@ -89,7 +89,7 @@ export class ShortWay<Data extends object> {
   }
 
   /** Sets the server whose way this shortens. It has to be called before any other method. */
-  leadTo(yoga: Yoga): void {
+  attach(yoga: Yoga): void {
     this.#yoga = yoga
     const { getResultForParams, waitUntil, graphqlEndpoint, logger } = yoga
     this.#members = { getResultForParams, waitUntil, graphqlEndpoint, logger }

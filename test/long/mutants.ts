@@ -759,7 +759,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'other sites are refused',
     file: 'http/gate.ts',
-    from: 'return isFromHere(head, rules) ? null : crossSite',
+    from: 'return isAllowedOrigin(head, rules) ? null : crossSite',
     to: 'return null',
     tests: ['http/hostile'],
   },
@@ -815,7 +815,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'tokens are counted before parsing',
     file: 'graphql/complexity.ts',
-    from: "if (tokens > limits.tokens) return say('tokens', limits)",
+    from: "if (tokens > limits.tokens) return messageFor('tokens', limits)",
     to: '',
     tests: ['http/hostile'],
   },
@@ -829,7 +829,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an operation has limits',
     file: 'graphql/complexity.ts',
-    from: 'if (weight[name] > limits[name]) return say(name, limits)',
+    from: 'if (weight[name] > limits[name]) return messageFor(name, limits)',
     to: '',
     tests: ['http/hostile'],
   },
@@ -941,14 +941,14 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a message has one Request',
     file: 'http/message.ts',
-    from: 'message[made] ??= new',
+    from: 'message[requestKey] ??= new',
     to: 'new',
     tests: ['server/short-way'],
   },
   {
     guard: 'an answer waits no longer than for its turn',
     file: 'http/turn.ts',
-    from: 'if (performance.now() - since > patience) end()',
+    from: 'if (performance.now() - since > longestTurn) end()',
     to: '',
     tests: ['http/reply'],
   },
@@ -962,8 +962,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'answers of one turn leave together',
     file: 'http/turn.ts',
-    from: 'const patience = 5',
-    to: 'const patience = -1',
+    from: 'const longestTurn = 5',
+    to: 'const longestTurn = -1',
     tests: ['http/reply'],
   },
   {
@@ -990,7 +990,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'ready is patient for a moment',
     file: 'server/health.ts',
-    from: '{ ...calls, timeout: patience }',
+    from: '{ ...calls, timeout: readinessTimeout }',
     to: 'calls',
     tests: ['server/health'],
   },
