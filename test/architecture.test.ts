@@ -174,6 +174,6 @@ it('bench has no cycle', () => {
   expect(cycleIn(importsIn('bench'))).toBeNull()
 })
 
-it('the generated files are what npm run codegen writes', { timeout: 120_000 }, () => {
-  expect(staleFiles()).toEqual([])
+it('the generated files are what npm run codegen writes', { timeout: 120_000 }, async () => {
+  expect(await staleFiles()).toEqual([])
 })

@@ -1,42 +1,62 @@
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 const root = join(import.meta.dirname, '..', '..')
+const types = 'src/graphql/generated'
+const reference = 'docs/reference'
 
-/** Names of the files under src/graphql/generated that `npm run codegen` would write otherwise. */
-export function staleFiles(): string[] {
-  const copy = mkdtempSync(join(tmpdir(), 'graphql-session-codegen-'))
+const run = (command: string, args: string[], cwd: string) =>
+  promisify(execFile)(join(root, 'node_modules', '.bin', command), args, { cwd })
+
+/** The generated files that `npm run codegen` would write otherwise. */
+export async function staleFiles(): Promise<string[]> {
+  const copy = await mkdtemp(join(tmpdir(), 'graphql-session-codegen-'))
   try {
-    for (const part of ['codegen.ts', 'package.json', 'schema']) {
-      cpSync(join(root, part), join(copy, part), { recursive: true })
-    }
-    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-    const codegen = join(root, 'node_modules', '.bin', 'graphql-codegen')
-    execFileSync(codegen, ['--config', 'codegen.ts', '--silent'], { cwd: copy, stdio: 'pipe' })
-    const generated = (base: string) => join(base, 'src', 'graphql', 'generated')
-    const names = new Set([root, copy].flatMap((base) => readdirSync(generated(base))))
-    return [...names].filter(
-      (name) => textOf(join(generated(root), name)) !== textOf(join(generated(copy), name)),
-    )
+    await Promise.all([
+      writeTypes(copy),
+      run('typedoc', ['--options', 'docs/typedoc', '--out', join(copy, reference)], root),
+    ])
+    return (await Promise.all([types, reference].map((folder) => differences(folder, copy)))).flat()
   } finally {
-    rmSync(copy, { recursive: true })
+    await rm(copy, { recursive: true })
   }
 }
 
-function textOf(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return null
+/** Codegen writes beside its configuration only. */
+async function writeTypes(copy: string): Promise<void> {
+  for (const part of ['codegen.ts', 'package.json', 'schema']) {
+    await cp(join(root, part), join(copy, part), { recursive: true })
   }
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  await run('graphql-codegen', ['--config', 'codegen.ts', '--silent'], copy)
+}
+
+async function differences(folder: string, copy: string): Promise<string[]> {
+  const [present, fresh] = await Promise.all([root, copy].map((base) => textsOf(join(base, folder))))
+  const names = new Set([...present!.keys(), ...fresh!.keys()])
+  return [...names]
+    .filter((name) => present!.get(name) !== fresh!.get(name))
+    .map((name) => `${folder}/${name}`)
+}
+
+/** By the names of the files in a folder, whatever folders of its own it has. */
+async function textsOf(folder: string): Promise<Map<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return new Map(
+    await Promise.all(
+      paths.map(async (path) => [path.slice(folder.length + 1), await readFile(path, 'utf8')] as const),
+    ),
+  )
 }
 
 if (import.meta.main) {
-  const stale = staleFiles()
+  const stale = await staleFiles()
   if (stale.length > 0) {
-    process.stderr.write(`Stale in src/graphql/generated: ${stale.join(', ')}. Run npm run codegen.\n`)
+    process.stderr.write(`Stale: ${stale.join(', ')}. Run npm run codegen.\n`)
     process.exitCode = 1
   }
 }

@@ -1,0 +1,53 @@
+import packageJson from '../../package.json' with { type: 'json' }
+import { finishModel } from './model.js'
+import { finishPages } from './pages.js'
+
+/** What users import, by the name that TypeDoc gives to the module, which is its file. */
+const specifiers = new Map(
+  Object.entries(packageJson.exports)
+    .filter(([, target]) => typeof target === 'object')
+    .map(([path, target]) => [
+      target.default.replaceAll(/^\.\/dist\/|\.js$/g, ''),
+      path.replace('.', packageJson.name),
+    ]),
+)
+
+/** @type {Partial<import('typedoc').TypeDocOptions> & import('typedoc-plugin-markdown').PluginOptions} */
+export default {
+  name: 'Reference',
+  entryPoints: Array.from(specifiers.keys(), (file) => `../../src/${file}.ts`),
+  tsconfig: '../../tsconfig.build.json',
+  // TypeScript 7 checks the types, in `npm run check`.
+  skipErrorChecking: true,
+  out: '../reference',
+  plugin: ['typedoc-plugin-markdown', (app) => finishModel(app, specifiers), finishPages],
+  logLevel: 'Warn',
+  // A docstring with a dead {@link} fails. Signatures may name types that are not exported, like `Key` of session.ts.
+  validation: { notExported: false, invalidLink: true },
+  treatValidationWarningsAsErrors: true,
+
+  router: 'module',
+  readme: 'none',
+  // Line numbers would make the pages stale with every change of a file.
+  disableSources: true,
+  excludePrivate: true,
+  excludeInternal: true,
+  excludeExternals: true,
+  preservedTypeAnnotationTags: ['@throws'],
+  sortEntryPoints: false,
+  sort: ['source-order'],
+  groupOrder: ['Functions', 'Variables', 'Classes', 'Interfaces', 'Type Aliases'],
+
+  hidePageHeader: true,
+  useCodeBlocks: true,
+  expandParameters: true,
+  expandObjects: true,
+  parametersFormat: 'table',
+  interfacePropertiesFormat: 'table',
+  classPropertiesFormat: 'table',
+  typeAliasPropertiesFormat: 'table',
+  propertyMembersFormat: 'table',
+  typeDeclarationFormat: 'table',
+  typeDeclarationVisibility: 'compact',
+  tableColumnSettings: { hideDefaults: true, hideModifiers: true, hideInherited: true, hideOverrides: true },
+}
