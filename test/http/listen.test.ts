@@ -256,10 +256,11 @@ describe('a body that is too long', () => {
   const chunk = Buffer.alloc(1_000_000, 'x')
   const sendAll = async ({ socket }: { socket: Socket }, isChunked: boolean): Promise<void> => {
     const [before, after] = isChunked ? [`${chunk.length.toString(16)}\r\n`, '\r\n'] : ['', '']
+    const closed = once(socket, 'close')
     for (let sent = 0; sent < tooLong && !socket.destroyed; sent += chunk.length) {
       socket.write(before)
       socket.write(chunk)
-      if (!socket.write(after)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+      if (!socket.write(after)) await Promise.race([once(socket, 'drain'), closed])
     }
     if (isChunked) socket.write('0\r\n\r\n')
   }
