@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
+import { skippedIf } from './support/needs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
@@ -197,20 +198,19 @@ describe('a fresh project that installs it', () => {
 
   it(`runs under this Node, ${process.version}`, () => expectToRun(process.execPath), 60_000)
 
-  // Each is a download of some 50 MB, so they are tried where somebody waits for it.
-  it.skipIf(!process.env['CI'] && !process.env['PACKAGE_NODES']).each(['22', '24', '26'])(
-    'runs under Node %s (with CI or PACKAGE_NODES=1)',
-    async (version) => {
-      const home = join(folder, `node${version}`)
-      await mkdir(home)
-      await writeFile(join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
-      await run('npm', [...install, `node@${version}`], home)
-      const node = join(home, 'node_modules/node/bin/node')
-      expect(await run(node, ['--version'], home)).toMatch(new RegExp(`^v${version}\\.`))
-      await expectToRun(node)
-    },
-    300_000,
+  const elsewhere = skippedIf(
+    !process.env['CI'] && !process.env['PACKAGE_NODES'],
+    'other Nodes are downloads of 50 MB each, tried in CI and with PACKAGE_NODES=1',
   )
+  it.each(['22', '24', '26'])('runs under Node %s', { timeout: 300_000, ...elsewhere }, async (version) => {
+    const home = join(folder, `node${version}`)
+    await mkdir(home)
+    await writeFile(join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
+    await run('npm', [...install, `node@${version}`], home)
+    const node = join(home, 'node_modules/node/bin/node')
+    expect(await run(node, ['--version'], home)).toMatch(new RegExp(`^v${version}\\.`))
+    await expectToRun(node)
+  })
 })
 
 /** Imports what this package exports, asks a server over HTTP, and reports. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { findBinary } from '../support/servers.ts'
+import { needs } from '../support/needs.ts'
 import type { Answer } from './caller.ts'
 import { Fleet } from './fleet.ts'
 import { startCluster } from './postgres.ts'
@@ -83,20 +83,17 @@ describe('every acknowledged write is there', { timeout: 300_000 }, () => {
     }
   })
 
-  it.skipIf(!findBinary('postgres'))(
-    'on PostgreSQL after a kill -9 of the server, and of PostgreSQL',
-    async () => {
-      const store = await startCluster()
-      try {
-        await using fleet = await Fleet.start(1, { SESSION_STORE: store.server.url })
-        await survive('PostgreSQL, server killed', fleet, killing(fleet))
-        await survive('PostgreSQL killed', fleet, async () => {
-          await store.kill()
-          await store.restart()
-        })
-      } finally {
-        await store.server.stop()
-      }
-    },
-  )
+  it('on PostgreSQL after a kill -9 of the server, and of PostgreSQL', needs('postgresql'), async () => {
+    const store = await startCluster()
+    try {
+      await using fleet = await Fleet.start(1, { SESSION_STORE: store.server.url })
+      await survive('PostgreSQL, server killed', fleet, killing(fleet))
+      await survive('PostgreSQL killed', fleet, async () => {
+        await store.kill()
+        await store.restart()
+      })
+    } finally {
+      await store.server.stop()
+    }
+  })
 })

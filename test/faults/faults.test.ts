@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { findBinary, startRedis } from '../support/servers.ts'
+import { needs } from '../support/needs.ts'
+import { startRedis } from '../support/servers.ts'
 import { check, count } from './checker.ts'
 import { Fleet } from './fleet.ts'
 import type { Operation, Status } from './history.ts'
@@ -53,7 +54,7 @@ function tally(history: readonly Operation[]): Record<Status, number> {
 const env = { STORE_TIMEOUT: '500' }
 
 describe('nothing acknowledged is lost, delivered twice or brought back, whatever fails', () => {
-  it.skipIf(!findBinary('redis-server'))('three servers on Redis', { timeout }, async () => {
+  it('three servers on Redis', { timeout, ...needs('redis-server') }, async () => {
     const store = await startRedis()
     try {
       await using proxy = await FaultyProxy.to(store.port)
@@ -64,7 +65,7 @@ describe('nothing acknowledged is lost, delivered twice or brought back, whateve
     }
   })
 
-  it.skipIf(!findBinary('postgres'))('three servers on PostgreSQL', { timeout }, async () => {
+  it('three servers on PostgreSQL', { timeout, ...needs('postgresql') }, async () => {
     const store = await startCluster()
     try {
       await using proxy = await FaultyProxy.to(store.server.port)

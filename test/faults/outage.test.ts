@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { findBinary, startRedis } from '../support/servers.ts'
+import { needs } from '../support/needs.ts'
+import { startRedis } from '../support/servers.ts'
 import type { Answer, Send } from './caller.ts'
 import { Fleet } from './fleet.ts'
 import { startCluster } from './postgres.ts'
@@ -96,7 +97,7 @@ async function outage(name: string, send: Send, signal: (name: NodeJS.Signals) =
 }
 
 describe('a store that stops is an error within the deadline, and nothing else', { timeout: 120_000 }, () => {
-  it.skipIf(!findBinary('redis-server'))('Redis', async () => {
+  it('Redis', needs('redis-server'), async () => {
     const store = await startRedis()
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.url })
@@ -106,7 +107,7 @@ describe('a store that stops is an error within the deadline, and nothing else',
     }
   })
 
-  it.skipIf(!findBinary('postgres'))('PostgreSQL', async () => {
+  it('PostgreSQL', needs('postgresql'), async () => {
     const store = await startCluster()
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.server.url })

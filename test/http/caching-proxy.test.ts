@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,12 +8,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Plugin } from 'graphql-yoga'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer, Client, listen } from '../support/harness.ts'
+import { needs } from '../support/needs.ts'
 import { findBinary, freePort } from '../support/servers.ts'
 import { shop } from '../support/shop.ts'
-
-// Where Debian has it, and where few users look.
-const binary = findBinary('nginx') ?? ['/usr/sbin/nginx'].find((path) => existsSync(path)) ?? null
-const skipped = binary === null && !process.env['CI']
 
 const app = 'https://app.example'
 const json = 'application/json'
@@ -30,7 +27,7 @@ const setups: [what: string, directive: string, plugins: Plugin[]][] = [
   ],
 ]
 
-describe.skipIf(skipped)(`a caching proxy${skipped ? ', SKIPPED: no nginx' : ''}`, () => {
+describe('a caching proxy', needs('nginx'), () => {
   describe.each(setups)('%s', (_, directive, plugins) => {
     let origin: Awaited<ReturnType<typeof openOrigin>>
     let proxy: Awaited<ReturnType<typeof startProxy>>
@@ -361,7 +358,6 @@ async function openOrigin(plugins: Plugin[]) {
 }
 
 async function startProxy(upstream: string, directive: string) {
-  if (binary === null) throw new Error('nginx is missing, and CI skips nothing.')
   const folder = mkdtempSync(join(tmpdir(), 'graphql-session-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -391,7 +387,7 @@ async function startProxy(upstream: string, directive: string) {
       }
     }`,
   )
-  const child = spawn(binary, ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'])
+  const child = spawn(findBinary('nginx')!, ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'])
   const ended = once(child, 'exit')
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -14,11 +14,8 @@ import { openSession } from '../../src/server/open-session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, seen, watched } from '../support/harness.ts'
-import { findBinary } from '../support/servers.ts'
+import { chromiumPath, needs } from '../support/needs.ts'
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const missing = !existsSync(executablePath) ? executablePath : !findBinary('openssl') ? 'openssl' : null
-const skipped = missing !== null && !process.env['CI']
 const patience = 60_000
 
 const secret = 'what-only-the-visitor-may-know'
@@ -246,7 +243,7 @@ const uses = {
   'EventSource with a query': (url) => ['listen', url + search(secretQuery)],
 } satisfies Record<string, Deed>
 
-describe.skipIf(skipped)(`a page of another origin${skipped ? `, SKIPPED: no ${missing}` : ''}`, () => {
+describe('a page of another origin', needs('chromium', 'openssl'), () => {
   let profile: string
   let context: BrowserContext
   let tls: Tls
@@ -258,7 +255,7 @@ describe.skipIf(skipped)(`a page of another origin${skipped ? `, SKIPPED: no ${m
     mkdirSync(join(profile, 'Default'))
     writeFileSync(join(profile, 'Default', 'Preferences'), '{"profile":{"cookie_controls_mode":0}}')
     context = await chromium.launchPersistentContext(profile, {
-      executablePath,
+      executablePath: chromiumPath,
       timeout: patience,
       ignoreHTTPSErrors: true,
       args: chromiumArgs('MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'),

@@ -1,16 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, seen } from '../support/harness.ts'
+import { chromiumPath, needs } from '../support/needs.ts'
 
 const root = new URL('../../', import.meta.url)
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const skipped = !existsSync(executablePath) && !process.env['CI']
 const patience = 60_000
 
 const cart = [
@@ -18,7 +16,7 @@ const cart = [
   { sku: 'cards', quantity: 1000 },
 ]
 
-describe.skipIf(skipped)(`GraphiQL in Chromium${skipped ? `, SKIPPED: no ${executablePath}` : ''}`, () => {
+describe('GraphiQL in Chromium', needs('chromium'), () => {
   let browser: Browser
 
   beforeAll(async () => {
@@ -161,7 +159,7 @@ async function servesGraphiQL(env: NodeJS.ProcessEnv): Promise<boolean> {
 
 function launchChromium(): Promise<Browser> {
   return chromium.launch({
-    executablePath,
+    executablePath: chromiumPath,
     timeout: patience,
     args: chromiumArgs('MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'),
   })

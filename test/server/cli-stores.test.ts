@@ -9,6 +9,7 @@ import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { digest, mint } from '../../src/session/token.ts'
 import { expectRefusal, folder, run, serve, start, write } from '../support/command.ts'
 import { Client } from '../support/harness.ts'
+import { needs } from '../support/needs.ts'
 import { freePort, type RunningServer, startPostgres, startRedis } from '../support/servers.ts'
 
 const [redisUrl, postgresUrl] = [inject('redisUrl'), inject('postgresUrl')]
@@ -43,12 +44,12 @@ describe('SESSION_STORE', () => {
     expect(await expectToKeep({ SESSION_STORE: 'sqlite:kept.db' })).toContain('store     SQLite, kept.db')
   })
 
-  it.skipIf(!redisUrl)('redis: keeps them in Redis, under a prefix', async () => {
+  it('redis: keeps them in Redis, under a prefix', needs('redis'), async () => {
     const url = `${redisUrl}/3?prefix=shop:`
     expect(await expectToKeep({ SESSION_STORE: url })).toContain(`Redis at ${new URL(url).host}`)
   })
 
-  it.skipIf(!postgresUrl)('postgres: keeps them in PostgreSQL, once it is migrated', async () => {
+  it('postgres: keeps them in PostgreSQL, once it is migrated', needs('postgresql'), async () => {
     const { url } = await own(startPostgres())
     const env = { SESSION_STORE: url }
     await expectRefusal(['serve'], env, /no table graphql_session.*graphql-session migrate/)
@@ -112,18 +113,18 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
     expect(performance.now() - began).toBeLessThan(25_000)
   })
 
-  it.skipIf(!redisUrl)('for a wrong password is told at once', async () => {
+  it('for a wrong password is told at once', needs('redis-server'), async () => {
     const { port } = await own(startRedis(['--requirepass', 'right']))
     await expectRefusal(['serve'], { SESSION_STORE: `redis://:hunter2@127.0.0.1:${port}` }, /WRONGPASS/)
     await expectRefusal(['serve'], { SESSION_STORE: `redis://127.0.0.1:${port}` }, /NOAUTH/)
     expect(await expectToKeep({ SESSION_STORE: `redis://:right@127.0.0.1:${port}` })).not.toContain('right')
   })
 
-  it.skipIf(!redisUrl)('for a Redis database that does not exist is told at once', async () => {
+  it('for a Redis database that does not exist is told at once', needs('redis'), async () => {
     await expectRefusal(['serve'], { SESSION_STORE: `${redisUrl}/99` }, /refused a command \(ERR\)/)
   })
 
-  it.skipIf(!redisUrl)('is none for a user of Redis who may do no more than sessions need', async () => {
+  it('is none for a user of Redis who may do no more than sessions need', needs('redis-server'), async () => {
     const { url, port } = await own(
       startRedis(['--user', 'lean', 'on', '>pw', '~session:*', '+@all', '-@dangerous']),
     )
@@ -132,13 +133,13 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
     expect(await expectToKeep(env)).toContain('Redis at')
   })
 
-  it.skipIf(!postgresUrl)('for a database that does not exist is told at once', async () => {
+  it('for a database that does not exist is told at once', needs('postgres'), async () => {
     const url = new URL(postgresUrl!)
     url.pathname = '/nowhere'
     await expectRefusal(['serve'], { SESSION_STORE: url.href }, /3D000/)
   })
 
-  it.skipIf(!redisUrl)('is waited for while it starts', async () => {
+  it('is waited for while it starts', needs('redis-server'), async () => {
     const port = await freePort()
     const serving = serve(open, { SESSION_STORE: `redis://127.0.0.1:${port}` })
     await setTimeout(500)
@@ -148,7 +149,7 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
 })
 
 describe('graphql-session migrate', () => {
-  it.skipIf(!postgresUrl)('--print prints the SQL, which can be run twice', async () => {
+  it('--print prints the SQL, which can be run twice', needs('postgresql'), async () => {
     const { stdout, code } = await run(['migrate', '--print'])
     expect({ stdout, code }).toEqual({ stdout: postgresSchema(), code: 0 })
     const client = new pg.Client({ connectionString: (await own(startPostgres())).url })
@@ -229,7 +230,7 @@ describe('what a store is set up not to keep', () => {
     return said.split('\n').filter((line) => line.includes('graphql-session: warning: '))
   }
 
-  it.skipIf(!redisUrl)('is warned of for Redis, a line each with the remedy', async () => {
+  it('is warned of for Redis, a line each with the remedy', needs('redis-server'), async () => {
     const sound = await own(startRedis())
     expect(await warnings({ SESSION_STORE: sound.url })).toEqual([])
     const weak = await own(startRedis(['--appendonly', 'no', '--maxmemory', '10mb', '--maxmemory-policy', 'allkeys-lru'])) // prettier-ignore
@@ -239,7 +240,7 @@ describe('what a store is set up not to keep', () => {
     ])
   })
 
-  it.skipIf(!postgresUrl)('is warned of for PostgreSQL', async () => {
+  it('is warned of for PostgreSQL', needs('postgresql'), async () => {
     const settings = ['synchronous_commit=off', 'default_transaction_isolation=serializable']
     const { url } = await own(startPostgres(settings))
     await run(['migrate'], { SESSION_STORE: url })

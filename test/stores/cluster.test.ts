@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { createCluster } from 'redis'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBackend, reach } from '../../src/server/backends.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
@@ -9,6 +9,7 @@ import { redisStore } from '../../src/stores/redis.ts'
 import { digest, mint } from '../../src/session/token.ts'
 import { type RunningCluster, startCluster } from '../support/cluster.ts'
 import { type Ledger, startLoad } from '../support/load.ts'
+import { needs } from '../support/needs.ts'
 import { runs } from '../support/runs.ts'
 
 interface Opened {
@@ -52,7 +53,7 @@ const grace = 250
 /** Milliseconds from the death of a master, in which its replica takes over and the client finds it. */
 const recovery = 15_000
 
-describe.skipIf(!inject('redisUrl'))('redisStore in a cluster', () => {
+describe('redisStore in a cluster', needs('redis-server'), () => {
   let cluster: RunningCluster
   beforeAll(async () => {
     cluster = await startCluster()
@@ -148,6 +149,6 @@ const count = (ledger: Ledger) => ({
 })
 
 function report(figures: object): void {
-  // oxlint-disable-next-line eslint/no-console -- what Redis may lose has to be seen
+  // oxlint-disable-next-line eslint/no-console -- `npm run test:long` shows what Redis may lose
   console.info(expect.getState().currentTestName, figures)
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, it, type TestOptions } from 'vitest'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import type { KeyedStore, SessionStore } from '../../src/session/store.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
@@ -15,6 +15,7 @@ import { redisStore } from '../../src/stores/redis.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { mint } from '../../src/session/token.ts'
 import { Client, given } from '../support/harness.ts'
+import { needs } from '../support/needs.ts'
 import { startPostgres, startRedis } from '../support/servers.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
@@ -24,11 +25,11 @@ interface Kept extends AsyncDisposable {
   dump(): Promise<Record<string, Buffer>>
 }
 
-const backends: [name: string, isThere: boolean, open: () => Promise<Kept>][] = [
-  ['memoryStore', true, openMemory],
-  ['redisStore', inject('redisUrl') !== null, openRedis],
-  ['postgresStore', inject('postgresUrl') !== null, openPostgres],
-  ['sqliteStore', true, openSqlite],
+const backends: [name: string, needed: TestOptions, open: () => Promise<Kept>][] = [
+  ['memoryStore', {}, openMemory],
+  ['redisStore', needs('redis-server'), openRedis],
+  ['postgresStore', needs('postgresql'), openPostgres],
+  ['sqliteStore', {}, openSqlite],
 ]
 
 /** Its own record is out of reach. What it was told is searched for every store. */
@@ -224,8 +225,8 @@ async function live(store: SessionStore) {
   return { secrets, ended, living: await Promise.all(clients.map(idOf)) }
 }
 
-describe.each(backends)('%s', (_, isThere, open) => {
-  it.skipIf(!isThere)('holds no token of any client, though the ids that follow from them', async () => {
+describe.each(backends)('%s', (_, needed, open) => {
+  it('holds no token of any client, though the ids that follow from them', needed, async () => {
     await using kept = await open()
     const { store, dump } = overheard(kept)
     const before = given.size
@@ -238,26 +239,23 @@ describe.each(backends)('%s', (_, isThere, open) => {
     }
   })
 
-  it.skipIf(!isThere)(
-    'as the list of ended sessions holds neither a cookie nor a name out of one',
-    async () => {
-      await using kept = await open()
-      const { store: denyList, dump } = overheard(kept)
-      const before = given.size
-      const keys = [randomBytes(32).toString('base64')]
-      const { secrets, ended } = await live(cookieStore({ keys, denyList }))
-      const cookies = [...given].slice(before)
-      const names = cookies.map(nameIn)
-      expect(new Set(names).size).toBe(tokensOfADay)
-      for (const [where, bytes] of await dump()) {
-        expect({ where, missing: ended.filter((id) => !holds(bytes, id)) }).toEqual({ where, missing: [] })
-        const leaked = [...secrets, ...given, ...names, ...keys].filter((text) => holds(bytes, text))
-        expect({ where, leaked }).toEqual({ where, leaked: [] })
-      }
-    },
-  )
+  it('as the list of ended sessions holds neither a cookie nor a name out of one', needed, async () => {
+    await using kept = await open()
+    const { store: denyList, dump } = overheard(kept)
+    const before = given.size
+    const keys = [randomBytes(32).toString('base64')]
+    const { secrets, ended } = await live(cookieStore({ keys, denyList }))
+    const cookies = [...given].slice(before)
+    const names = cookies.map(nameIn)
+    expect(new Set(names).size).toBe(tokensOfADay)
+    for (const [where, bytes] of await dump()) {
+      expect({ where, missing: ended.filter((id) => !holds(bytes, id)) }).toEqual({ where, missing: [] })
+      const leaked = [...secrets, ...given, ...names, ...keys].filter((text) => holds(bytes, text))
+      expect({ where, leaked }).toEqual({ where, leaked: [] })
+    }
+  })
 
-  it.skipIf(!isThere)('would show one that an application put into a session', async () => {
+  it('would show one that an application put into a session', needed, async () => {
     await using kept = await open()
     const { store, dump } = overheard(kept)
     const token = mint()

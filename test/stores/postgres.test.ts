@@ -3,12 +3,13 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
+import { needs } from '../support/needs.ts'
 import { runs } from '../support/runs.ts'
 
 const url = inject('postgresUrl')
 const histories = runs(1_000, 100_000)
 
-describe.skipIf(!url)('postgresStore with pg', () => {
+describe('postgresStore with pg', needs('postgres'), () => {
   const pool = new pg.Pool({ connectionString: url!, max: 8 })
   beforeAll(() => pool.query(postgresSchema('suite_pg')))
   afterAll(() => pool.end())
@@ -16,7 +17,7 @@ describe.skipIf(!url)('postgresStore with pg', () => {
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
-describe.skipIf(!url)('postgresStore with postgres', () => {
+describe('postgresStore with postgres', needs('postgres'), () => {
   const sql = postgres(url!, { max: 8, onnotice() {} })
   beforeAll(() => sql.unsafe(postgresSchema('suite_postgres')))
   afterAll(() => sql.end())

@@ -6,13 +6,14 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { redisStore } from '../../src/stores/redis.ts'
+import { needs } from '../support/needs.ts'
 import { runs } from '../support/runs.ts'
 import { startRedis } from '../support/servers.ts'
 
 const url = inject('redisUrl')
 const histories = runs(1_000, 100_000)
 
-describe.skipIf(!url)('redisStore with ioredis', () => {
+describe('redisStore with ioredis', needs('redis'), () => {
   const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0, enableAutoPipelining: true })
   const other = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
   afterAll(() => [client, other].forEach((each) => each.disconnect()))
@@ -20,7 +21,7 @@ describe.skipIf(!url)('redisStore with ioredis', () => {
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories, peer }))
 })
 
-describe.skipIf(!url)('redisStore with redis', () => {
+describe('redisStore with redis', needs('redis'), () => {
   const client = createClient({ url: url! })
   beforeAll(() => client.connect())
   afterAll(() => client.destroy())
@@ -28,7 +29,7 @@ describe.skipIf(!url)('redisStore with redis', () => {
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
-describe.skipIf(!url)('a session in Redis', () => {
+describe('a session in Redis', needs('redis', 'redis-server'), () => {
   const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
   afterAll(() => client.disconnect())
   const store = redisStore(client, { prefix: 'here:' })

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import postgres from 'postgres'
 import { createClient } from 'redis'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { end, start } from '../../src/stores/suite/histories.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
@@ -12,6 +12,7 @@ import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { digest, mint } from '../../src/session/token.ts'
 import { Client, listen } from '../support/harness.ts'
+import { needs } from '../support/needs.ts'
 import { type RunningServer, startPostgres, startRedis } from '../support/servers.ts'
 import { shop } from '../support/shop.ts'
 
@@ -110,7 +111,7 @@ function itTakes(opened: () => { store: KeyedStore; count: Count }): void {
   })
 }
 
-describe.skipIf(!inject('redisUrl'))('round trips to Redis', () => {
+describe('round trips to Redis', needs('redis-server'), () => {
   let server: RunningServer
   let control: Redis
   let monitor: Redis
@@ -186,7 +187,7 @@ describe.skipIf(!inject('redisUrl'))('round trips to Redis', () => {
   })
 })
 
-describe.skipIf(!inject('postgresUrl'))('round trips to PostgreSQL', () => {
+describe('round trips to PostgreSQL', needs('postgresql'), () => {
   let server: RunningServer
   let control: pg.Client
 

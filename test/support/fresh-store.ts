@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { afterAll, inject } from 'vitest'
+import { afterAll, beforeEach, inject } from 'vitest'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
+import { needs } from './needs.ts'
 
 /** The store that this run of the tests is about: they run once over each (vitest.config.ts). */
 export const storeName = process.env['TEST_STORE'] ?? 'memory'
@@ -36,7 +37,10 @@ const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
   },
 }
 
-const shared = (await makers[storeName]?.()) ?? null
+const { skip = false, meta } = storeName === 'redis' || storeName === 'postgres' ? needs(storeName) : {}
+if (skip) beforeEach((test) => test.skip(meta?.whySkipped))
+
+const shared = skip ? null : ((await makers[storeName]?.()) ?? null)
 
 /** A store of the kind that this run is about. Ids are random, so that tests can share what is behind it. */
 export const freshStore = (): KeyedStore => (shared ? { ...shared } : memoryStore({ max: 10_000 }))

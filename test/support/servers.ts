@@ -22,12 +22,12 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-/** Where the binary is, or null: then the tests that need it are skipped, visibly. */
+/** Where the binary is, also in the folders of Debian that are on few users' PATH. */
 export function findBinary(name: string): string | null {
   const versions = '/usr/lib/postgresql'
-  let debian: string[] = []
+  const debian = ['/usr/sbin']
   try {
-    debian = readdirSync(versions).map((version) => join(versions, version, 'bin'))
+    debian.push(...readdirSync(versions).map((version) => join(versions, version, 'bin')))
   } catch {}
   for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...debian]) {
     try {

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs'
+import { inject, type TestOptions } from 'vitest'
+import { findBinary } from './servers.ts'
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why a suite or a test is skipped. reporter.ts prints it. */
+    whySkipped?: string
+  }
+}
+
+export const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+
+/** What some tests need beside Node: whether it is there, and the package of Debian that has it. */
+const tools = {
+  /** One for all files, installed here or given by its URL. */
+  redis: [() => inject('redisUrl') !== null, 'redis-server'],
+  postgres: [() => inject('postgresUrl') !== null, 'postgresql'],
+  /** To start servers of one's own. */
+  'redis-server': [() => findBinary('redis-server') !== null, 'redis-server'],
+  postgresql: [() => findBinary('postgres') !== null, 'postgresql'],
+  chromium: [() => existsSync(chromiumPath), 'chromium'],
+  nginx: [() => findBinary('nginx') !== null, 'nginx'],
+  openssl: [() => findBinary('openssl') !== null, 'openssl'],
+} as const satisfies Record<string, readonly [isThere: () => boolean, debian: string]>
+
+/** Options of a suite or a test that is skipped where something is not installed. In CI that is an error. */
+export function needs(...names: (keyof typeof tools)[]): TestOptions {
+  const missing = new Set(names.flatMap((name) => (tools[name][0]() ? [] : tools[name][1])))
+  const why = `not installed (Debian: apt-get install ${[...missing].join(' ')})`
+  if (missing.size > 0 && process.env['CI']) throw new Error(`CI skips nothing: ${why}`)
+  return skippedIf(missing.size > 0, why)
+}
+
+/** Options of a suite or a test that is skipped under a condition. */
+export const skippedIf = (isSkipped: boolean, why: string): TestOptions =>
+  isSkipped ? { skip: true, meta: { whySkipped: why } } : {}
