@@ -27,6 +27,9 @@ export default defineConfig({
   // With Vite's own conditions the tests would load another copy of graphql than Yoga does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
+    // The errors that a test provokes are news when it fails.
+    silent: 'passed-only',
+    reporters: ['./test/support/reporter.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/no-secrets.ts'],
     testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { showIfFailed } from '../support/process-log.ts'
 import { type Answer, type Call, post } from './caller.ts'
 
 const main = fileURLToPath(new URL('../../src/server/main.ts', import.meta.url))
@@ -48,6 +49,11 @@ export class ServerProcess {
     this.#url = /http:\S+/.exec(announcement)![0].replace('localhost', '127.0.0.1')
   }
 
+  /** The end of it. */
+  get printed(): string {
+    return this.#said
+  }
+
   async send(call: Call): Promise<Answer> {
     const answer = post(this.#url, call)
     this.#asked.resolve()
@@ -82,6 +88,9 @@ export class Fleet implements AsyncDisposable {
 
   static async start(size: number, env: NodeJS.ProcessEnv): Promise<Fleet> {
     const fleet = new Fleet(Array.from({ length: size }, () => new ServerProcess(env)))
+    fleet.servers.forEach((server, index) => {
+      showIfFailed(`Server ${index + 1} of ${size}, since it was last started,`, () => server.printed)
+    })
     try {
       await Promise.all(fleet.servers.map((server) => server.start()))
     } catch (error) {

@@ -7,6 +7,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, seen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
+import { showIfFailed } from '../support/process-log.ts'
 
 const root = new URL('../../', import.meta.url)
 const patience = 60_000
@@ -131,6 +132,7 @@ async function startStorefront(env: NodeJS.ProcessEnv = {}) {
     seen.push(output)
   })
   let output = ''
+  showIfFailed('The storefront', () => output)
   const url = await new Promise<string>((printed, failed) => {
     const read = (text: string): void => {
       output += text

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { showIfFailed } from './process-log.ts'
 
 export type Environment = Record<string, string>
 
@@ -23,6 +24,9 @@ afterAll(() => rm(folder, { recursive: true }))
 
 export function start(args: string[], env: Environment = {}, timeout?: number) {
   const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: { PORT: '0', ...env }, timeout })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk))
+  showIfFailed(`graphql-session ${args.join(' ')}`, () => printed)
   running.add(child)
   child.once('close', () => running.delete(child))
   return child

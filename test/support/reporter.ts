@@ -1,0 +1,41 @@
+import { DefaultReporter, type TestCase, type TestModule, type TestSpecification } from 'vitest/node'
+
+/** Prints what is news of a run: how far it is, what failed, and what was skipped and why. */
+export default class NewsReporter extends DefaultReporter {
+  override onTestRunStart(specifications: readonly TestSpecification[]): void {
+    super.onTestRunStart(specifications)
+    const time = process.env['npm_lifecycle_event'] === 'test' ? ', about 6 minutes on two cores' : ''
+    this.log(`      ${specifications.length} test files on Node ${process.version}${time}\n`)
+  }
+
+  override onTestRunEnd(...[modules, ...rest]: Parameters<DefaultReporter['onTestRunEnd']>): void {
+    const skips = modules.flatMap((module) => [...module.children.allTests('skipped')])
+    const reasons = Map.groupBy(skips, whySkipped)
+    // Those that the command line leaves out are no news to whoever typed it.
+    if (this.ctx.config.testNamePattern) reasons.delete(undefined)
+    if (reasons.size > 0) this.log()
+    for (const [why = 'no reason is given', tests] of reasons) {
+      const files = new Set(tests.map(({ module }) => module.relativeModuleId))
+      const where = files.size === 1 ? [...files].join() : `${files.size} files`
+      this.log(`    Skipped  ${tests.length} of ${where}: ${why}`)
+    }
+    super.onTestRunEnd(modules, ...rest)
+  }
+
+  protected override printTestModule(module: TestModule): void {
+    // A terminal has a window in which this can be seen; a log has only lines to tell how far the run is.
+    if (!this.isTTY || module.state() === 'failed') super.printTestModule(module)
+  }
+
+  protected override printTestCase(state: 'passed' | 'failed', test: TestCase): void {
+    if (test.result().state === 'failed') super.printTestCase(state, test)
+  }
+}
+
+function whySkipped(test: TestCase): string | undefined {
+  const result = test.result()
+  if (result.state === 'skipped' && result.note) return result.note
+  let task: TestCase | TestCase['parent'] = test
+  while (task.type !== 'module' && !task.meta().whySkipped) task = task.parent
+  return task.meta().whySkipped
+}
