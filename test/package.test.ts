@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -210,6 +210,84 @@ describe('a fresh project that installs it', () => {
     const node = join(home, 'node_modules/node/bin/node')
     expect(await run(node, ['--version'], home)).toMatch(new RegExp(`^v${version}\\.`))
     await expectToRun(node)
+  })
+})
+
+describe('npm publish', () => {
+  const repository = { type: 'git', url: 'git+https://github.com/someone/graphql-session.git' }
+  const parts = ['README.md', 'CHANGELOG.md', 'package.json', 'test/support/publish.ts']
+  let copy: string
+
+  /** A repository of what it reads, in which somebody has filled in or changed something. */
+  async function commit(manifest: object, changelog = `## ${packageJson.version}\n`): Promise<void> {
+    copy = await mkdtemp(join(folder, 'publish-'))
+    for (const part of parts) await cp(join(root, part), join(copy, part))
+    await writeFile(join(copy, 'package.json'), JSON.stringify({ ...packageJson, ...manifest }))
+    await writeFile(join(copy, 'CHANGELOG.md'), changelog)
+    await run('git', ['init', '--quiet'], copy)
+    await run('git', ['add', '.'], copy)
+    const author = ['-c', 'user.name=someone', '-c', 'user.email=someone@example.com']
+    await run('git', [...author, 'commit', '--quiet', '--message', 'As it is published'], copy)
+  }
+  const prepare = (): Promise<string> => run('npm', ['run', 'prepublishOnly'], copy)
+  const readme = (): Promise<string> => readFile(join(copy, 'README.md'), 'utf8')
+
+  it('is refused until somebody says where the package comes from', async () => {
+    await commit({ repository: undefined })
+    await expect(prepare()).rejects.toThrow('package.json must have "repository"')
+    await commit({ repository: { type: 'git', url: 'git+https://code.example/graphql-session.git' } })
+    await expect(prepare()).rejects.toThrow('package.json must have "repository"')
+  })
+
+  it.each([`## ${packageJson.version} (unreleased)`, '## 0.0.9', ''])(
+    'is refused with a changelog that begins with "%s"',
+    async (heading) => {
+      await commit({ repository }, `# Changelog\n\n${heading}\n`)
+      await expect(prepare()).rejects.toThrow('CHANGELOG.md must begin with')
+    },
+  )
+
+  it('is refused with changes that are not committed', async () => {
+    await commit({ repository })
+    await writeFile(join(copy, 'README.md'), 'something else')
+    await expect(prepare()).rejects.toThrow('Everything must be committed')
+    expect(await readme()).toBe('something else')
+  })
+
+  it('shows a README in which each link leads to a file of the repository, and takes it back', async () => {
+    await commit({ repository })
+    const before = await readme()
+    await prepare()
+    const after = await readme()
+    const targets = [
+      ...after.replaceAll(/^```.*?^```/gms, '').matchAll(/\]\(([^)\s]+)|(?:src|srcset|href)="([^"]+)/g),
+    ]
+      .map(([, link, attribute]) => link ?? attribute!)
+      .filter((target) => !target.startsWith('#'))
+    expect(targets.filter((target) => !target.startsWith('https://'))).toEqual([])
+    const site = 'https://github.com/someone/graphql-session'
+    const files = targets
+      .filter((target) => target.startsWith(site))
+      .map((target) => new URL(target).pathname)
+    expect(files.length).toBeGreaterThan(0)
+    for (const file of files) {
+      const [, view, path] = /^\/someone\/graphql-session\/(blob|raw)\/HEAD\/(.*)$/.exec(file)!
+      await expect(access(join(root, path!)), path).resolves.toBeUndefined()
+      expect(view, path).toBe(/\.(?:svg|png|gif)$/.test(path!) ? 'raw' : 'blob')
+    }
+    await run('npm', ['run', 'postpublish'], copy)
+    expect(await readme()).toBe(before)
+  })
+})
+
+it('has one version: of the package, of its lock, and at the top of the changelog', async () => {
+  const [changelog, lock] = await Promise.all(
+    ['CHANGELOG.md', 'package-lock.json'].map((name) => readFile(join(root, name), 'utf8')),
+  )
+  expect(/^## (\S+)(?: \(unreleased\))?$/m.exec(changelog!)?.[1]).toBe(packageJson.version)
+  expect(JSON.parse(lock!)).toMatchObject({
+    version: packageJson.version,
+    packages: { '': { version: packageJson.version } },
   })
 })
 
