@@ -1,0 +1,305 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { createServer as createVite, type UserConfig } from 'vite'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import packageJson from '../package.json' with { type: 'json' }
+import { nginx, startNginx } from './support/documents/nginx.ts'
+import { allPages, compilerOptions, fencesOf, isWritten, type Page, root } from './support/documents/page.ts'
+import { type Running, start } from './support/documents/play.ts'
+import {
+  installedElsewhere,
+  isTriedHere,
+  type Recipe,
+  recipesOf,
+  snippetsOf,
+} from './support/documents/recipe.ts'
+import {
+  type Commands,
+  deadLinks,
+  unknownCommands,
+  unreachable,
+  unreadable,
+  wrongGraphQL,
+} from './support/documents/text.ts'
+import { ownWorkshop, run, save, typeErrors, type Workshop } from './support/documents/workshop.ts'
+import { Client } from './support/harness.ts'
+import { freePort } from './support/servers.ts'
+
+const pages = allPages()
+const written = pages.filter(isWritten)
+const recipes = written.flatMap(recipesOf)
+
+let workshop: Workshop
+
+beforeAll(async () => {
+  workshop = await ownWorkshop()
+})
+
+afterAll(() => rm(dirname(workshop.folder), { recursive: true }))
+
+/** A page that only a test has. */
+const planted = (...lines: string[]): Page => ({ path: 'docs/planted.md', text: `${lines.join('\n')}\n` })
+const fence = (info: string, ...lines: string[]): string => ['```' + info, ...lines, '```', ''].join('\n')
+
+describe('links', () => {
+  it('lead to files and headings that are there', () => {
+    expect(deadLinks(pages)).toEqual([])
+  })
+
+  it('lead from the README to every page of docs/', () => {
+    expect(unreachable(pages, 'README.md').filter((path) => path.startsWith('docs/'))).toEqual([])
+  })
+
+  it.each([
+    ['a file', '[x](nowhere.md)', 'docs/planted.md:3: nowhere.md'],
+    ['a heading', '[x](errors.md#no-such-heading)', 'docs/planted.md:3: errors.md#no-such-heading'],
+    ['a heading of its own', '[x](#none)', 'docs/planted.md:3: #none'],
+    ['a picture', '![x](../examples/none.png)', 'docs/planted.md:3: ../examples/none.png'],
+    ['what is outside', '[x](../../README.md)', 'docs/planted.md:3: ../../README.md'],
+  ])('that lead nowhere are found: %s', (_, link, found) => {
+    const page = planted('# One `two` three, four', '', link, '[y](#one-two-three-four)')
+    expect(deadLinks([...pages, page]).filter((at) => at.startsWith(page.path))).toEqual([found])
+  })
+
+  it('that are missing are found', () => {
+    expect(unreachable([...pages, planted('# Lost')], 'README.md')).toContain('docs/planted.md')
+  })
+})
+
+it('the README has at most 200 lines', () => {
+  const { text } = pages.find(({ path }) => path === 'README.md')!
+  expect(text.split('\n').length - 1).toBeLessThanOrEqual(200)
+})
+
+describe('code', () => {
+  // The configuration that the pages give, and what is strict in those of others.
+  const options = [
+    '--noUncheckedIndexedAccess',
+    '--exactOptionalPropertyTypes',
+    '--erasableSyntaxOnly',
+    ...compilerOptions(written),
+  ]
+  const compiler = [process.execPath, join(root, 'node_modules/typescript/bin/tsc')]
+
+  it('compiles, and a mistake in it is found', async () => {
+    const mistake = planted(
+      fence('ts shop.ts', 'export interface Shop {', '  open: boolean', '}'),
+      fence(
+        'ts',
+        `import type { Session } from 'graphql-session'`,
+        `import type { Shop } from './shop.ts'`,
+        `export const close = (session: Session<Shop>): void => session.set('open', 'no')`,
+      ),
+    )
+    const snippets = [...written.flatMap(snippetsOf).filter(isTriedHere), ...snippetsOf(mistake)]
+    for (const [index, { files }] of snippets.entries()) await save(workshop, String(index), files)
+    expect(await typeErrors(workshop, snippets, compiler, options)).toEqual([
+      expect.stringMatching(/^docs\/planted\.md:7: snippet\.ts\(3,\d+\): error TS2345: /),
+    ])
+  }, 60_000)
+
+  it('is tried here, or with packages that test/package.test.ts installs', () => {
+    const elsewhere = written.flatMap(snippetsOf).filter((snippet) => !isTriedHere(snippet))
+    expect(elsewhere.length).toBeGreaterThan(0)
+    for (const name of Object.keys(installedElsewhere)) {
+      expect(existsSync(join(root, 'node_modules', name)), `${name} is installed here`).toBe(false)
+    }
+  })
+})
+
+describe('GraphQL', () => {
+  const sent = new Set(recipes.flatMap(({ steps }) => steps.map(({ at }) => at)))
+  const unsent = (page: Page) => fencesOf(page).filter(({ at }) => !sent.has(at))
+
+  it('that is sent to no server fits the schema', () => {
+    expect(written.flatMap((page) => wrongGraphQL(unsent(page)))).toEqual([])
+  })
+
+  it.each([
+    ['an unknown field', '{ session { colour } }', 'Cannot query field "colour" on type "Session".'],
+    ['a syntax error', '{ session {', 'Syntax Error: Expected Name, found <EOF>.'],
+    ['SDL without its types', 'extend type Query { me: Nobody }', 'Unknown type "Nobody".'],
+  ])('with %s is found', (_, text, message) => {
+    const [found = ''] = wrongGraphQL(fencesOf(planted(fence('graphql', text))))
+    expect(found).toBe(`docs/planted.md:1: ${message}`)
+  })
+
+  it('fits the SDL of its page', () => {
+    const page = planted(fence('graphql', 'extend type Query { me: ID }'), fence('graphql', '{ me }'))
+    expect(wrongGraphQL(fencesOf(page))).toEqual([])
+  })
+})
+
+describe('YAML and JSON', () => {
+  it('can be read', () => {
+    expect(written.flatMap((page) => unreadable(fencesOf(page)))).toEqual([])
+  })
+
+  it('that cannot be read is found', () => {
+    const page = planted(fence('yaml', 'a: [1, 2'), fence('yaml', 'a: 1', 'a: 2'), fence('json', '{ a: 1 }'))
+    expect(unreadable(fencesOf(page)).map((found) => found.split(': ')[0])).toEqual([
+      'docs/planted.md:1',
+      'docs/planted.md:5',
+      'docs/planted.md:10',
+    ])
+  })
+})
+
+describe('commands', () => {
+  const { scripts, dependencies, devDependencies, peerDependencies } = packageJson
+  const commands: Commands = {
+    scripts: Object.keys(scripts),
+    packages: [
+      packageJson.name,
+      ...Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }),
+      ...Object.keys(installedElsewhere),
+    ],
+    help: execFileSync(process.execPath, [join(root, 'src/server/main.ts'), '--help'], { encoding: 'utf8' }),
+  }
+
+  it('are there', () => {
+    expect(written.flatMap((page) => unknownCommands(page, commands))).toEqual([])
+  })
+
+  it.each([
+    'npm run launch',
+    'npx graphql-session server',
+    'SESSION_STORE=memory: npx graphql-session serve --colour',
+    'npm install graphql-sessions',
+  ])('that are not there are found: %s', (command) => {
+    expect(unknownCommands(planted(fence('sh', 'npm ci', command)), commands)).toEqual([
+      `docs/planted.md:1: ${command}`,
+    ])
+    expect(unknownCommands(planted(`Say \`${command}\`.`), commands)).toHaveLength(1)
+  })
+})
+
+describe('what a reader pastes', () => {
+  const tried = recipes.filter(isTriedHere)
+  let count = 0
+  const started = async (recipe: Recipe, finished = onTestFinished): Promise<Running> => {
+    const running = await start(workshop, `recipe-${++count}`, recipe)
+    finished(() => running.stop())
+    return running
+  }
+  const under = (path: string, heading: string): Recipe => {
+    const { text } = pages.find((page) => page.path === path)!
+    const line = text.slice(0, text.indexOf(`\n## ${heading}\n`)).split('\n').length
+    return recipes.find(({ at }) => at.startsWith(`${path}:`) && Number(at.split(':')[1]) > line)!
+  }
+
+  // Most of the time goes by until a server listens.
+  describe.concurrent('runs, and answers as the page says', () => {
+    it.for(tried.map((recipe) => [recipe.at, recipe] as const))('%s', async ([, recipe], context) => {
+      const running = await started(recipe, context.onTestFinished)
+      context.expect(await running.play()).toEqual([])
+    })
+  })
+
+  it('is told from what answers otherwise', async () => {
+    const page = planted(
+      fence('ts session.config.ts', `export default { typeDefs: 'extend type Query { one: Int }' }`),
+      fence('graphql', '{ one session { isNew id } }'),
+      fence('json', '{ "data": { "one": 1, "session": { "isNew": true, "id": "…" } } }'),
+      fence('graphql', '{ two }'),
+      fence('sh', 'curl -s localhost:4000/health/live'),
+      fence('text', 'dead'),
+    )
+    const running = await started(recipesOf(page)[0]!)
+    expect(await running.play()).toEqual([
+      'docs/planted.md:9: {"data":{"one":null,"session":{"isNew":true,"id":null}}}',
+      expect.stringMatching(/^docs\/planted\.md:13: \{"errors":.*GRAPHQL_VALIDATION_FAILED/),
+      'docs/planted.md:21: live',
+    ])
+  })
+
+  it('does not start with a mistake', async () => {
+    const page = planted(fence('ts server.ts', 'const port: number = 3000', 'listen(port)'))
+    await expect(started(recipesOf(page)[0]!)).rejects.toThrow(
+      /docs\/planted\.md:1: server\.ts ended:[^]*listen is not/,
+    )
+  })
+
+  it('answers, where an answer stands', () => {
+    const answers = new Set(recipes.flatMap(({ steps }) => steps.map(({ answer }) => answer?.at)))
+    const lost = written
+      .flatMap(fencesOf)
+      .filter(({ language, name, at }) => language === 'json' && name === undefined && !answers.has(at))
+    expect(lost.map(({ at }) => at)).toEqual([])
+  })
+
+  it('takes the right one-time code once', async () => {
+    const running = await started(under('docs/recipes.md', 'A one-time code'))
+    const client = new Client(running.url)
+    await client.run('mutation { sendCode }')
+    const [, digits] = /The code is (\d{6})\./.exec(running.output())!
+    const confirm = () =>
+      client.run('mutation ($digits: String!) { confirmCode(digits: $digits) }', { digits })
+    const [first, second] = await Promise.all([confirm(), confirm()])
+    expect([first.data.confirmCode, second.data.confirmCode].filter(Boolean)).toEqual([true])
+  })
+
+  it('ends a stream at a logout', async () => {
+    const running = await started(under('docs/recipes.md', 'End streams at a logout'))
+    const client = new Client(running.url)
+    await client.run('mutation { setSessionKey(key: "name", value: "Ada") { created } }')
+    const stream = await fetch(`${running.url}?query=subscription{said}`, {
+      headers: { accept: 'text/event-stream', cookie: client.cookie, 'sec-fetch-site': 'same-origin' },
+    })
+    const events = stream.text()
+    expect((await client.run('mutation { say(text: "Hello.") }')).data).toEqual({ say: true })
+    expect(await Promise.race([events, setTimeout(100, 'still open')])).toBe('still open')
+    await client.run('mutation { logout { flushed } }')
+    expect(await events).toMatch(/"said":"Hello\."[^]*event: complete/)
+  })
+
+  it("hands GraphQL on from Vite's development server", async () => {
+    const running = await started(under('docs/frontend.md', 'Server-side rendering'))
+    const [{ files }] = [
+      snippetsOf(pageOf('docs/frontend.md')).find(({ entry }) => entry === 'vite.config.ts')!,
+    ]
+    const config = files.get('vite.config.ts')!.replace('http://localhost:4000', new URL(running.url).origin)
+    const folder = await save(workshop, 'vite', new Map([['vite.config.ts', config]]))
+    const loaded = (await import(join(folder, 'vite.config.ts'))) as { default: UserConfig }
+    const port = await freePort()
+    const vite = await createVite({
+      ...loaded.default,
+      configFile: false,
+      root: folder,
+      logLevel: 'silent',
+      server: { ...loaded.default.server, port, ws: false },
+    })
+    onTestFinished(() => vite.close())
+    await vite.listen()
+    const origin = `http://localhost:${port}`
+    const client = new Client(`${origin}/graphql`)
+    const headers = { origin, 'sec-fetch-site': 'same-origin' }
+    expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 1 })
+    expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 2 })
+  })
+
+  it.skipIf(nginx === null && !process.env['CI'])('stands behind nginx with TLS (needs nginx)', async () => {
+    const page = pageOf('docs/deployment.md')
+    const running = await started(recipesOf(page)[0]!)
+    const { text } = fencesOf(page).find(({ language }) => language === 'nginx')!
+    const proxy = await startNginx(text, new URL(running.url).origin.replace('localhost', '127.0.0.1'))
+    onTestFinished(() => proxy.stop())
+    const ask = async (origin: string): Promise<string> => {
+      const query = 'mutation { setSessionKey(key: \\"dark_mode\\", value: true) { created } }'
+      const headers = [`origin: ${origin}`, 'content-type: application/json'].flatMap((each) => ['-H', each])
+      const args = ['-sik', `${proxy.url}/graphql`, ...headers, '-d', `{ "query": "${query}" }`]
+      return (await run(['curl', ...args], workshop.folder)).output
+    }
+    const answer = await ask(proxy.url)
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(answer).toMatch(/^set-cookie: __Host-session=[^]*Secure/im)
+    expect(await ask(proxy.url.replace('https:', 'http:'))).toMatch(/^HTTP\/1\.1 403 [^]*CSRF_CHECK_FAILED/)
+  })
+})
+
+function pageOf(path: string): Page {
+  return pages.find((page) => page.path === path)!
+}

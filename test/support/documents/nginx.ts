@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { findBinary, freePort } from '../servers.ts'
+import { accepts } from './play.ts'
+import { run } from './workshop.ts'
+
+/** Where Debian has it, and where few users look. */
+export const nginx = findBinary('nginx') ?? ['/usr/sbin/nginx'].find((path) => existsSync(path)) ?? null
+
+/** nginx with the `server` that a page has, on a free port, with a certificate of its own, in front of `upstream`. */
+export async function startNginx(
+  server: string,
+  upstream: string,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  if (nginx === null) throw new Error('nginx is missing, and CI skips nothing.')
+  const folder = mkdtempSync(join(tmpdir(), 'graphql-session-nginx-'))
+  const port = await freePort()
+  const [key, certificate] = [join(folder, 'shop.key'), join(folder, 'shop.pem')]
+  const subject = ['-subj', '/CN=shop.example', '-days', '2', '-nodes']
+  const made = [
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    ...subject,
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ]
+  await run(made, folder)
+  const placed = server
+    .replace('listen 443', `listen 127.0.0.1:${port}`)
+    .replace('/etc/ssl/certs/shop.pem', certificate)
+    .replace('/etc/ssl/private/shop.key', key)
+    .replace('http://127.0.0.1:4000', upstream)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off;
+    master_process off;
+    pid nginx.pid;
+    events {}
+    http {
+      access_log off;
+      ${temporary.map((name) => `${name}_temp_path ${name};`).join('\n')}
+      ${placed}
+    }`,
+  )
+  const child = spawn(nginx, ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'])
+  const ended = once(child, 'exit')
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`nginx did not start:\n${said}`)
+    await setTimeout(20)
+  }
+  return {
+    url: `https://localhost:${port}`,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+      rmSync(folder, { recursive: true })
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { lexer, type Token, walkTokens } from 'marked'
+
+export const root = join(import.meta.dirname, '..', '..', '..')
+
+/** A Markdown file, as its text stands in the repository. */
+export interface Page {
+  /** From the root of the repository, e.g. `docs/errors.md`. */
+  readonly path: string
+  readonly text: string
+}
+
+/** A block of code. Behind its language stands the name of its file, or of the client that sends it. */
+export interface Fence {
+  /** Where it begins, e.g. `docs/errors.md:12`. */
+  readonly at: string
+  readonly language: string
+  readonly name: string | undefined
+  readonly text: string
+}
+
+export interface Link {
+  readonly at: string
+  readonly href: string
+}
+
+const generated = 'docs/reference/'
+
+/** Whether a person wrote the page, so that its code is meant to be pasted. */
+export const isWritten = ({ path }: Page): boolean => !path.startsWith(generated)
+
+/** Every page of the repository that a reader is sent to. */
+export function allPages(): Page[] {
+  const below = (folder: string): string[] =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
+  const paths = [...readdirSync(root), ...['docs', 'decisions', 'examples', 'bench'].flatMap(below)]
+  return paths
+    .filter((path) => path.endsWith('.md') && !path.includes('node_modules'))
+    .toSorted()
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+}
+
+export function fencesOf(page: Page): Fence[] {
+  return tokensOf(page).flatMap(({ at, token }) => {
+    if (token.type !== 'code' || !token.raw.trimStart().startsWith('```')) return []
+    const [language = '', name] = (token['lang'] as string).split(/\s+/)
+    return [{ at, language, name, text: token['text'] as string }]
+  })
+}
+
+export function linksOf(page: Page): Link[] {
+  return tokensOf(page)
+    .filter(({ token }) => token.type === 'link' || token.type === 'image')
+    .map(({ at, token }) => ({ at, href: token['href'] as string }))
+}
+
+/** What stands between backticks within a line. */
+export const codeOf = (page: Page): { at: string; text: string }[] =>
+  tokensOf(page)
+    .filter(({ token }) => token.type === 'codespan')
+    .map(({ at, token }) => ({ at, text: token['text'] as string }))
+
+/** The names by which a page's headings can be linked to, as code hosts make them. */
+export function anchorsOf(page: Page): string[] {
+  const used = new Map<string, number>()
+  return tokensOf(page)
+    .filter(({ token }) => token.type === 'heading')
+    .map(({ token }) => {
+      const slug = (token['text'] as string)
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-')
+      const before = used.get(slug) ?? 0
+      used.set(slug, before + 1)
+      return before === 0 ? slug : `${slug}-${before}`
+    })
+}
+
+interface Placed {
+  readonly at: string
+  readonly token: Token & Record<string, unknown>
+}
+
+const known = new WeakMap<Page, readonly Placed[]>()
+
+function tokensOf(page: Page): readonly Placed[] {
+  const before = known.get(page)
+  if (before) return before
+  const placed: Placed[] = []
+  let line = 1
+  for (const block of lexer(page.text)) {
+    const at = `${page.path}:${line}`
+    void walkTokens([block], (token) => void placed.push({ at, token: token as Placed['token'] }))
+    line += block.raw.split('\n').length - 1
+  }
+  known.set(page, placed)
+  return placed
+}
+
+/** The `tsconfig.json` that the pages give, as options of the command. */
+export function compilerOptions(pages: readonly Page[]): string[] {
+  const { text } = pages.flatMap(fencesOf).find(({ name }) => name === 'tsconfig.json')!
+  const config = JSON.parse(text) as { compilerOptions: Record<string, unknown> }
+  return Object.entries(config.compilerOptions).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  )
+}
