@@ -8,6 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
+import { allPages, compilerOptions } from './support/documents/page.ts'
+import { start } from './support/documents/play.ts'
+import {
+  installedElsewhere,
+  isTriedHere,
+  packagesOf,
+  type Recipe,
+  recipesOf,
+  snippetsOf,
+} from './support/documents/recipe.ts'
+import { save, typeErrors, type Workshop } from './support/documents/workshop.ts'
 import { skippedIf } from './support/needs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -56,6 +67,11 @@ async function versioned(name: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8'))
   return `${name}@${version}`
 }
+
+const elsewhere = skippedIf(
+  !process.env['CI'] && !process.env['PACKAGE_NODES'],
+  'other Nodes are downloads of 50 MB each, tried in CI and with PACKAGE_NODES=1',
+)
 
 describe('what is published', () => {
   it('satisfies publint', async () => {
@@ -155,37 +171,6 @@ describe('a fresh project that installs it', () => {
     expect(everything).not.toContain('node_modules/graphql-session/')
   }, 120_000)
 
-  it('type-checks every example of the README', async () => {
-    const readme = await readFile(join(root, 'README.md'), 'utf8')
-    const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!)
-    expect(examples).toHaveLength(8)
-    const files = examples.map((code, index) => {
-      // The text calls it so, and the example before imports it.
-      const name =
-        code.includes('interface MySession') && code.includes('export const schema')
-          ? 'schema'
-          : `readme-${index}`
-      return { name: `${name}.ts`, code }
-    })
-    for (const { name, code } of files) await writeFile(join(project, name), `${code}\nexport {}\n`)
-    const options = [
-      '--strict',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2024',
-      '--types',
-      'node',
-      '--noEmit',
-      '--skipLibCheck',
-    ]
-    await run(
-      'npx',
-      ['tsc', ...options, '--allowImportingTsExtensions', ...files.map(({ name }) => name)],
-      project,
-    )
-  }, 120_000)
-
   it('says which driver is missing', async () => {
     const jose = join(project, 'node_modules/jose')
     await rename(jose, `${jose}-away`)
@@ -198,19 +183,9 @@ describe('a fresh project that installs it', () => {
 
   it(`runs under this Node, ${process.version}`, () => expectToRun(process.execPath), 60_000)
 
-  const elsewhere = skippedIf(
-    !process.env['CI'] && !process.env['PACKAGE_NODES'],
-    'other Nodes are downloads of 50 MB each, tried in CI and with PACKAGE_NODES=1',
+  it.each(['22', '24', '26'])('runs under Node %s', { timeout: 300_000, ...elsewhere }, async (version) =>
+    expectToRun(await installNode(version)),
   )
-  it.each(['22', '24', '26'])('runs under Node %s', { timeout: 300_000, ...elsewhere }, async (version) => {
-    const home = join(folder, `node${version}`)
-    await mkdir(home)
-    await writeFile(join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
-    await run('npm', [...install, `node@${version}`], home)
-    const node = join(home, 'node_modules/node/bin/node')
-    expect(await run(node, ['--version'], home)).toMatch(new RegExp(`^v${version}\\.`))
-    await expectToRun(node)
-  })
 })
 
 describe('npm publish', () => {
@@ -290,6 +265,118 @@ it('has one version: of the package, of its lock, and at the top of the changelo
     packages: { '': { version: packageJson.version } },
   })
 })
+
+const installed = new Map<string, Promise<string>>()
+
+/** @returns where the executable is */
+function installNode(version: string): Promise<string> {
+  const task = async (): Promise<string> => {
+    const home = join(folder, `node${version}`)
+    await mkdir(home)
+    await writeFile(join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
+    await run('npm', [...install, `node@${version}`], home)
+    const node = join(home, 'node_modules/node/bin/node')
+    expect(await run(node, ['--version'], home)).toMatch(new RegExp(`^v${version.replaceAll('.', '\\.')}\\b`))
+    return node
+  }
+  const known = installed.get(version) ?? task()
+  installed.set(version, known)
+  return known
+}
+
+describe('what a reader pastes into an empty folder', () => {
+  const pages = allPages().filter(({ path }) => path === 'README.md' || /^docs\/[^/]+$/.test(path))
+  const snippets = pages.flatMap(snippetsOf)
+  const recipes = pages.flatMap(recipesOf)
+  const compilers = ['5.6', '6', '7']
+  let pasted: Workshop
+
+  beforeAll(async () => {
+    const own = join(folder, 'pasted')
+    await mkdir(own)
+    // What the pages begin with; and a client of GraphQL that wants another graphql than this one.
+    await run('npm', ['init', '--yes'], own)
+    await run('npm', ['pkg', 'set', 'type=module'], own)
+    await run('npm', ['pkg', 'set', `overrides=${JSON.stringify(packageJson.overrides)}`, '--json'], own)
+    const here = new Set(snippets.flatMap(({ files }) => packagesOf(files)))
+    for (const name of [packageJson.name, ...Object.keys(installedElsewhere)]) here.delete(name)
+    const generator = ['cli', 'typescript', 'typescript-resolvers'].map((name) => `@graphql-codegen/${name}`)
+    const types = ['@types/node', '@types/pg']
+    const packages = await Promise.all([...here, ...generator, ...types, 'fast-check', 'jose'].map(versioned))
+    const others = Object.entries({ ...installedElsewhere, ...typesElsewhere })
+    const aliases = compilers.map((version) => `typescript-${version}@npm:typescript@${version}`)
+    const added = others.map(([name, version]) => `${name}@${version}`)
+    await run('npm', [...install, tarball, ...packages, ...added, ...aliases], own)
+    pasted = {
+      folder: own,
+      node: process.execPath,
+      codegen: join(own, 'node_modules/@graphql-codegen/cli/esm/bin.js'),
+      cli: join(own, 'node_modules', packageJson.name, packageJson.bin['graphql-session']),
+    }
+    for (const [index, { files }] of snippets.entries()) await save(pasted, String(index), files)
+  }, 300_000)
+
+  const compilerOf = (version: string): string[] => [
+    process.execPath,
+    join(pasted.folder, `node_modules/typescript-${version}/bin/tsc`),
+  ]
+
+  it.each(compilers)(
+    'compiles with the tsconfig.json of the pages under TypeScript %s',
+    async (version) => {
+      const found = await typeErrors(pasted, snippets, compilerOf(version), compilerOptions(pages))
+      expect(found).toEqual([])
+    },
+    120_000,
+  )
+
+  // With `types`, as the page says: the one that TypeScript writes from 6 on is empty.
+  it.each(compilers)(
+    'compiles with what tsc --init writes under TypeScript %s: the first sample and that of code generation',
+    async (version) => {
+      const init = join(pasted.folder, `init-${version}`)
+      await mkdir(init)
+      await run(process.execPath, [...compilerOf(version).slice(1), '--init'], init)
+      const config = join(init, 'tsconfig.json')
+      const text = (await readFile(config, 'utf8')).replace('"types": []', '"types": ["node"]')
+      const files = snippets.flatMap(({ at, entry }, index) =>
+        at.startsWith('README.md') || entry === 'src/server.ts' ? [`../${index}/${entry}`] : [],
+      )
+      await writeFile(config, text.replace(/\}\s*$/, `, "files": ${JSON.stringify(files)} }`))
+      await run(process.execPath, [...compilerOf(version).slice(1), '--noEmit'], init)
+    },
+    120_000,
+  )
+
+  const play = async (node: string, some: readonly Recipe[]): Promise<string[]> => {
+    const mistakes: string[] = []
+    for (const recipe of some) {
+      const running = await start({ ...pasted, node }, `recipe-${++played}`, recipe)
+      try {
+        mistakes.push(...(await running.play()))
+      } finally {
+        await running.stop()
+      }
+    }
+    return mistakes
+  }
+  let played = 0
+
+  it('runs, where it needs packages that are not installed here', async () => {
+    const some = recipes.filter((recipe) => !isTriedHere(recipe))
+    expect(some.length).toBeGreaterThan(0)
+    expect(await play(process.execPath, some)).toEqual([])
+  }, 120_000)
+
+  it.each(['22.18.0', '24', '26'])(
+    'runs under Node %s',
+    { timeout: 300_000, ...elsewhere },
+    async (version) => expect(await play(await installNode(version), recipes)).toEqual([]),
+  )
+})
+
+/** Types of packages that have none of their own. */
+const typesElsewhere = { '@types/express': '5', '@types/express-session': '1', '@types/koa': '3' }
 
 /** Imports what this package exports, asks a server over HTTP, and reports. */
 const program = `
