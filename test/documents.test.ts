@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createServer as createVite, type UserConfig } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
+import { useSessionGate } from '../src/graphql/use-gate.ts'
+import { useSession } from '../src/graphql/use-session.ts'
+import { createSessionServer } from '../src/server/create-session-server.ts'
 import { nginx, startNginx } from './support/documents/nginx.ts'
 import { allPages, compilerOptions, fencesOf, isWritten, type Page, root } from './support/documents/page.ts'
 import { type Running, start } from './support/documents/play.ts'
@@ -174,6 +177,34 @@ describe('commands', () => {
       `docs/planted.md:1: ${command}`,
     ])
     expect(unknownCommands(planted(`Say \`${command}\`.`), commands)).toHaveLength(1)
+  })
+})
+
+describe('lists', () => {
+  const source = (file: string): string => readFileSync(join(root, 'src', file), 'utf8')
+  const quoted = (text: string, pattern: RegExp): string[] =>
+    [...text.matchAll(pattern)].map(([, name]) => name!)
+  /** What an object with a wrong option is told. */
+  const known = (call: () => unknown): string[] => {
+    try {
+      call()
+      return []
+    } catch (error) {
+      return (error as Error).message.split(' Known: ')[1]!.replace(/\.$/, '').split(', ')
+    }
+  }
+  const wrong = { none: true } as never
+
+  it.each([
+    ['docs/errors.md', quoted(source('session/errors.ts'), /^ {2}\| '([A-Z_]+)'$/gm)],
+    ['docs/deployment.md', quoted(source('session/events.ts'), /readonly type: '(\w+)'/g)],
+    ['docs/options.md', known(() => createSessionServer(wrong))],
+    ['docs/options.md', known(() => useSession(wrong))],
+    ['docs/options.md', known(() => useSessionGate(wrong))],
+  ])('are complete: %s', (path, names) => {
+    expect(names.length).toBeGreaterThan(5)
+    const { text } = pageOf(path)
+    expect(names.filter((name) => name !== 'limits' && !text.includes(`\`${name}\``))).toEqual([])
   })
 })
 

@@ -113,7 +113,7 @@ export function unknownCommands(page: Page, { scripts, packages, help }: Command
     const words = text.trim().split(/\s+/)
     const isKnown = (): boolean => {
       const [first, second, third] = words
-      if (first === 'npm' && second === 'run') return scripts.includes(third ?? '')
+      if (first === 'npm' && second === 'run') return scripts.some(isNamed(third ?? ''))
       if (first === 'npm' && (second === 'start' || second === 'test')) return scripts.includes(second)
       if (first === 'npm' && second === 'install') {
         return words.slice(2).every((word) => word.startsWith('-') || packages.includes(word))
@@ -128,6 +128,12 @@ export function unknownCommands(page: Page, { scripts, packages, help }: Command
     return isKnown() ? [] : [`${at}: ${text.trim()}`]
   })
 }
+
+/** "…" stands for the rest of a name. */
+const isNamed =
+  (name: string) =>
+  (script: string): boolean =>
+    name.endsWith('…') ? script.startsWith(name.slice(0, -1)) : script === name
 
 /** `npx`, and variables of the environment. */
 const isCall = (words: readonly string[]): boolean =>
