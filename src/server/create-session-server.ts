@@ -1,5 +1,4 @@
 import { IncomingMessage, type ServerResponse } from 'node:http'
-import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
 import type { DocumentNode, GraphQLSchema } from 'graphql'
 import {
   createYoga,
@@ -18,11 +17,11 @@ import { checkOptions } from '../session/options.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
 import { type SessionContext, sessionPlugin } from '../graphql/use-session.ts'
 import { send } from '../http/reply.ts'
-import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
 import { resolveSettings } from '../session/settings.ts'
 import { trackStreams } from '../graphql/streams.ts'
 import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
 import type { Json } from '../session/value.ts'
+import { makeSchema, type SchemaParts } from './schema.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
 export type GraphiQLOptions = Extract<YogaOptions['graphiql'], { defaultQuery?: string }> & {
@@ -36,11 +35,9 @@ export type GraphiQLOptions = Extract<YogaOptions['graphiql'], { defaultQuery?: 
 export interface SessionServerOptions<Data extends object = Record<string, Json>, Context extends object = {}>
   extends SessionOptions<Data>, GateOptions {
   /** SDL beside the session's own, e.g. `extend type Query { me: User }`. */
-  readonly typeDefs?: IExecutableSchemaDefinition['typeDefs']
+  readonly typeDefs?: SchemaParts['typeDefs']
   /** The resolvers of `typeDefs`. Their context has the session: `context.session`. */
-  readonly resolvers?: IExecutableSchemaDefinition<
-    YogaInitialContext & SessionContext<Data> & NoInfer<Context>
-  >['resolvers']
+  readonly resolvers?: SchemaParts<YogaInitialContext & SessionContext<Data> & NoInfer<Context>>['resolvers']
   /** A schema that is made already, e.g. code first. The session's own is merged into it, as are `typeDefs`. */
   readonly schema?: GraphQLSchema
   /**
@@ -112,7 +109,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
   const shortWay = allowsShortWay(plugins) ? new ShortWay(exchanges, gate, known, context) : null
   let isDraining = false
   const yoga = createYoga<{}, SessionContext<Data> & Context>({
-    schema: schemaOf(options),
+    schema: makeSchema(options),
     ...(context && { context: context as never }),
     plugins: [
       shortWay ? known.plugin : {},
@@ -155,19 +152,6 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     return Reflect.apply(yoga, undefined, args)
   }
   return withMembersOf(yoga, Object.assign(handle, { drain })) as SessionServer<Data, Context>
-}
-
-/** The session's schema with the application's. */
-function schemaOf<Data extends object, Context extends object>({
-  schema,
-  typeDefs = [],
-  resolvers = [],
-}: SessionServerOptions<Data, Context>): GraphQLSchema {
-  const parts = {
-    typeDefs: [sessionTypeDefs, typeDefs],
-    resolvers: [sessionResolvers, resolvers].flat() as never[],
-  }
-  return schema ? mergeSchemas({ schemas: [schema], ...parts }) : makeExecutableSchema(parts)
 }
 
 /**

@@ -1,0 +1,111 @@
+// This makes the schema of a server of the session's and an application's, and tells which line of SDL is wrong.
+
+import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
+import { assertValidSchema, type DocumentNode, type GraphQLSchema, parse, visit } from 'graphql'
+import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
+import { SessionError } from '../session/errors.ts'
+
+export type SchemaParts<Context = unknown> = Pick<
+  IExecutableSchemaDefinition<Context>,
+  'typeDefs' | 'resolvers'
+>
+
+/** What of its own an application adds to the session's schema. */
+interface ApplicationSchema {
+  readonly typeDefs?: SchemaParts['typeDefs']
+  readonly resolvers?: unknown
+  readonly schema?: GraphQLSchema
+}
+
+/** @throws {SessionError} CONFIG_INVALID, naming the line of `typeDefs` where there is one */
+export function makeSchema({
+  schema: made,
+  typeDefs = [],
+  resolvers = [],
+}: ApplicationSchema): GraphQLSchema {
+  const sources = sourcesOf(typeDefs, 'typeDefs')
+  try {
+    const parts = {
+      typeDefs: [sessionTypeDefs, ...sources.map(({ source }) => source as string)],
+      resolvers: [sessionResolvers, resolvers].flat() as {}[],
+    }
+    const schema = made ? mergeSchemas({ schemas: [made], ...parts }) : makeExecutableSchema(parts)
+    // An invalid schema would be told of with each request.
+    assertValidSchema(schema)
+    return schema
+  } catch (error) {
+    throw new SessionError('CONFIG_INVALID', explain((error as Error).message, sources), { cause: error })
+  }
+}
+
+interface Source {
+  /** As an application would find it, e.g. `typeDefs[1]`. */
+  readonly name: string
+  readonly source: unknown
+}
+
+function sourcesOf(typeDefs: unknown, name: string): Source[] {
+  if (typeof typeDefs === 'function') return sourcesOf(typeDefs(), name)
+  if (!Array.isArray(typeDefs)) return [{ name, source: typeDefs }]
+  return typeDefs.flatMap((each, index) => sourcesOf(each, `${name}[${index}]`))
+}
+
+function explain(message: string, sources: readonly Source[]): string {
+  const documents: Document[] = []
+  for (const { name, source } of sources) {
+    try {
+      const document = typeof source === 'string' ? parse(source) : (source as DocumentNode)
+      if (document?.kind === 'Document') documents.push({ name, document })
+    } catch (error) {
+      const { locations, message: own } = error as { locations?: { line: number }[]; message: string }
+      if (own === message) return sentence(place(name, source as string, locations![0]!.line), message)
+    }
+  }
+  // graphql-js and graphql-tools join what they find by empty lines, and keep no locations.
+  return message
+    .split('\n\n')
+    .map((each) => sentence(placeOf(each, documents), each))
+    .join(' ')
+}
+
+interface Document {
+  readonly name: string
+  readonly document: DocumentNode
+}
+
+/** Where the SDL has most of the names that the message has, the first ones first. */
+function placeOf(message: string, documents: readonly Document[]): string | null {
+  const names = namesIn(message)
+  let best = { known: 0, first: Infinity, found: null as string | null }
+  for (const { name, document } of documents) {
+    visit(document, {
+      Name({ value, loc }, _key, parent, _path, ancestors) {
+        if (!loc || !names.includes(value)) return
+        const around = new Set([value, ...[...ancestors, parent].map(nameOf)])
+        const known = names.filter((each) => around.has(each))
+        const first = names.indexOf(known[0]!)
+        if (known.length < best.known || (known.length === best.known && first >= best.first)) return
+        best = { known: known.length, first, found: place(name, loc.source.body, loc.startToken.line) }
+      },
+    })
+  }
+  return best.found
+}
+
+const nameOf = (node: unknown): string | undefined =>
+  (node as { name?: { value?: string } } | undefined)?.name?.value
+
+/** What stands in quotes or around dots, as `"Cart"` and `Query.cart`; not what else might have been meant. */
+function namesIn(message: string): string[] {
+  const [said = ''] = message.split(' Did you mean ')
+  const mentions = said.match(/"[^"]*"|\w+(?:\.\w+)+|\b[A-Z]\w*/g) ?? []
+  return [...new Set(mentions.flatMap((mention) => mention.match(/[_A-Za-z]\w*/g) ?? []))]
+}
+
+function place(name: string, sdl: string, line: number): string {
+  const text = sdl.split(/\r\n|[\n\r]/)[line - 1]!.trim()
+  return `${name}, line ${line}${text && ` (${text})`}`
+}
+
+const sentence = (found: string | null, message: string): string =>
+  `${found ? `${found}: ` : ''}${message}${/[.?]$/.test(message) ? '' : '.'}`

@@ -1,0 +1,56 @@
+import { parse } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
+import { SessionError } from '../../src/session/errors.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+
+function complaint(options: Pick<SessionServerOptions, 'typeDefs' | 'resolvers'>): SessionError {
+  try {
+    createSessionServer({ ...options, store: memoryStore({ max: 10 }) })
+  } catch (error) {
+    if (error instanceof SessionError) return error
+    throw error
+  }
+  return expect.unreachable()
+}
+
+const user = (type: string) => `
+  type User {
+    id: ID!
+    name: ${type}
+  }
+  extend type Query { me: User }
+`
+const valid = user('String')
+
+describe('a schema that is wrong', () => {
+  it.each<[told: string, options: Pick<SessionServerOptions, 'typeDefs' | 'resolvers'>]>([
+    ['typeDefs, line 4 (name: String!!): Syntax Error: Expected Name, found "!".', { typeDefs: user('String!!') }],
+    ['typeDefs, line 4 (name: Strin): Unknown type "Strin". Did you mean "String"?', { typeDefs: user('Strin') }],
+    ['typeDefs, line 4 (name: String @lower): Unknown directive "@lower".', { typeDefs: user('String @lower') }],
+    ['typeDefs, line 7 (extend type Usr { a: Int }): Cannot extend type "Usr" because it is not defined. Did you mean "User"?', { typeDefs: `${valid}extend type Usr { a: Int }` }],
+    ['typeDefs, line 2 (type User {): User.nam defined in resolvers, but not in schema.', { typeDefs: valid, resolvers: { User: { nam: () => 1 } } }],
+    ['typeDefs, line 3 (type Dog { a: Usrs }): Unknown type "Usrs". Did you mean "Users" or "User"?', { typeDefs: 'type User { a: Users }\ntype Users { a: User }\ntype Dog { a: Usrs }' }],
+    ['"Usr" defined in resolvers, but not in schema.', { typeDefs: valid, resolvers: { Usr: {} } }],
+    ['typeDefs, line 6 (extend type Query { me: User }): "Query" defined in resolvers, but has invalid value "5". The resolver\'s value must be of type object.', { typeDefs: valid, resolvers: { Query: 5 as never } }],
+    ['typeDefs, line 3 (id: ID!): Unable to merge GraphQL type "User": Field "id" already defined with a different type. Declared as "ID", but you tried to override with "Int".', { typeDefs: `${valid}extend type User { id: Int }` }],
+    ['typeDefs, line 7 (input In { user: User }): The type of In.user must be Input Type but got: User.', { typeDefs: `${valid}input In { user: User }` }],
+    ['typeDefs, line 7 (interface Named { alias: Int }): Interface field Named.alias expected but Dog does not provide it.', { typeDefs: `${valid}interface Named { alias: Int }\ntype Dog implements Named { id: Int }` }],
+    ['typeDefs, line 2 (type B { a: Nowhere }): Unknown type "Nowhere". typeDefs, line 3 (type C { a: Elsewhere }): Unknown type "Elsewhere".', { typeDefs: 'type A { a: B, c: A }\ntype B { a: Nowhere }\ntype C { a: Elsewhere }' }],
+    ['typeDefs[1][0], line 2 (type B { b: Nowhere }): Unknown type "Nowhere".', { typeDefs: ['type A { a: Int }', [() => '\n  type B { b: Nowhere }']] }],
+    ['typeDefs[2], line 1 (type B { b: }): Syntax Error: Expected Name, found "}".', { typeDefs: ['type A { a: Int }', '', 'type B { b: }'] }],
+    ['typeDefs, line 2 (b: Nowhere): Unknown type "Nowhere".', { typeDefs: parse('type A {\n  b: Nowhere\n}') }],
+    ['Unknown type "Nowhere".', { typeDefs: parse('type A { b: Nowhere }', { noLocation: true }) }],
+    ['typeDefs must contain only strings, documents, schemas, or functions, got number.', { typeDefs: 5 as never }],
+  ])('is told: %s', (told, options) => {
+    expect(complaint(options)).toMatchObject({ code: 'CONFIG_INVALID', message: told })
+  }) // prettier-ignore
+
+  it('is not what a function throws that makes typeDefs', () => {
+    const own = new Error('mine')
+    const typeDefs = () => {
+      throw own
+    }
+    expect(() => createSessionServer({ typeDefs, store: memoryStore({ max: 10 }) })).toThrow(own)
+  })
+})
