@@ -36,8 +36,8 @@ const rooms: Readonly<Record<string, Room>> = {
       '@graphql-tools/schema': any,
       '@graphql-yoga/render-graphiql': any,
       'lru-cache': any,
-      ioredis: 'backends.ts',
-      pg: 'backends.ts',
+      ioredis: 'redis-backend.ts',
+      pg: 'postgres-backend.ts',
     },
   },
 }

@@ -1,0 +1,58 @@
+/** Waits for a store that may be only starting, and tells why it cannot be used. */
+import { setTimeout } from 'node:timers/promises'
+import { SessionError } from '../session/errors.ts'
+import { invalid } from './invalid.ts'
+
+export interface Reachable {
+  /** For whoever started the process. Without passwords. */
+  readonly says: string
+  /** What last happened to a connection, where a failed call does not tell. */
+  trouble?(): unknown
+}
+
+/**
+ * Does something with a store that may be only starting: tries again for some seconds.
+ * @throws {SessionError} CONFIG_INVALID
+ */
+export async function reach<T>({ says, trouble }: Reachable, task: () => Promise<T>): Promise<T> {
+  const attempts = 6
+  const timeout = 2000
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const late = setTimeout(timeout, null, { ref: false }).then(() => {
+        throw Object.assign(new Error(), { code: `no answer within ${timeout} ms` })
+      })
+      return await Promise.race([task(), late])
+    } catch (error) {
+      if (error instanceof SessionError) throw error
+      const own = reasonOf(error)
+      const reason = own === noConnection && trouble ? reasonOf(trouble() ?? error) : own
+      const words = final[reason]
+      if (attempt === attempts || words) {
+        throw invalid(`SESSION_STORE: cannot use ${says}: ${words ? `${words} (${reason})` : reason}`)
+      }
+      await setTimeout(100 * 2 ** attempt)
+    }
+  }
+}
+
+/** What a driver's error is about, without its message, which may hold a password. */
+function reasonOf(error: unknown): string {
+  const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] }
+  // Redis puts its code first: "WRONGPASS invalid username-password pair".
+  return code ?? (errors?.length ? reasonOf(errors[0]) : (/^[A-Z]{3,}\b/.exec(message)?.[0] ?? noConnection))
+}
+
+const noConnection = 'no connection'
+
+/** What waiting does not help against: codes of PostgreSQL and of Redis. */
+const final: Readonly<Record<string, string>> = {
+  '28P01': 'wrong password',
+  '28000': 'this user may not log in',
+  '3D000': 'there is no such database',
+  '42501': 'this user has not the rights',
+  WRONGPASS: 'wrong password',
+  NOAUTH: 'it needs a password',
+  NOPERM: 'this user has not the rights',
+  ERR: 'it refused a command',
+}

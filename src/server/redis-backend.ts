@@ -1,0 +1,123 @@
+/** Opens Redis and Redis Cluster for the server, from the text of SESSION_STORE. */
+import { invalid } from './invalid.ts'
+import { onlyOptions, parse } from './store-url.ts'
+
+// A command in flight when the connection breaks may have been applied: it is not sent again. Without a connection it
+// fails at once. A server that went silent is taken for gone.
+const redisOptions = {
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  connectTimeout: 2000,
+  socketTimeout: 3000,
+  retryStrategy: (attempt: number): number => Math.min(50 * attempt, 500),
+}
+
+export async function openRedis(text: string) {
+  const url = parse(text)
+  onlyOptions('redis:', url.searchParams, ['prefix'])
+  const [{ Redis }, { redisStore }] = await Promise.all([import('ioredis'), import('../stores/redis.ts')])
+  const db = databaseOf(url)
+  const client = new Redis({
+    ...redisOptions,
+    ...credentials(url),
+    ...addressOf(url),
+    db,
+    ...(url.protocol === 'rediss:' && { tls: {} }),
+  })
+  const store = redisStore(client, prefixOf(url.searchParams))
+  return {
+    store,
+    backing: {
+      ...store,
+      async check() {
+        // A client goes on in database 0 where there is no other.
+        if (db > 0) await client.select(db)
+        return store.check!()
+      },
+    },
+    says: `Redis at ${url.host}`,
+    trouble: troubleOf(client),
+    close: () => client.disconnect(),
+  }
+}
+
+/** `redis+cluster://user:password@host:port,host:port?tls=true`: more than one host is no URL. */
+export async function openCluster(text: string) {
+  const [, user = '', hosts = '', query = ''] =
+    /^redis\+cluster:\/\/(?:([^@/]*)@)?([^@/?]+)\/?(\?.*)?$/.exec(text) ?? []
+  const nodes = hosts
+    .split(',')
+    .map((host) => new URL(URL.canParse(`redis://${host}`) ? `redis://${host}` : 'redis:'))
+  if (!nodes.every(({ hostname }) => hostname)) {
+    throw invalid('SESSION_STORE must be redis+cluster://host:port,host:port')
+  }
+  const searchParams = new URLSearchParams(query)
+  onlyOptions('redis+cluster:', searchParams, ['prefix', 'tls'])
+  const tls = searchParams.get('tls') ?? 'false'
+  if (tls !== 'true' && tls !== 'false') throw invalid('SESSION_STORE: tls must be true or false')
+  const [{ Cluster }, { redisStore }] = await Promise.all([import('ioredis'), import('../stores/redis.ts')])
+  const client = new Cluster(nodes.map(addressOf), {
+    retryDelayOnFailover: 0,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: redisOptions.retryStrategy,
+    redisOptions: {
+      ...redisOptions,
+      ...credentials(new URL(`redis://${user && `${user}@`}host`)),
+      ...(tls === 'true' && { tls: {} }),
+    },
+  })
+  const store = redisStore(client, prefixOf(searchParams))
+  return {
+    store,
+    backing: {
+      ...store,
+      // A node is connected to when it is first needed, and other calls that need it meanwhile fail.
+      async check() {
+        const warnings = await store.check!()
+        await Promise.all(client.nodes('master').map((node) => node.ping()))
+        return warnings
+      },
+    },
+    says: `Redis Cluster at ${hosts}`,
+    trouble: troubleOf(client),
+    close: () => client.disconnect(),
+  }
+}
+
+function credentials({ username, password }: URL): { username?: string; password?: string } {
+  try {
+    return {
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+    }
+  } catch {
+    throw invalid('SESSION_STORE: a % in the user or password has to be written %25')
+  }
+}
+
+/** As a driver takes it: the address of IPv6 without brackets. */
+const addressOf = ({ hostname, port }: URL): { host: string; port: number } => ({
+  host: hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+  port: Number(port || 6379),
+})
+
+/** Without a connection a command fails with a text about the queue, and the event has the cause. */
+function troubleOf(client: {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+}): () => unknown {
+  let last: unknown
+  client.on('error', (error) => (last = error))
+  return () => last
+}
+
+function databaseOf({ pathname }: URL): number {
+  const [, db] = /^\/?(\d{0,4})$/.exec(pathname) ?? []
+  if (db === undefined) throw invalid('SESSION_STORE: the path of a redis: URL is the number of a database')
+  return Number(db)
+}
+
+const prefixOf = (searchParams: URLSearchParams): { prefix?: string } => {
+  const prefix = searchParams.get('prefix')
+  return prefix === null ? {} : { prefix }
+}

@@ -1,0 +1,15 @@
+/** Reads the URL in SESSION_STORE, and refuses what no store would read. */
+import { invalid } from './invalid.ts'
+
+export function parse(text: string): URL {
+  if (!URL.canParse(text)) throw invalid('SESSION_STORE is not a URL')
+  return new URL(text)
+}
+
+export function onlyOptions(scheme: string, given: URLSearchParams, known: readonly string[]): void {
+  for (const name of given.keys()) {
+    if (!known.includes(name)) {
+      throw invalid(`SESSION_STORE: ${scheme} has no option "${name}", only ${known.join(', ')}`)
+    }
+  }
+}
