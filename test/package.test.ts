@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,6 +22,7 @@ import { save, typeErrors, type Workshop } from './support/documents/workshop.ts
 import { skippedIf } from './support/needs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const floor = packageJson.engines.node.replace('>=', '')
 const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
 let folder: string
 let tarball: string
@@ -185,6 +186,22 @@ describe('a fresh project that installs it', () => {
 
   it.each(['22', '24', '26'])('runs under Node %s', { timeout: 300_000, ...elsewhere }, async (version) =>
     expectToRun(await installNode(version)),
+  )
+
+  const old = oldNodeOnPath()
+  it(
+    `tells a Node that is older than ${floor} so`,
+    { timeout: 300_000, ...(old ? {} : elsewhere) },
+    async () => {
+      const node = old ?? (await installNode('20'))
+      const command = join(project, 'node_modules/graphql-session/dist/server/main.js')
+      for (const args of [['serve'], ['--version']]) {
+        const { status, stdout, stderr } = spawnSync(node, [command, ...args], { encoding: 'utf8' })
+        expect(stderr).toMatch(/^graphql-session needs Node [\d.]+ or newer, and this is Node \d[^\n]*\.\n$/)
+        expect(stderr).toContain(`needs Node ${floor} or newer`)
+        expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+      }
+    },
   )
 })
 
@@ -377,6 +394,15 @@ describe('what a reader pastes into an empty folder', () => {
 
 /** Types of packages that have none of their own. */
 const typesElsewhere = { '@types/express': '5', '@types/express-session': '1', '@types/koa': '3' }
+
+/** One that this package does not take. */
+function oldNodeOnPath(): string | undefined {
+  const nodes = (process.env['PATH'] ?? '').split(delimiter).map((path) => join(path, 'node'))
+  return nodes.find((node) => {
+    const { status, stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
+    return status === 0 && Number(/^v(\d+)/.exec(stdout)?.[1]) < Number.parseInt(floor)
+  })
+}
 
 /** Imports what this package exports, asks a server over HTTP, and reports. */
 const program = `

@@ -1093,6 +1093,20 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/operations'],
   },
   {
+    guard: 'an old Node is told so before anything else is loaded',
+    file: 'server/main.ts',
+    from: "if (own.localeCompare(floor, 'en', { numeric: true }) < 0) {",
+    to: 'if (false) {',
+    tests: ['server/cli'],
+  },
+  {
+    guard: 'versions are compared by their numbers',
+    file: 'server/main.ts',
+    from: "localeCompare(floor, 'en', { numeric: true })",
+    to: 'localeCompare(floor)',
+    tests: ['server/cli'],
+  },
+  {
     guard: 'a schema that no request could use is refused at start',
     file: 'server/schema.ts',
     from: 'assertValidSchema(schema)',

@@ -1,7 +1,11 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { copyFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Environment, expectRefusal, run, serve, write } from '../support/command.ts'
+import { type Environment, expectRefusal, folder, main, run, serve, write } from '../support/command.ts'
 import { Client, listen } from '../support/harness.ts'
 import { skippedIf } from '../support/needs.ts'
 
@@ -151,6 +155,38 @@ describe('--config', () => {
             secret: server only
 `,
     )
+  })
+})
+
+describe('a Node that is too old', () => {
+  const [major, minor] = process.versions.node.split('.')
+  /** The file that the command starts with, and nothing that it could import. */
+  const alone = async (floor: string) => {
+    const home = await mkdtemp(join(folder, 'alone-'))
+    await mkdir(join(home, 'src/server'), { recursive: true })
+    await copyFile(main, join(home, 'src/server/main.ts'))
+    await writeFile(join(home, 'package.json'), JSON.stringify({ type: 'module', engines: { node: floor } }))
+    return home
+  }
+  const runAlone = async (floor: string) =>
+    promisify(execFile)(process.execPath, [join(await alone(floor), 'src/server/main.ts'), 'serve']).then(
+      () => expect.unreachable(),
+      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+    )
+
+  it.each([`${major}.${Number(minor) + 1}`, `${major}.100`, '100'])(
+    'is told so in one line, before anything else is loaded: %s',
+    async (floor) => {
+      expect(await runAlone(`>=${floor}`)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `graphql-session needs Node ${floor} or newer, and this is Node ${process.versions.node} (${process.execPath}).\n`,
+      })
+    },
+  )
+
+  it.each([`${major}.${minor}`, `${major}.0`, '9.100'])('is none where the floor is %s', async (floor) => {
+    expect((await runAlone(`>=${floor}`)).stderr).toContain('ERR_MODULE_NOT_FOUND')
   })
 })
 

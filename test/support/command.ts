@@ -10,7 +10,7 @@ import { showIfFailed } from './process-log.ts'
 
 export type Environment = Record<string, string>
 
-const main = fileURLToPath(new URL('../../src/server/main.ts', import.meta.url))
+export const main = fileURLToPath(new URL('../../src/server/main.ts', import.meta.url))
 const running = new Set<ChildProcess>()
 export let folder: string
 

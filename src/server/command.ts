@@ -1,0 +1,113 @@
+/** The command `graphql-session`: its arguments, and what each of its commands does. */
+import { parseArgs } from 'node:util'
+import { SessionError } from '../session/errors.ts'
+import { postgresSchema } from '../stores/postgres.ts'
+import { sweepExpired } from '../stores/sweeping.ts'
+import { type Backend, openBackend } from './backends.ts'
+import { invalid } from './invalid.ts'
+import { reach } from './reach.ts'
+import { serve } from './serve.ts'
+
+const help = `
+Usage
+  graphql-session serve [--config FILE]   serves GraphQL at /graphql, /health/live and /health/ready
+  graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
+  graphql-session sweep                   removes expired sessions, as the server does, too
+
+Options
+  --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
+                  cookie, typeDefs, resolvers, plugins, batching, graphiql, origins, trustProxy,
+                  operationLimits and the others of createSessionServer
+  --help          this text
+  --version       the version
+
+Environment
+  HOST                    address to listen on (127.0.0.1)
+  PORT                    port to listen on (4000)
+  SESSION_STORE           where sessions are kept (memory:)
+    memory:                                this process; memory:?max=N bounds their number (100000)
+    sqlite:PATH                            a file, for one machine
+    redis://HOST:PORT/DB                   rediss: with TLS; ?prefix=TEXT (session:)
+    redis+cluster://HOST:PORT,HOST:PORT    ?tls=true, ?prefix=TEXT
+    postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate
+    cookie:                                the cookie itself, sealed with SESSION_KEYS
+  SESSION_KEYS            for cookie: 32 random bytes in base64 (openssl rand -base64 32); several,
+                          with commas, to change them: the first seals, all open
+  SESSION_DENY_LIST       for cookie: another store, which remembers ended sessions
+  SESSION_SWEEP_INTERVAL  seconds between two sweeps by the server (60)
+  NODE_ENV                production turns GraphiQL and introspection off, and always sends the cookie as Secure
+`
+
+/** Does what the arguments say. What goes wrong is told on stderr, and the process ends with 1. */
+export async function run(args: string[], version: string): Promise<void> {
+  try {
+    await runCommand(args, version)
+  } catch (error) {
+    console.error(`graphql-session: ${error instanceof SessionError ? error.message : describe(error)}`)
+    process.exitCode = 1
+  }
+}
+
+async function runCommand(args: string[], version: string): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      config: { type: 'string' },
+      print: { type: 'boolean' },
+      help: { type: 'boolean' },
+      version: { type: 'boolean' },
+    },
+  })
+  if (values.help) return console.log(`graphql-session ${version}: a GraphQL server with sessions\n${help}`)
+  if (values.version) return console.log(version)
+  const [command, ...others] = positionals
+  const isKnown = command === 'serve' || command === 'migrate' || command === 'sweep'
+  if (!isKnown || others.length > 0) throw invalid('say "graphql-session serve", migrate or sweep, or --help')
+  if (values.config !== undefined && command !== 'serve') throw invalid('--config is for serve')
+  if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
+  if (command === 'serve') await serve(values.config, version)
+  else if (values.print) console.log(postgresSchema().trimEnd())
+  else await withBackend(command === 'migrate' ? migrate : sweep)
+}
+
+async function withBackend(task: (backend: Backend) => Promise<void>): Promise<void> {
+  const backend = await openBackend(process.env['SESSION_STORE'] ?? 'memory:', process.env)
+  try {
+    await task(backend)
+  } finally {
+    await backend.close?.()
+  }
+}
+
+async function migrate(backend: Backend): Promise<void> {
+  if (!backend.migrate) return console.log(`graphql-session: nothing to migrate in ${backend.says}`)
+  await reach(backend, backend.migrate)
+  console.log(`graphql-session: ${backend.says} has the table graphql_session`)
+}
+
+async function sweep(backend: Backend): Promise<void> {
+  const { backing } = backend
+  if (!backing?.sweep) return console.log(`graphql-session: nothing to sweep in ${backend.says}`)
+  await reach(backend, async () => backing.check?.())
+  const { isTTY } = process.stderr
+  let told = performance.now()
+  const swept = await sweepExpired(backing, {
+    onProgress(count) {
+      if (performance.now() - told < (isTTY ? 100 : 5000)) return
+      told = performance.now()
+      process.stderr.write(`${isTTY ? '\r' : ''}${count} sessions swept${isTTY ? '' : '\n'}`)
+    },
+  })
+  if (isTTY) process.stderr.write('\r')
+  console.log(`graphql-session: ${swept} expired sessions removed from ${backend.says}`)
+}
+
+function describe(error: unknown): string {
+  const { code, message, syscall } = error as NodeJS.ErrnoException
+  if (syscall === 'listen' || syscall === 'getaddrinfo') return `${message}; choose another HOST or PORT.`
+  if (code === 'ERR_MODULE_NOT_FOUND') return message
+  // What follows is advice to write positional arguments that this command does not have.
+  if (code?.startsWith('ERR_PARSE_ARGS')) return `${message.split(/\.\s/)[0]}; see --help.`
+  return error instanceof Error ? (error.stack ?? message) : String(error)
+}

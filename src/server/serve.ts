@@ -1,0 +1,76 @@
+/** The command `graphql-session serve`: a server from the arguments and the environment, until a signal ends it. */
+import type { KeyedStore } from '../session/store.ts'
+import { listen, type Listening } from '../http/listen.ts'
+import { sweepExpired } from '../stores/sweeping.ts'
+import { type Backend, openBackend } from './backends.ts'
+import { loadConfig } from './config-file.ts'
+import { createSessionServer } from './create-session-server.ts'
+import { invalid } from './invalid.ts'
+import { reach } from './reach.ts'
+import { summary } from './summary.ts'
+
+/** Milliseconds for the requests under way; with the store's two seconds, what Docker waits before it kills. */
+const drainTimeout = 8000
+
+export async function serve(file: string | undefined, version: string): Promise<void> {
+  const { HOST: host = '127.0.0.1', PORT = '4000', SESSION_STORE = 'memory:' } = process.env
+  const { SESSION_SWEEP_INTERVAL = '60' } = process.env
+  const port = Number(PORT)
+  if (host === '') throw invalid('HOST must not be empty')
+  if (!/^\d+$/.test(PORT) || port > 65535) throw invalid('PORT must be a whole number from 0 to 65535')
+  const sweepInterval = Number(SESSION_SWEEP_INTERVAL)
+  if (!/^\d+$/.test(SESSION_SWEEP_INTERVAL) || sweepInterval < 1 || sweepInterval > 86_400) {
+    throw invalid('SESSION_SWEEP_INTERVAL must be a whole number of seconds from 1 to 86400')
+  }
+  const config = file === undefined ? {} : await loadConfig(file)
+  const backend = await openBackend(SESSION_STORE, process.env)
+  try {
+    const yoga = createSessionServer({ ...config, store: backend.store })
+    const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
+    for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
+    const listening = await listen(yoga, { host, port, drainTimeout })
+    sweepRegularly(backend.backing, sweepInterval)
+    endOnSignal(listening, backend)
+    console.log(`graphql-session ${version} ${summary(listening, host, backend.says, config)}`)
+  } catch (error) {
+    await backend.close?.()
+    throw error
+  }
+}
+
+/** Several processes that sweep one store are harmless. What fails is tried again by the next round. */
+function sweepRegularly(store: KeyedStore | null, seconds: number): void {
+  if (!store?.sweep) return
+  let isSweeping = false
+  const round = async (): Promise<void> => {
+    if (isSweeping) return
+    isSweeping = true
+    try {
+      await sweepExpired(store)
+    } catch (error) {
+      const { name, code = '' } = error as NodeJS.ErrnoException
+      console.error(`graphql-session: expired sessions were not removed: ${name} ${code}`.trimEnd())
+    }
+    isSweeping = false
+  }
+  setInterval(() => void round(), seconds * 1000).unref()
+}
+
+function endOnSignal(listening: Listening, backend: Backend): void {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    console.log(`graphql-session: ${signal}, finishing the requests under way`)
+    await listening.close()
+    // Every answer has left. A store in trouble is not waited for.
+    setTimeout(() => process.exit(0), 2000)
+    await Promise.resolve(backend.close?.()).catch(() => {})
+    process.exit(0)
+  }
+  let since: number | undefined
+  // A terminal sends its signal to a whole group, and npm passes on what it got: one Ctrl-C comes twice.
+  const take = (signal: NodeJS.Signals): void => {
+    if (since === undefined) void end(signal)
+    else if (performance.now() - since > 1000) process.exit(1)
+    since ??= performance.now()
+  }
+  process.on('SIGTERM', take).on('SIGINT', take)
+}
