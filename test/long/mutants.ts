@@ -1107,6 +1107,20 @@ const mutants: readonly Mutant[] = [
     tests: ['server/cli'],
   },
   {
+    guard: 'a store that is away is told each second',
+    file: 'server/reach.ts',
+    from: '  }, 1000)',
+    to: '  }, 4000)',
+    tests: ['server/reach'],
+  },
+  {
+    guard: 'a store that has come is no longer waited for',
+    file: 'server/reach.ts',
+    from: 'clearInterval(telling)',
+    to: 'telling.unref()',
+    tests: ['server/reach'],
+  },
+  {
     guard: 'a schema that no request could use is refused at start',
     file: 'server/schema.ts',
     from: 'assertValidSchema(schema)',

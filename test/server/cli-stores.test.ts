@@ -1,43 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
-import { afterAll, describe, expect, inject, it } from 'vitest'
-import { postgresSchema } from '../../src/stores/postgres.ts'
+import { describe, expect, inject, it } from 'vitest'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
-import { digest, mint } from '../../src/session/token.ts'
-import { expectRefusal, folder, run, serve, start, write } from '../support/command.ts'
-import { Client } from '../support/harness.ts'
+import { expectRefusal, folder, run, start, write } from '../support/command.ts'
 import { needs } from '../support/needs.ts'
-import { freePort, type RunningServer, startPostgres, startRedis } from '../support/servers.ts'
+import { startPostgres, startRedis } from '../support/servers.ts'
+import { expectToKeep, openToAll, own } from '../support/stores-of-command.ts'
 
 const [redisUrl, postgresUrl] = [inject('redisUrl'), inject('postgresUrl')]
-const open = `export default { keys: { '*': { client: ['read', 'write'] } } }`
-const set = 'mutation { setSessionKey(key: "k", value: "kept") { created } }'
-const get = '{ session { value(key: "k") } }'
-const servers: RunningServer[] = []
-afterAll(() => Promise.all(servers.map((server) => server.stop())))
-
-async function own(starting: Promise<RunningServer>): Promise<RunningServer> {
-  const server = await starting
-  servers.push(server)
-  return server
-}
-
-/** Writes with one process and reads with the next one. */
-async function expectToKeep(env: Record<string, string>): Promise<string> {
-  const first = await serve(open, env)
-  const client = new Client(first.url)
-  expect((await client.run(set)).codes).toEqual([])
-  first.child.kill('SIGTERM')
-  expect(await once(first.child, 'close')).toEqual([0, null])
-  const second = await serve(open, env)
-  const later = new Client(second.url)
-  for (const [name, value] of client.cookies) later.cookies.set(name, value)
-  expect((await later.run(get)).data).toEqual({ session: { value: 'kept' } })
-  return second.announcement
-}
 
 describe('SESSION_STORE', () => {
   it('sqlite: keeps sessions in a file', async () => {
@@ -99,127 +71,9 @@ describe('SESSION_STORE', () => {
   }) // prettier-ignore
 })
 
-describe('a store that cannot be reached', { timeout: 60_000 }, () => {
-  it.each(['redis', 'postgres', 'redis+cluster'])('is told for %s, without the password', async (scheme) => {
-    const address = `127.0.0.1:${await freePort()}`
-    const began = performance.now()
-    const child = start(['serve'], { SESSION_STORE: `${scheme}://user:hunter2@${address}` })
-    let said = ''
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk))
-    expect(await once(child, 'close')).toEqual([1, null])
-    expect(said).toMatch(/^graphql-session: SESSION_STORE: cannot use [^\n]+\n$/)
-    expect(said).toContain(address)
-    expect(said).not.toContain('hunter2')
-    expect(performance.now() - began).toBeLessThan(25_000)
-  })
-
-  it('for a wrong password is told at once', needs('redis-server'), async () => {
-    const { port } = await own(startRedis(['--requirepass', 'right']))
-    await expectRefusal(['serve'], { SESSION_STORE: `redis://:hunter2@127.0.0.1:${port}` }, /WRONGPASS/)
-    await expectRefusal(['serve'], { SESSION_STORE: `redis://127.0.0.1:${port}` }, /NOAUTH/)
-    expect(await expectToKeep({ SESSION_STORE: `redis://:right@127.0.0.1:${port}` })).not.toContain('right')
-  })
-
-  it('for a Redis database that does not exist is told at once', needs('redis'), async () => {
-    await expectRefusal(['serve'], { SESSION_STORE: `${redisUrl}/99` }, /refused a command \(ERR\)/)
-  })
-
-  it('is none for a user of Redis who may do no more than sessions need', needs('redis-server'), async () => {
-    const { url, port } = await own(
-      startRedis(['--user', 'lean', 'on', '>pw', '~session:*', '+@all', '-@dangerous']),
-    )
-    const env = { SESSION_STORE: `redis://lean:pw@127.0.0.1:${port}` }
-    expect(url).toContain(String(port))
-    expect(await expectToKeep(env)).toContain('Redis at')
-  })
-
-  it('for a database that does not exist is told at once', needs('postgres'), async () => {
-    const url = new URL(postgresUrl!)
-    url.pathname = '/nowhere'
-    await expectRefusal(['serve'], { SESSION_STORE: url.href }, /3D000/)
-  })
-
-  it('is waited for while it starts', needs('redis-server'), async () => {
-    const port = await freePort()
-    const serving = serve(open, { SESSION_STORE: `redis://127.0.0.1:${port}` })
-    await setTimeout(500)
-    await own(startRedis([], port))
-    expect((await new Client((await serving).url).run(set)).codes).toEqual([])
-  })
-})
-
-describe('graphql-session migrate', () => {
-  it('--print prints the SQL, which can be run twice', needs('postgresql'), async () => {
-    const { stdout, code } = await run(['migrate', '--print'])
-    expect({ stdout, code }).toEqual({ stdout: postgresSchema(), code: 0 })
-    const client = new pg.Client({ connectionString: (await own(startPostgres())).url })
-    await client.connect()
-    await client.query(stdout)
-    await client.query(stdout)
-    const { rows } = await client.query(`SELECT indexdef FROM pg_indexes WHERE tablename = 'graphql_session'`)
-    expect(rows.map(({ indexdef }) => indexdef).join('\n')).toContain('(expires_at)')
-    await client.end()
-  })
-
-  it('has nothing to do elsewhere', async () => {
-    expect(await run(['migrate'], { SESSION_STORE: 'memory:' })).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('nothing to migrate'),
-    })
-  })
-})
-
-describe('sweeping', () => {
-  const day = 24 * 60 * 60 * 1000
-  /** A file with so many sessions that ended yesterday, and one that did not. */
-  async function fileWith(name: string, ended: number): Promise<{ file: string; left(): number }> {
-    const file = join(folder, name)
-    const store = sqliteStore(file)
-    const blank = { entries: new Map<string, string>(), createdAt: 0, policy: '' }
-    for (let made = 0; made < ended; made++) {
-      await store.create(digest(mint()), { ...blank, expiresAt: Date.now() - day })
-    }
-    await store.create(digest(mint()), { ...blank, expiresAt: Date.now() + day })
-    store.close()
-    return {
-      file,
-      left() {
-        const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-        const db = new DatabaseSync(file, { readOnly: true })
-        const { count } = db.prepare('SELECT count(*) AS count FROM graphql_session').get() as {
-          count: number
-        }
-        db.close()
-        return count
-      },
-    }
-  }
-
-  it('is a command, which counts', async () => {
-    const { file, left } = await fileWith('sweep.db', 1234)
-    const { code, stdout } = await run(['sweep'], { SESSION_STORE: `sqlite:${file}` })
-    expect({ code, stdout }).toEqual({
-      code: 0,
-      stdout: `graphql-session: 1234 expired sessions removed from SQLite, ${file}\n`,
-    })
-    expect(left()).toBe(1)
-  })
-
-  it('is nothing where the store drops them itself', async () => {
-    expect((await run(['sweep'], { SESSION_STORE: 'memory:' })).stdout).toContain('nothing to sweep')
-  })
-
-  it('is done by the server on a timer', async () => {
-    const { file, left } = await fileWith('timer.db', 300)
-    await serve(undefined, { SESSION_STORE: `sqlite:${file}`, SESSION_SWEEP_INTERVAL: '1' })
-    expect(left()).toBe(301)
-    await expect.poll(left, { timeout: 10_000, interval: 100 }).toBe(1)
-  })
-})
-
 describe('what a store is set up not to keep', () => {
   const warnings = async (env: Record<string, string>): Promise<string[]> => {
-    const child = start(['serve', '--config', await write(open)], env)
+    const child = start(['serve', '--config', await write(openToAll)], env)
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => (said += chunk))
     let out = ''

@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import pg from 'pg'
+import { describe, expect, inject, it } from 'vitest'
+import { postgresSchema } from '../../src/stores/postgres.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
+import { digest, mint } from '../../src/session/token.ts'
+import { folder, run, serve } from '../support/command.ts'
+import { needs } from '../support/needs.ts'
+import { startPostgres } from '../support/servers.ts'
+import { own } from '../support/stores-of-command.ts'
+
+const postgresUrl = inject('postgresUrl')
+
+describe('graphql-session migrate', () => {
+  it('--print prints the SQL, which can be run twice', needs('postgresql'), async () => {
+    const { stdout, code } = await run(['migrate', '--print'])
+    expect({ stdout, code }).toEqual({ stdout: postgresSchema(), code: 0 })
+    const client = new pg.Client({ connectionString: (await own(startPostgres())).url })
+    await client.connect()
+    await client.query(stdout)
+    await client.query(stdout)
+    const { rows } = await client.query(`SELECT indexdef FROM pg_indexes WHERE tablename = 'graphql_session'`)
+    expect(rows.map(({ indexdef }) => indexdef).join('\n')).toContain('(expires_at)')
+    await client.end()
+  })
+
+  it('has nothing to do elsewhere', async () => {
+    expect(await run(['migrate'], { SESSION_STORE: 'memory:' })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('nothing to migrate'),
+    })
+  })
+})
+
+describe('sweeping', () => {
+  const day = 24 * 60 * 60 * 1000
+  /** A file with so many sessions that ended yesterday, and one that did not. */
+  async function fileWith(name: string, ended: number): Promise<{ file: string; left(): number }> {
+    const file = join(folder, name)
+    const store = sqliteStore(file)
+    const blank = { entries: new Map<string, string>(), createdAt: 0, policy: '' }
+    for (let made = 0; made < ended; made++) {
+      await store.create(digest(mint()), { ...blank, expiresAt: Date.now() - day })
+    }
+    await store.create(digest(mint()), { ...blank, expiresAt: Date.now() + day })
+    store.close()
+    return {
+      file,
+      left() {
+        const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+        const db = new DatabaseSync(file, { readOnly: true })
+        const { count } = db.prepare('SELECT count(*) AS count FROM graphql_session').get() as {
+          count: number
+        }
+        db.close()
+        return count
+      },
+    }
+  }
+
+  it('is a command, which counts', async () => {
+    const { file, left } = await fileWith('sweep.db', 1234)
+    const { code, stdout } = await run(['sweep'], { SESSION_STORE: `sqlite:${file}` })
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `graphql-session: 1234 expired sessions removed from SQLite, ${file}\n`,
+    })
+    expect(left()).toBe(1)
+  })
+
+  it('is nothing where the store drops them itself', async () => {
+    expect((await run(['sweep'], { SESSION_STORE: 'memory:' })).stdout).toContain('nothing to sweep')
+  })
+
+  it('is done by the server on a timer', async () => {
+    const { file, left } = await fileWith('timer.db', 300)
+    await serve(undefined, { SESSION_STORE: `sqlite:${file}`, SESSION_SWEEP_INTERVAL: '1' })
+    expect(left()).toBe(301)
+    await expect.poll(left, { timeout: 10_000, interval: 100 }).toBe(1)
+  })
+})

@@ -1,0 +1,34 @@
+import { once } from 'node:events'
+import { afterAll, expect } from 'vitest'
+import { type Environment, serve } from './command.ts'
+import { Client } from './harness.ts'
+import type { RunningServer } from './servers.ts'
+
+/** A config that opens every key to clients. */
+export const openToAll = `export default { keys: { '*': { client: ['read', 'write'] } } }`
+export const set = 'mutation { setSessionKey(key: "k", value: "kept") { created } }'
+const get = '{ session { value(key: "k") } }'
+
+const servers: RunningServer[] = []
+afterAll(() => Promise.all(servers.map((server) => server.stop())))
+
+/** A server that ends with the tests of the file. */
+export async function own(starting: Promise<RunningServer>): Promise<RunningServer> {
+  const server = await starting
+  servers.push(server)
+  return server
+}
+
+/** Writes with one process of the command and reads with the next one. */
+export async function expectToKeep(env: Environment): Promise<string> {
+  const first = await serve(openToAll, env)
+  const client = new Client(first.url)
+  expect((await client.run(set)).codes).toEqual([])
+  first.child.kill('SIGTERM')
+  expect(await once(first.child, 'close')).toEqual([0, null])
+  const second = await serve(openToAll, env)
+  const later = new Client(second.url)
+  for (const [name, value] of client.cookies) later.cookies.set(name, value)
+  expect((await later.run(get)).data).toEqual({ session: { value: 'kept' } })
+  return second.announcement
+}
