@@ -9,7 +9,7 @@ import { needs } from '../support/needs.ts'
 import { startPostgres, startRedis } from '../support/servers.ts'
 import { expectToKeep, openToAll, own } from '../support/stores-of-command.ts'
 
-const [redisUrl, postgresUrl] = [inject('redisUrl'), inject('postgresUrl')]
+const redisUrl = inject('redisUrl')
 
 describe('SESSION_STORE', () => {
   it('sqlite: keeps sessions in a file', async () => {

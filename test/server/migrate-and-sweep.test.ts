@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import pg from 'pg'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { postgresSchema } from '../../src/stores/postgres.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { digest, mint } from '../../src/session/token.ts'
@@ -8,8 +8,6 @@ import { folder, run, serve } from '../support/command.ts'
 import { needs } from '../support/needs.ts'
 import { startPostgres } from '../support/servers.ts'
 import { own } from '../support/stores-of-command.ts'
-
-const postgresUrl = inject('postgresUrl')
 
 describe('graphql-session migrate', () => {
   it('--print prints the SQL, which can be run twice', needs('postgresql'), async () => {
