@@ -4,12 +4,12 @@ import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createServer as createVite, type UserConfig } from 'vite'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
 import { useSessionGate } from '../src/graphql/use-gate.ts'
 import { useSession } from '../src/graphql/use-session.ts'
 import { createSessionServer } from '../src/server/create-session-server.ts'
-import { nginx, startNginx } from './support/documents/nginx.ts'
+import { startNginx } from './support/documents/nginx.ts'
 import { allPages, compilerOptions, fencesOf, isWritten, type Page, root } from './support/documents/page.ts'
 import { type Running, start } from './support/documents/play.ts'
 import {
@@ -29,6 +29,7 @@ import {
 } from './support/documents/text.ts'
 import { ownWorkshop, run, save, typeErrors, type Workshop } from './support/documents/workshop.ts'
 import { Client } from './support/harness.ts'
+import { needs } from './support/needs.ts'
 import { freePort } from './support/servers.ts'
 
 const pages = allPages()
@@ -224,10 +225,15 @@ describe('what a reader pastes', () => {
 
   // Most of the time goes by until a server listens.
   describe.concurrent('runs, and answers as the page says', () => {
-    it.for(tried.map((recipe) => [recipe.at, recipe] as const))('%s', async ([, recipe], context) => {
+    const isSentByCurl = ({ steps }: Recipe): boolean =>
+      steps.some((step) => step.kind === 'shell' && step.command.includes('curl '))
+    const named = (some: readonly Recipe[]) => some.map((recipe) => [recipe.at, recipe] as const)
+    const play = async ([, recipe]: readonly [string, Recipe], context: TestContext): Promise<void> => {
       const running = await started(recipe, context.onTestFinished)
       context.expect(await running.play()).toEqual([])
-    })
+    }
+    it.for(named(tried.filter((recipe) => !isSentByCurl(recipe))))('%s', play)
+    it.for(named(tried.filter(isSentByCurl)))('%s, with curl', needs('curl'), play)
   })
 
   it('is told from what answers otherwise', async () => {
@@ -312,7 +318,7 @@ describe('what a reader pastes', () => {
     expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 2 })
   })
 
-  it.skipIf(nginx === null && !process.env['CI'])('stands behind nginx with TLS (needs nginx)', async () => {
+  it('stands behind nginx with TLS', needs('nginx', 'openssl', 'curl'), async () => {
     const page = pageOf('docs/deployment.md')
     const running = await started(recipesOf(page)[0]!)
     const { text } = fencesOf(page).find(({ language }) => language === 'nginx')!

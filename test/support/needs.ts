@@ -21,6 +21,7 @@ const tools = {
   postgresql: [() => findBinary('postgres') !== null, 'postgresql'],
   chromium: [() => existsSync(chromiumPath), 'chromium'],
   nginx: [() => findBinary('nginx') !== null, 'nginx'],
+  curl: [() => findBinary('curl') !== null, 'curl'],
   openssl: [() => findBinary('openssl') !== null, 'openssl'],
 } as const satisfies Record<string, readonly [isThere: () => boolean, debian: string]>
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -8,15 +8,11 @@ import { findBinary, freePort } from '../servers.ts'
 import { accepts } from './play.ts'
 import { run } from './workshop.ts'
 
-/** Where Debian has it, and where few users look. */
-export const nginx = findBinary('nginx') ?? ['/usr/sbin/nginx'].find((path) => existsSync(path)) ?? null
-
 /** nginx with the `server` that a page has, on a free port, with a certificate of its own, in front of `upstream`. */
 export async function startNginx(
   server: string,
   upstream: string,
 ): Promise<{ url: string; stop(): Promise<void> }> {
-  if (nginx === null) throw new Error('nginx is missing, and CI skips nothing.')
   const folder = mkdtempSync(join(tmpdir(), 'graphql-session-nginx-'))
   const port = await freePort()
   const [key, certificate] = [join(folder, 'shop.key'), join(folder, 'shop.pem')]
@@ -52,7 +48,7 @@ export async function startNginx(
       ${placed}
     }`,
   )
-  const child = spawn(nginx, ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'])
+  const child = spawn(findBinary('nginx')!, ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'])
   const ended = once(child, 'exit')
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
