@@ -12,8 +12,8 @@ export interface Backend extends Reachable {
   readonly store: SessionStore
   /** What lies behind it and can be checked and swept. Nothing does behind a cookie without a deny-list. */
   readonly backing: KeyedStore | null
-  /** Makes the place for sessions, where that is a step of its own. */
-  migrate?(): Promise<void>
+  /** Makes the place for sessions, where that is a step of its own, and returns the name of the table. */
+  migrate?(): Promise<string>
   close?(): Promise<void> | void
 }
 

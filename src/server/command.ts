@@ -5,6 +5,7 @@ import { postgresSchema } from '../stores/postgres.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { invalid } from './invalid.ts'
+import { isPostgres, postgresTable } from './postgres-backend.ts'
 import { reach } from './reach.ts'
 import { serve } from './serve.ts'
 
@@ -29,7 +30,8 @@ Environment
     sqlite:PATH                            a file, for one machine
     redis://HOST:PORT/DB                   rediss: with TLS; ?prefix=TEXT (session:)
     redis+cluster://HOST:PORT,HOST:PORT    ?tls=true, ?prefix=TEXT
-    postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate
+    postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate; ?schema=NAME, ?sslmode=MODE
+                                           and the other parameters of the package pg
     cookie:                                the cookie itself, sealed with SESSION_KEYS
   SESSION_KEYS            for cookie: 32 random bytes in base64 (openssl rand -base64 32); several,
                           with commas, to change them: the first seals, all open
@@ -67,7 +69,7 @@ async function runCommand(args: string[], version: string): Promise<void> {
   if (values.config !== undefined && command !== 'serve') throw invalid('--config is for serve')
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
   if (command === 'serve') await serve(values.config, version)
-  else if (values.print) console.log(postgresSchema().trimEnd())
+  else if (values.print) console.log(schemaFor(process.env).trimEnd())
   else await withBackend(command === 'migrate' ? migrate : sweep)
 }
 
@@ -80,10 +82,16 @@ async function withBackend(task: (backend: Backend) => Promise<void>): Promise<v
   }
 }
 
+/** The SQL of the table. Only the schema that it is for needs a store. */
+function schemaFor({ SESSION_STORE = '', SESSION_DENY_LIST = '' }: NodeJS.ProcessEnv): string {
+  const text = SESSION_STORE.startsWith('cookie:') ? SESSION_DENY_LIST : SESSION_STORE
+  return postgresSchema(isPostgres(text) ? postgresTable(text) : undefined)
+}
+
 async function migrate(backend: Backend): Promise<void> {
   if (!backend.migrate) return console.log(`graphql-session: nothing to migrate in ${backend.says}`)
-  await reach(backend, backend.migrate)
-  console.log(`graphql-session: ${backend.says} has the table graphql_session`)
+  const table = await reach(backend, backend.migrate)
+  console.log(`graphql-session: ${backend.says} has the table ${table}`)
 }
 
 async function sweep(backend: Backend): Promise<void> {

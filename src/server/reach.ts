@@ -67,6 +67,7 @@ const final: Readonly<Record<string, string>> = {
   '28P01': 'wrong password',
   '28000': 'this user may not log in',
   '3D000': 'there is no such database',
+  '3F000': 'there is no such schema',
   '42501': 'this user has not the rights',
   WRONGPASS: 'wrong password',
   NOAUTH: 'it needs a password',

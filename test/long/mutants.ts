@@ -1121,6 +1121,27 @@ const mutants: readonly Mutant[] = [
     tests: ['server/reach'],
   },
   {
+    guard: 'no parameter of a PostgreSQL URL is ignored',
+    file: 'server/postgres-backend.ts',
+    from: "onlyOptions('postgres:', url.searchParams, ['schema', ...parameters])",
+    to: '',
+    tests: ['server/cli-stores'],
+  },
+  {
+    guard: 'the server uses the table of ?schema=',
+    file: 'server/postgres-backend.ts',
+    from: 'postgresStore(pool, { table })',
+    to: 'postgresStore(pool)',
+    tests: ['server/migrate-and-sweep'],
+  },
+  {
+    guard: 'migrate makes the table of ?schema=',
+    file: 'server/postgres-backend.ts',
+    from: '${postgresSchema(table)} COMMIT',
+    to: '${postgresSchema()} COMMIT',
+    tests: ['server/migrate-and-sweep'],
+  },
+  {
     guard: 'a schema that no request could use is refused at start',
     file: 'server/schema.ts',
     from: 'assertValidSchema(schema)',

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { postgresSchema } from '../../src/stores/postgres.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { digest, mint } from '../../src/session/token.ts'
-import { folder, run, serve } from '../support/command.ts'
+import { expectRefusal, folder, run, serve } from '../support/command.ts'
 import { needs } from '../support/needs.ts'
 import { startPostgres } from '../support/servers.ts'
-import { own } from '../support/stores-of-command.ts'
+import { expectToKeep, own } from '../support/stores-of-command.ts'
 
 describe('graphql-session migrate', () => {
   it('--print prints the SQL, which can be run twice', needs('postgresql'), async () => {
@@ -20,6 +20,39 @@ describe('graphql-session migrate', () => {
     const { rows } = await client.query(`SELECT indexdef FROM pg_indexes WHERE tablename = 'graphql_session'`)
     expect(rows.map(({ indexdef }) => indexdef).join('\n')).toContain('(expires_at)')
     await client.end()
+  })
+
+  it('--print needs no store, and takes the schema of one', async () => {
+    const print = async (env: Record<string, string>) => (await run(['migrate', '--print'], env)).stdout
+    expect(await print({ SESSION_STORE: 'redis://127.0.0.1:1' })).toBe(postgresSchema())
+    const inApp = postgresSchema('app.graphql_session')
+    const url = 'postgres://127.0.0.1:1/db?schema=app'
+    expect(await print({ SESSION_STORE: url })).toBe(inApp)
+    expect(await print({ SESSION_STORE: 'cookie:', SESSION_DENY_LIST: url })).toBe(inApp)
+  })
+
+  it('makes the table in the schema of ?schema=, where the server uses it', needs('postgresql'), async () => {
+    const { url } = await own(startPostgres())
+    const env = { SESSION_STORE: `${url}?schema=app&application_name=shop` }
+    await expectRefusal(['migrate'], env, /there is no such schema \(3F000\)/)
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query('CREATE SCHEMA app')
+    await expectRefusal(['serve'], env, /no table app\.graphql_session/)
+    expect(await run(['migrate'], env)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/has the table app\.graphql_session\n$/),
+      stderr: '',
+    })
+    await expectToKeep(env)
+    const { rows } = await client.query(
+      `SELECT schemaname FROM pg_tables WHERE tablename = 'graphql_session'`,
+    )
+    expect(rows).toEqual([{ schemaname: 'app' }])
+    expect((await client.query('SELECT FROM app.graphql_session')).rowCount).toBe(1)
+    await client.query(`UPDATE app.graphql_session SET expires_at = 1`)
+    await client.end()
+    expect((await run(['sweep'], env)).stdout).toMatch(/: 1 expired sessions removed/)
   })
 
   it('has nothing to do elsewhere', async () => {
