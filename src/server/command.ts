@@ -70,13 +70,23 @@ async function runCommand(args: string[], version: string): Promise<void> {
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
   if (command === 'serve') await serve(values.config, version)
   else if (values.print) console.log(schemaFor(process.env).trimEnd())
-  else await withBackend(command === 'migrate' ? migrate : sweep)
+  else await withBackend(command)
 }
 
-async function withBackend(task: (backend: Backend) => Promise<void>): Promise<void> {
-  const backend = await openBackend(process.env['SESSION_STORE'] ?? 'memory:', process.env)
+/** For which stores there is something to do. */
+const stores = {
+  migrate: 'postgres://USER@HOST:PORT/DATABASE',
+  sweep: 'postgres://USER@HOST:PORT/DATABASE or sqlite:PATH',
+}
+
+async function withBackend(command: keyof typeof stores): Promise<void> {
+  const { SESSION_STORE } = process.env
+  if (SESSION_STORE === undefined) {
+    throw invalid(`SESSION_STORE is not set. For ${command} set it to ${stores[command]}`)
+  }
+  const backend = await openBackend(SESSION_STORE, process.env)
   try {
-    await task(backend)
+    await (command === 'migrate' ? migrate(backend) : sweep(backend))
   } finally {
     await backend.close?.()
   }
@@ -89,14 +99,14 @@ function schemaFor({ SESSION_STORE = '', SESSION_DENY_LIST = '' }: NodeJS.Proces
 }
 
 async function migrate(backend: Backend): Promise<void> {
-  if (!backend.migrate) return console.log(`graphql-session: nothing to migrate in ${backend.says}`)
+  if (!backend.migrate) throw nothingTo('migrate', backend)
   const table = await reach(backend, backend.migrate)
   console.log(`graphql-session: ${backend.says} has the table ${table}`)
 }
 
 async function sweep(backend: Backend): Promise<void> {
   const { backing } = backend
-  if (!backing?.sweep) return console.log(`graphql-session: nothing to sweep in ${backend.says}`)
+  if (!backing?.sweep) throw nothingTo('sweep', backend)
   await reach(backend, async () => backing.check?.())
   const { isTTY } = process.stderr
   let told = performance.now()
@@ -109,6 +119,12 @@ async function sweep(backend: Backend): Promise<void> {
   })
   if (isTTY) process.stderr.write('\r')
   console.log(`graphql-session: ${swept} expired sessions removed from ${backend.says}`)
+}
+
+function nothingTo(name: keyof typeof stores, { says }: Backend): SessionError {
+  return invalid(
+    `nothing to ${name} in ${says}. Set SESSION_STORE, or with cookie: SESSION_DENY_LIST, to ${stores[name]}`,
+  )
 }
 
 function describe(error: unknown): string {

@@ -1107,6 +1107,27 @@ const mutants: readonly Mutant[] = [
     tests: ['server/cli'],
   },
   {
+    guard: 'migrate without a store that needs it fails',
+    file: 'server/command.ts',
+    from: "if (!backend.migrate) throw nothingTo('migrate', backend)",
+    to: 'if (!backend.migrate) return',
+    tests: ['server/migrate-and-sweep'],
+  },
+  {
+    guard: 'sweep without a store that needs it fails',
+    file: 'server/command.ts',
+    from: "if (!backing?.sweep) throw nothingTo('sweep', backend)",
+    to: 'if (!backing?.sweep) return',
+    tests: ['server/migrate-and-sweep'],
+  },
+  {
+    guard: 'migrate and sweep take no store for granted',
+    file: 'server/command.ts',
+    from: 'const { SESSION_STORE } = process.env\n',
+    to: "const { SESSION_STORE = 'sqlite:sessions.db' } = process.env\n",
+    tests: ['server/migrate-and-sweep'],
+  },
+  {
     guard: 'a store that is away is told each second',
     file: 'server/reach.ts',
     from: '  }, 1000)',

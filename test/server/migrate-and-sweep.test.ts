@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
@@ -54,13 +55,40 @@ describe('graphql-session migrate', () => {
     await client.end()
     expect((await run(['sweep'], env)).stdout).toMatch(/: 1 expired sessions removed/)
   })
+})
 
-  it('has nothing to do elsewhere', async () => {
-    expect(await run(['migrate'], { SESSION_STORE: 'memory:' })).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('nothing to migrate'),
-    })
-  })
+const key = randomBytes(32).toString('base64')
+
+describe.each([
+  ['migrate', 'postgres://USER@HOST:PORT/DATABASE'],
+  ['sweep', 'postgres://USER@HOST:PORT/DATABASE or sqlite:PATH'],
+])('graphql-session %s without a store that needs it', (command, remedy) => {
+  const told = (what: string) => new RegExp(`${what}.* to ${remedy}\\.`)
+
+  it('says what to set', () => expectRefusal([command], {}, told('SESSION_STORE is not set')))
+
+  it.each<[where: string, env: Record<string, string>]>([
+    ['memory', { SESSION_STORE: 'memory:' }],
+    ['Redis at 127.0.0.1:1', { SESSION_STORE: 'redis://:hunter2@127.0.0.1:1' }],
+    ['Redis Cluster at 127.0.0.1:1', { SESSION_STORE: 'redis+cluster://127.0.0.1:1' }],
+    ['the cookie', { SESSION_STORE: 'cookie:', SESSION_KEYS: key }],
+    [
+      'the cookie; ended sessions in memory',
+      { SESSION_STORE: 'cookie:', SESSION_KEYS: key, SESSION_DENY_LIST: 'memory:' },
+    ],
+  ])('says that there is nothing to do in %s, and where there would be', (where, env) =>
+    expectRefusal([command], env, told(`nothing to ${command} in ${where}`)),
+  )
+})
+
+it('graphql-session migrate has nothing to do for SQLite, which makes its table when it is opened', () =>
+  expectRefusal(['migrate'], { SESSION_STORE: 'sqlite:new.db' }, /nothing to migrate in SQLite, new\.db/))
+
+it('migrate and sweep do their work for a deny-list', needs('postgresql'), async () => {
+  const { url } = await own(startPostgres())
+  const env = { SESSION_STORE: 'cookie:', SESSION_KEYS: key, SESSION_DENY_LIST: url }
+  expect(await run(['migrate'], env)).toMatchObject({ code: 0, stderr: '' })
+  expect(await run(['sweep'], env)).toMatchObject({ code: 0, stderr: '' })
 })
 
 describe('sweeping', () => {
@@ -97,10 +125,6 @@ describe('sweeping', () => {
       stdout: `graphql-session: 1234 expired sessions removed from SQLite, ${file}\n`,
     })
     expect(left()).toBe(1)
-  })
-
-  it('is nothing where the store drops them itself', async () => {
-    expect((await run(['sweep'], { SESSION_STORE: 'memory:' })).stdout).toContain('nothing to sweep')
   })
 
   it('is done by the server on a timer', async () => {
