@@ -130,7 +130,6 @@ function nothingTo(name: keyof typeof stores, { says }: Backend): SessionError {
 function describe(error: unknown): string {
   const { code, message, syscall } = error as NodeJS.ErrnoException
   if (syscall === 'listen' || syscall === 'getaddrinfo') return `${message}; choose another HOST or PORT.`
-  if (code === 'ERR_MODULE_NOT_FOUND') return message
   // What follows is advice to write positional arguments that this command does not have.
   if (code?.startsWith('ERR_PARSE_ARGS')) return `${message.split(/\.\s/)[0]}; see --help.`
   return error instanceof Error ? (error.stack ?? message) : String(error)

@@ -1,10 +1,11 @@
 /** The command `graphql-session serve`: a server from the arguments and the environment, until a signal ends it. */
-import type { KeyedStore } from '../session/store.ts'
+import { SessionError } from '../session/errors.ts'
+import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { listen, type Listening } from '../http/listen.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { loadConfig } from './config-file.ts'
-import { createSessionServer } from './create-session-server.ts'
+import { createSessionServer, type SessionServer, type SessionServerConfig } from './create-session-server.ts'
 import { invalid } from './invalid.ts'
 import { reach } from './reach.ts'
 import { summary } from './summary.ts'
@@ -25,7 +26,7 @@ export async function serve(file: string | undefined, version: string): Promise<
   const config = file === undefined ? {} : await loadConfig(file)
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
-    const yoga = createSessionServer({ ...config, store: backend.store })
+    const yoga = createServer(config, backend.store, file)
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
     const listening = await listen(yoga, { host, port, drainTimeout })
@@ -35,6 +36,19 @@ export async function serve(file: string | undefined, version: string): Promise<
   } catch (error) {
     await backend.close?.()
     throw error
+  }
+}
+
+function createServer(
+  config: SessionServerConfig,
+  store: SessionStore,
+  file: string | undefined,
+): SessionServer {
+  try {
+    return createSessionServer({ ...config, store })
+  } catch (error) {
+    if (file === undefined || !(error instanceof SessionError)) throw error
+    throw new SessionError('CONFIG_INVALID', `${file}: ${error.message}`)
   }
 }
 

@@ -1163,6 +1163,27 @@ const mutants: readonly Mutant[] = [
     tests: ['server/migrate-and-sweep'],
   },
   {
+    guard: 'an error of syntax is told with its place',
+    file: 'server/config-file.ts',
+    from: 'isSyntax && placeIn(await printedBy(url))',
+    to: 'undefined',
+    tests: ['server/config-file'],
+  },
+  {
+    guard: 'a config that throws tells where, without our own frames',
+    file: 'server/config-file.ts',
+    from: ' && !frame.includes(ownFolder.href)',
+    to: '',
+    tests: ['server/config-file'],
+  },
+  {
+    guard: 'a config that waits for ever is told',
+    file: 'server/config-file.ts',
+    from: "process.once('beforeExit', onIdle)",
+    to: '',
+    tests: ['server/config-file'],
+  },
+  {
     guard: 'a schema that no request could use is refused at start',
     file: 'server/schema.ts',
     from: 'assertValidSchema(schema)',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Environment, expectRefusal, folder, main, run, serve, write } from '../support/command.ts'
+import { type Environment, expectRefusal, folder, main, run, serve } from '../support/command.ts'
 import { Client, listen } from '../support/harness.ts'
 import { skippedIf } from '../support/needs.ts'
 
@@ -100,61 +100,6 @@ describe('the environment', () => {
       'mutation { setSessionKey(key: "a", value: 1) { created } }',
     )
     expect(setCookies).toEqual([expect.stringMatching(/^__Host-session=[\w-]{43}; .*\bSecure\b/)])
-  })
-})
-
-describe('--config', () => {
-  it.each<[what: string, config: string, reason: RegExp]>([
-    ['no default export', 'export const keys = {}', /default export/],
-    ['null as default export', 'export default null', /default export/],
-    ['an unknown option', 'export default { kesy: {} }', /"kesy"/],
-    ['a store of its own', 'export default { store: {} }', /store/],
-    ['a bad key', `export default { keys: { 'a b': {} } }`, /keys.*"a b"/],
-    ['an unknown right', `export default { keys: { a: { client: ['raed'] } } }`, /keys\.a\.client .*'read'/],
-    ['a bad timeout', `export default { idleTimeout: '1h' }`, /idleTimeout/],
-  ])('refuses a file with %s', async (_, config, reason) => {
-    await expectRefusal(['serve', '--config', await write(config)], {}, reason)
-  })
-
-  it('refuses a file that is not there', () =>
-    expectRefusal(['serve', '--config', 'missing.ts'], {}, /missing\.ts/))
-
-  it('tells where a file throws', async () => {
-    const file = await write(`throw new Error('boom')`)
-    const { code, stderr } = await run(['serve', '--config', file])
-    expect(stderr).toMatch(/^graphql-session: Error: boom\n/)
-    expect(stderr).toContain(`${file}:1`)
-    expect(code).toBe(1)
-  })
-
-  it('takes TypeScript', async () => {
-    const file = await write(
-      `const idleTimeout: number = 60; export default { idleTimeout: '' + idleTimeout }`,
-      'ts',
-    )
-    await expectRefusal(['serve', '--config', file], {}, /idleTimeout/)
-  })
-
-  it('decides what the start-up text says', async () => {
-    const { announcement } = await serve(
-      `export default {
-        keys: { 'pref:*': { client: ['write', 'read'] }, user_id: { client: ['read', 'delete'] }, secret: {} },
-        idleTimeout: 5400,
-        absoluteTimeout: 86400,
-        cookie: { name: '__Host-shop' },
-      }`,
-      { SESSION_STORE: 'memory:?max=50' },
-    )
-    expect(announcement.replace(/:\d+/, ':PORT').replace(packageJson.version, 'VERSION')).toBe(
-      `graphql-session VERSION serves http://localhost:PORT/graphql (open it for GraphiQL)
-  store     memory, at most 50 sessions, lost when this process ends
-  timeouts  90 minutes without activity, 1 day in all
-  cookie    __Host-shop; over plain http on this machine: shop
-  keys      pref:*: client may read, write
-            user_id: client may read, delete
-            secret: server only
-`,
-    )
   })
 })
 
