@@ -11,16 +11,20 @@ import { serve } from './serve.ts'
 
 const help = `
 Usage
-  graphql-session serve [--config FILE]   serves GraphQL at /graphql, /health/live and /health/ready
+  graphql-session serve [--config FILE] [--host HOST] [--port N]
+                                          serves GraphQL at /graphql, /health/live and /health/ready
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
+  graphql-session help                    this text
 
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
                   cookie, typeDefs, resolvers, plugins, batching, graphiql, origins, trustProxy,
                   operationLimits and the others of createSessionServer
-  --help          this text
-  --version       the version
+  --host HOST     address to listen on, whatever the environment says
+  --port N        port to listen on, whatever the environment says; 0 takes a free one
+  -h, --help      this text
+  -v, --version   the version
 
 Environment
   HOST                    address to listen on (127.0.0.1)
@@ -56,19 +60,25 @@ async function runCommand(args: string[], version: string): Promise<void> {
     allowPositionals: true,
     options: {
       config: { type: 'string' },
+      host: { type: 'string' },
+      port: { type: 'string' },
       print: { type: 'boolean' },
-      help: { type: 'boolean' },
-      version: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
     },
   })
-  if (values.help) return console.log(`graphql-session ${version}: a GraphQL server with sessions\n${help}`)
-  if (values.version) return console.log(version)
   const [command, ...others] = positionals
+  if (values.help || command === 'help') {
+    return console.log(`graphql-session ${version}: a GraphQL server with sessions\n${help}`)
+  }
+  if (values.version) return console.log(version)
   const isKnown = command === 'serve' || command === 'migrate' || command === 'sweep'
   if (!isKnown || others.length > 0) throw invalid('say "graphql-session serve", migrate or sweep, or --help')
-  if (values.config !== undefined && command !== 'serve') throw invalid('--config is for serve')
+  for (const name of ['config', 'host', 'port'] as const) {
+    if (values[name] !== undefined && command !== 'serve') throw invalid(`--${name} is for serve`)
+  }
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
-  if (command === 'serve') await serve(values.config, version)
+  if (command === 'serve') await serve(values, version)
   else if (values.print) console.log(schemaFor(process.env).trimEnd())
   else await withBackend(command)
 }
@@ -128,8 +138,7 @@ function nothingTo(name: keyof typeof stores, { says }: Backend): SessionError {
 }
 
 function describe(error: unknown): string {
-  const { code, message, syscall } = error as NodeJS.ErrnoException
-  if (syscall === 'listen' || syscall === 'getaddrinfo') return `${message}; choose another HOST or PORT.`
+  const { code, message } = error as NodeJS.ErrnoException
   // What follows is advice to write positional arguments that this command does not have.
   if (code?.startsWith('ERR_PARSE_ARGS')) return `${message.split(/\.\s/)[0]}; see --help.`
   return error instanceof Error ? (error.stack ?? message) : String(error)

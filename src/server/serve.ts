@@ -10,33 +10,55 @@ import { invalid } from './invalid.ts'
 import { reach } from './reach.ts'
 import { summary } from './summary.ts'
 
+/** What was said on the command line. */
+export interface ServeOptions {
+  readonly config?: string
+  readonly host?: string
+  readonly port?: string
+}
+
 /** Milliseconds for the requests under way; with the store's two seconds, what Docker waits before it kills. */
 const drainTimeout = 8000
 
-export async function serve(file: string | undefined, version: string): Promise<void> {
-  const { HOST: host = '127.0.0.1', PORT = '4000', SESSION_STORE = 'memory:' } = process.env
-  const { SESSION_SWEEP_INTERVAL = '60' } = process.env
-  const port = Number(PORT)
-  if (host === '') throw invalid('HOST must not be empty')
-  if (!/^\d+$/.test(PORT) || port > 65535) throw invalid('PORT must be a whole number from 0 to 65535')
+export async function serve(options: ServeOptions, version: string): Promise<void> {
+  const { SESSION_STORE = 'memory:', SESSION_SWEEP_INTERVAL = '60' } = process.env
+  const host = setting('host', options.host, '127.0.0.1')
+  const port = setting('port', options.port, '4000')
+  if (host.value === '') throw invalid(`${host.name} must not be empty`)
+  if (!/^\d+$/.test(port.value) || Number(port.value) > 65535) {
+    throw invalid(`${port.name} must be a whole number from 0 to 65535`)
+  }
   const sweepInterval = Number(SESSION_SWEEP_INTERVAL)
   if (!/^\d+$/.test(SESSION_SWEEP_INTERVAL) || sweepInterval < 1 || sweepInterval > 86_400) {
     throw invalid('SESSION_SWEEP_INTERVAL must be a whole number of seconds from 1 to 86400')
   }
-  const config = file === undefined ? {} : await loadConfig(file)
+  const config = options.config === undefined ? {} : await loadConfig(options.config)
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
-    const yoga = createServer(config, backend.store, file)
+    const yoga = createServer(config, backend.store, options.config)
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
-    const listening = await listen(yoga, { host, port, drainTimeout })
+    const listening = await listen(yoga, { host: host.value, port: Number(port.value), drainTimeout }).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
+        throw invalid(`${error.message}; choose another ${host.name} or ${port.name}`)
+      },
+    )
     sweepRegularly(backend.backing, sweepInterval)
     endOnSignal(listening, backend)
-    console.log(`graphql-session ${version} ${summary(listening, host, backend.says, config)}`)
+    console.log(`graphql-session ${version} ${summary(listening, host.value, backend.says, config)}`)
   } catch (error) {
     await backend.close?.()
     throw error
   }
+}
+
+/** The command line wins over the environment. The name is the one that whoever starts the server used. */
+function setting(option: 'host' | 'port', given: string | undefined, byDefault: string) {
+  const name = option.toUpperCase()
+  return given === undefined
+    ? { name, value: process.env[name] ?? byDefault }
+    : { name: `--${option}`, value: given }
 }
 
 function createServer(

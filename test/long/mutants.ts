@@ -1107,6 +1107,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/cli'],
   },
   {
+    guard: 'the command line wins over the environment',
+    file: 'server/serve.ts',
+    from: 'return given === undefined',
+    to: 'return process.env[name] !== undefined',
+    tests: ['server/cli'],
+  },
+  {
     guard: 'migrate without a store that needs it fails',
     file: 'server/command.ts',
     from: "if (!backend.migrate) throw nothingTo('migrate', backend)",

@@ -26,24 +26,37 @@ const slow = `
   }`
 
 describe('the command line', () => {
-  it('explains itself', async () => {
-    const { code, stdout, stderr } = await run(['--help'])
+  it.each(['--help', '-h', 'help', 'help serve', 'serve -h'])('explains itself: %s', async (line) => {
+    const { code, stdout, stderr } = await run(line.split(' '))
     expect(stdout).toContain('graphql-session serve [--config FILE]')
-    for (const name of ['--config', '--version', 'HOST', 'PORT', 'SESSION_STORE', 'NODE_ENV']) {
+    for (const name of ['--config', '--host', '--port', '-h, --help', '-v, --version', 'SESSION_STORE']) {
       expect(stdout).toContain(name)
     }
+    for (const name of ['HOST', 'PORT', 'NODE_ENV', '?schema=NAME']) expect(stdout).toContain(name)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   })
 
-  it('says its version', async () => {
-    expect(await run(['--version'])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' })
+  it.each(['--version', '-v'])('says its version: %s', async (option) => {
+    expect(await run([option])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' })
   })
 
   it.each<[what: string, args: string[], reason: RegExp]>([
     ['no command', [], /graphql-session serve.*--help/],
     ['an unknown command', ['sevre'], /graphql-session serve.*--help/],
     ['a superfluous argument', ['serve', 'config.mjs'], /graphql-session serve.*--help/],
-    ['an unknown option', ['serve', '--port', '80'], /--port/],
+    ['an unknown option', ['serve', '--prot', '80'], /--prot/],
+    ['--port without a number', ['serve', '--port'], /--port/],
+    [
+      '--port with a name',
+      ['serve', '--port', 'http'],
+      /^[^,]*: --port must be a whole number from 0 to 65535/,
+    ],
+    ['--port with nothing', ['serve', '--port', ''], /: --port must be a whole number from 0 to 65535/],
+    ['--port with too much', ['serve', '--port=65536'], /: --port must be a whole number from 0 to 65535/],
+    ['--port with too little', ['serve', '--port', '-1'], /--port/],
+    ['--host with nothing', ['serve', '--host', ''], /: --host must not be empty/],
+    ['--port elsewhere', ['sweep', '--port', '80'], /--port is for serve/],
+    ['--host elsewhere', ['migrate', '--host', 'localhost'], /--host is for serve/],
     ['--config without a file', ['serve', '--config'], /--config/],
     ['--config with an option for a file', ['serve', '--config', '--help'], /--config/],
     ['--config with an empty name', ['serve', '--config', ''], /--config/],
@@ -74,8 +87,21 @@ describe('the environment', () => {
 
   it('says that a port is in use', async () => {
     const other = await listen(() => {})
-    await expectRefusal(['serve'], { PORT: new URL(other.url).port }, /in use.* PORT/)
+    const { port } = new URL(other.url)
+    await expectRefusal(['serve'], { PORT: port }, /in use.*; choose another HOST or PORT/)
+    await expectRefusal(['serve', '--port', port], {}, /in use.*; choose another HOST or --port/)
     await other.close()
+  })
+
+  it('is overruled by --port and --host', async () => {
+    const { url } = await serve(undefined, { HOST: '192.0.2.1', PORT: 'abc' }, [
+      '--port',
+      '0',
+      '--host',
+      '127.0.0.1',
+    ])
+    expect(url).not.toMatch(/:0\b/)
+    expect((await new Client(url).run('{ session { isNew } }')).data).toEqual({ session: { isNew: true } })
   })
 
   it('PORT=0 listens on a free port, and says on which', async () => {

@@ -50,8 +50,12 @@ export interface Serving {
   says(what: string): Promise<void>
 }
 
-export async function serve(config?: string, env?: Environment): Promise<Serving> {
-  const child = start(['serve', ...(config ? ['--config', await write(config)] : [])], env)
+export async function serve(
+  config?: string,
+  env?: Environment,
+  args: readonly string[] = [],
+): Promise<Serving> {
+  const child = start(['serve', ...(config ? ['--config', await write(config)] : []), ...args], env)
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
   const says = async (what: string): Promise<void> => {
