@@ -6,6 +6,7 @@ import { failed, mistakesIn, type Part, translate, unavailable } from './answer.
 import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
+import { isLoopback } from '../http/host.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/keys.ts'
 import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
 import { Session } from '../session/session.ts'
@@ -223,7 +224,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     if (this.#plain === this.#secure) return false
     const { trustProxy = false } = this.#options
     const { scheme, host } = publicAddress(head, { trustProxy })
-    return scheme === 'http' && loopback.test(host)
+    return scheme === 'http' && isLoopback(host)
   }
 
   /**
@@ -239,8 +240,6 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     }
   }
 }
-
-const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
 /**
  * Saves, and returns the failure instead of throwing it: a throw in Yoga's `onResultProcess` would run its

@@ -1,4 +1,4 @@
-// This finds out whether a request names exactly one host that a URL can be made of.
+// This judges the host that a request names: whether it is exactly one, and whether it is this machine.
 
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './gate.ts'
@@ -33,3 +33,11 @@ export const badHost: Refusal = {
   code: 'BAD_REQUEST',
   message: 'Host must be one host, and a port from 0 to 65535 if it has one.',
 }
+
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
+
+/**
+ * Whether a host is this machine by its name.
+ * @param host - as it stands in a URL, with or without a port
+ */
+export const isLoopback = (host: string): boolean => loopback.test(host)

@@ -1,4 +1,5 @@
 /** The command `graphql-session serve`: a server from the arguments and the environment, until a signal ends it. */
+import type { AddressInfo } from 'node:net'
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { listen, type Listening } from '../http/listen.ts'
@@ -46,7 +47,8 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
     )
     sweepRegularly(backend.backing, sweepInterval)
     endOnSignal(listening, backend)
-    console.log(`graphql-session ${version} ${summary(listening, host.value, backend.says, config)}`)
+    const at = listening.server.address() as AddressInfo
+    console.log(`graphql-session ${version} ${summary(at, host.value, backend.says, config)}`)
   } catch (error) {
     await backend.close?.()
     throw error

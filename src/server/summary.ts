@@ -1,30 +1,55 @@
 /** The text with which `graphql-session serve` says what it serves, and how. */
-import { isIPv6 } from 'node:net'
-import type { Listening } from '../http/listen.ts'
+import { type AddressInfo, isIPv6 } from 'node:net'
+import { isLoopback } from '../http/host.ts'
 import { keyRules } from '../session/keys.ts'
 import { resolveSettings } from '../session/settings.ts'
 import { servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
 
+/** @param at - where the server listens, for which `host` is the name that was asked for */
 export function summary(
-  { url }: Listening,
+  { address, port }: Pick<AddressInfo, 'address' | 'port'>,
   host: string,
   store: string,
   config: SessionServerConfig,
 ): string {
-  const { port } = new URL(url)
-  const isHere = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)
-  const shown = isHere ? 'localhost' : isIPv6(host) ? `[${host}]` : host
-  const production = process.env['NODE_ENV'] === 'production'
+  const isAny = address === '0.0.0.0' || address === '::'
+  const name = hostInUrl(host)
+  const shown = isAny || name === '127.0.0.1' || name === '[::1]' ? 'localhost' : name
   const { idleTimeout, absoluteTimeout } = resolveSettings(config).timeouts
-  const name = config.cookie?.name ?? '__Host-session'
-  const plainName = name.replace(/^__(Host|Secure)-/, '')
   return [
     `serves http://${shown}:${port}/graphql${servesGraphiQL(config.graphiql) ? ' (open it for GraphiQL)' : ''}`,
     `  store     ${store}`,
     `  timeouts  ${span(idleTimeout)} without activity, ${span(absoluteTimeout)} in all`,
-    `  cookie    ${production ? name : `${name}; over plain http on this machine: ${plainName}`}`,
-    ...rightsByKey(config),
+    ...list('cookie', cookieLines(config, host, isAny ? 'any' : isLoopback(shown) ? 'loopback' : 'other')),
+    ...list('keys', rightsByKey(config)),
   ].join('\n')
+}
+
+/** As a browser writes it, which takes 127.1 for 127.0.0.1. An address with a zone cannot stand in a URL. */
+function hostInUrl(host: string): string {
+  const url = `http://${isIPv6(host) ? `[${host}]` : host}`
+  return URL.canParse(url) ? new URL(url).hostname : host
+}
+
+/** Browsers drop a cookie that is Secure where a request comes over plain http, except that some trust localhost. */
+function cookieLines(
+  { cookie }: SessionServerConfig,
+  host: string,
+  place: 'any' | 'loopback' | 'other',
+): string[] {
+  const isProduction = process.env['NODE_ENV'] === 'production'
+  const name = cookie?.name ?? '__Host-session'
+  const lines = [name]
+  if (!isProduction && place !== 'other') {
+    lines[0] += `; over plain http on this machine: ${name.replace(/^__(Host|Secure)-/, '')}`
+  }
+  if (place !== 'loopback') {
+    const others = place === 'any' ? ', or any host but localhost' : ''
+    lines.push(`no cookie will survive plain http on ${host}${others}: put TLS in front`)
+  } else if (isProduction) {
+    lines.push('put TLS in front: without it some browsers keep the cookie on localhost, and none elsewhere')
+  }
+  return lines
 }
 
 function rightsByKey({ keys = {} }: SessionServerConfig): string[] {
@@ -33,10 +58,11 @@ function rightsByKey({ keys = {} }: SessionServerConfig): string[] {
     const granted = (['read', 'write', 'delete'] as const).filter((right) => mayClient(right, key))
     return `${key}: ${granted.length > 0 ? `client may ${granted.join(', ')}` : 'server only'}`
   })
-  return (lines.length > 0 ? lines : ['none is open to clients']).map(
-    (line, index) => `  ${index === 0 ? 'keys' : '    '}      ${line}`,
-  )
+  return lines.length > 0 ? lines : ['none is open to clients']
 }
+
+const list = (title: string, lines: readonly string[]): string[] =>
+  lines.map((line, index) => `  ${(index === 0 ? title : '').padEnd(8)}  ${line}`)
 
 function span(seconds: number): string {
   const units = [['day', 86_400], ['hour', 3600], ['minute', 60]] as const // prettier-ignore

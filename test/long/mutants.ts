@@ -1211,6 +1211,13 @@ const mutants: readonly Mutant[] = [
     to: 'const said = message',
     tests: ['server/schema'],
   },
+  {
+    guard: 'the start-up text says where no cookie survives',
+    file: 'server/summary.ts',
+    from: "if (place !== 'loopback') {",
+    to: 'if (false) {',
+    tests: ['server/summary'],
+  },
 ]
 
 /** Files under src; otherwise all. */
