@@ -142,6 +142,13 @@ describe('the rooms of src', () => {
     expect(passingOn.map(([file]) => file)).toEqual([])
   })
 
+  it('tell in their first line what only the file does', () => {
+    const silent = sources('src').filter(
+      ([file, text]) => !file.includes('/generated/') && !/^(?:#!.*\n)?\/\/ [A-Z][^\n]{20,}/.test(text),
+    )
+    expect(silent.map(([file]) => file)).toEqual([])
+  })
+
   it.each([
     ['session/unit-of-work.ts', '../stores/open.ts'],
     ['session/session.ts', '../http/gate.ts'],

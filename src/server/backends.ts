@@ -1,4 +1,5 @@
-/** Opens the store that SESSION_STORE names. */
+// This opens the store that the text of SESSION_STORE names.
+
 import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { invalid } from './invalid.ts'

@@ -1,4 +1,5 @@
-/** The command `graphql-session`: its arguments, and what each of its commands does. */
+// This is the command `graphql-session`: it reads the arguments, and does what each of its commands says.
+
 import { parseArgs } from 'node:util'
 import { SessionError } from '../session/errors.ts'
 import { postgresSchema } from '../stores/postgres.ts'

@@ -1,4 +1,5 @@
-/** Loads the file of `--config`, and tells where in it the mistake is when that fails. */
+// This loads the file of `--config`, and tells where in it the mistake is when that fails.
+
 import { execFile } from 'node:child_process'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'

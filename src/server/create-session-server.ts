@@ -1,3 +1,5 @@
+// This puts a whole server together: Yoga, sessions, their schema, the gate, GraphiQL and health checks.
+
 import { IncomingMessage, type ServerResponse } from 'node:http'
 import type { DocumentNode, GraphQLSchema } from 'graphql'
 import {

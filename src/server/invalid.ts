@@ -1,4 +1,5 @@
-/** An error for whoever started the server, who has to change what it names. */
+// This makes the error that tells whoever started the server what to change.
+
 import { SessionError } from '../session/errors.ts'
 
 export const invalid = (message: string): SessionError => new SessionError('CONFIG_INVALID', `${message}.`)

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-/** Starts the command `graphql-session`, on a Node that can run it. */
+// This starts the command `graphql-session` on a Node that can run it, and tells an older Node so.
+
 import { readFileSync } from 'node:fs'
 
 const { version, engines } = JSON.parse(

@@ -1,4 +1,5 @@
-/** Opens PostgreSQL for the server, from the text of SESSION_STORE. */
+// This opens PostgreSQL for the server, from the text of SESSION_STORE.
+
 import { invalid } from './invalid.ts'
 import { onlyOptions, parse } from './store-url.ts'
 

@@ -1,4 +1,5 @@
-/** Waits for a store that may be only starting, and tells why it cannot be used. */
+// This waits for a store that may be only starting, and tells why it cannot be used.
+
 import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
 import { invalid } from './invalid.ts'

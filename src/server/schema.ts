@@ -1,4 +1,4 @@
-// This makes the schema of a server of the session's and an application's, and tells which line of SDL is wrong.
+// This merges the session's schema with an application's, and tells which line of its SDL is wrong.
 
 import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
 import { assertValidSchema, type DocumentNode, type GraphQLSchema, parse, visit } from 'graphql'

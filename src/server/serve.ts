@@ -1,4 +1,5 @@
-/** The command `graphql-session serve`: a server from the arguments and the environment, until a signal ends it. */
+// This is `graphql-session serve`: a server from the arguments and the environment, until a signal ends it.
+
 import type { AddressInfo } from 'node:net'
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, SessionStore } from '../session/store.ts'

@@ -1,4 +1,5 @@
-/** Reads the URL in SESSION_STORE, and refuses what no store would read. */
+// This reads the URL in SESSION_STORE, and refuses what no store would read.
+
 import { invalid } from './invalid.ts'
 
 export function parse(text: string): URL {

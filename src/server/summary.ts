@@ -1,4 +1,5 @@
-/** The text with which `graphql-session serve` says what it serves, and how. */
+// This is the text with which `graphql-session serve` says what it serves, and how.
+
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { isLoopback } from '../http/host.ts'
 import { keyRules } from '../session/keys.ts'
