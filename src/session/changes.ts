@@ -1,32 +1,41 @@
-// This defines what a change set is, and what it does to a record: every store does the same.
+// This defines the change set, in which a request hands its changes to a store, and what it does to a record.
 
 import type { SessionRecord } from './record.ts'
 
 /** What one request did to one session. A store applies all of it at one instant, or none. */
 export interface ChangeSet {
-  /** Each key must hold exactly this text now (null: must be absent), else `conflict`. Judged first. */
+  /** The text that each key must hold (null: be absent), else `conflict`. This is judged before the rest. */
   readonly expect: ReadonlyMap<string, string | null>
-  /** Drop every entry, also those this request never saw, and reset the policy. Before `entries`. */
+  /** Whether to drop every entry, also those unseen by the request, and the policy. Done before `entries`. */
   readonly clear: boolean
-  /** Text to set, or null to delete. One map: a key cannot be both. A key that is there keeps its place. */
+  /**
+   * Text to set under a key, or null to delete the key. A key that is there keeps its place in the order.
+   * This is one map, so that a key cannot be both set and deleted.
+   */
   readonly entries: ReadonlyMap<string, string | null>
   /** The new expiry policy, if it changes. */
   readonly policy?: string | undefined
-  /** The new deadline, if it moves (ms since the epoch). */
+  /** The new deadline, if it moves. Milliseconds since the epoch. */
   readonly expiresAt?: number | undefined
-  /** The policy that the new deadline follows from. Where another one stands meanwhile, the deadline stays. */
+  /** The policy that `expiresAt` was computed from. If the session has another one, its deadline stays. */
   readonly under?: string | undefined
-  /** What the session may hold after the change, else `full`. Only carried by a change set that adds something. */
+  /** What the session may hold after the change, else `full`. Only given where an entry is set. */
   readonly limit?: SizeLimit | undefined
 }
 
+/** How large a session may become. */
 export interface SizeLimit {
+  /** The number of keys, at most. */
   readonly keys: number
-  /** UTF-8 bytes of all keys and texts. */
+  /** UTF-8 bytes of all keys and texts together, at most. */
   readonly bytes: number
 }
 
-/** Outcomes of a healthy system are values. Only `committed` changed anything. */
+/**
+ * What became of a change set. Only `committed` changed anything. `conflict`: a key did not hold what
+ * `expect` says. `gone`: there is no such session. `full`: the session would become larger than `limit`, or
+ * than its store can hold.
+ */
 export type Outcome = 'committed' | 'conflict' | 'gone' | 'full'
 
 export const none: ReadonlyMap<string, never> = new Map<string, never>()
@@ -39,8 +48,10 @@ export const changeSet = (part: Partial<ChangeSet>): ChangeSet => ({
 })
 
 /**
- * The meaning of a change set: the memory store calls it, other stores translate it.
- * `null` is a session that is not there, deleted or expired; it stays so.
+ * Defines what a change set does. The memory, SQLite and cookie stores call this function; the others do the
+ * same in the language of their backend.
+ * @param record - null for a session that is not there, because it was deleted or has expired
+ * @returns the outcome, and the record that the store holds from then on: the given one unless `committed`
  */
 export function apply(
   record: SessionRecord | null,
@@ -62,7 +73,10 @@ export function apply(
   return { outcome: 'committed', record: { entries, createdAt: record.createdAt, expiresAt, policy } }
 }
 
-/** One change set that does what the two do one after the other, of what a request records: no `expect`, no deadline. */
+/**
+ * Joins two recorded changes into one with the same effect. A recorded change has no `expect` and no
+ * deadline, and neither has the result.
+ */
 export function compose(first: ChangeSet, second: ChangeSet): ChangeSet {
   return {
     expect: none,
@@ -77,7 +91,8 @@ function exceeds(entries: ReadonlyMap<string, string>, limit: SizeLimit): boolea
   if (entries.size > limit.keys) return true
   let units = 0
   for (const [key, text] of entries) units += key.length + text.length
-  // UTF-8 takes three bytes for one of UTF-16 at most, and counting them takes longer than the rest of a change.
+  // A UTF-16 code unit is at most three bytes of UTF-8. To count the bytes takes longer than the rest of a
+  // change, so they are counted only where this bound does not settle it.
   if (units * 3 <= limit.bytes) return false
   let bytes = 0
   for (const [key, text] of entries) bytes += Buffer.byteLength(key) + Buffer.byteLength(text)

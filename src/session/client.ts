@@ -1,4 +1,4 @@
-// This decides what a client may do with its session: rights by key, schemas of values, shorter lives only.
+// This decides what a client may do with its session: with which keys, which values, and only a shorter life.
 
 import { SessionError } from './errors.ts'
 import { encodePolicy, type Expiry } from './expiry.ts'
@@ -7,17 +7,18 @@ import { type AnySession, partsOf } from './session.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, encode, type Json } from './value.ts'
 
-/** The session as a client sees it: what is the server's alone is not there. */
+/** Gives the session as a client may use it. Keys that are for the server only are not listed. */
 export const asClient = (session: AnySession): ClientSession => new ClientSession(session)
 
 const ofClients = new WeakSet<SessionError>()
 
-/** Whether a client caused the error, by what it asked for. Otherwise a resolver or the store did. */
+/** Whether a client caused the error by what it asked for. Otherwise a resolver or the store caused it. */
 export const isOfClient = (error: SessionError): boolean => ofClients.has(error)
 
 /**
- * The verbs of a session for a client: each within the rights that `keys` declares, with values that fit the schema of
- * their key, and with an expiry that only shortens the session's life. Resolvers use `Session`, which is not restricted.
+ * The verbs of a session for a client. Each checks the rights that `keys` declares and that a value fits the
+ * schema of its key, and an expiry can only shorten the session's life. Resolvers use `Session`, which does
+ * not restrict them.
  */
 export class ClientSession {
   readonly #session: AnySession
@@ -31,7 +32,7 @@ export class ClientSession {
     this.#rules = rules
   }
 
-  /** Those that the client may read. */
+  /** The keys that the client may read. */
   async keys(): Promise<string[]> {
     return (await this.#session.keys()).filter((key) => this.#rules.mayClient('read', key))
   }
@@ -41,7 +42,7 @@ export class ClientSession {
     return this.#session.has(key)
   }
 
-  /** @param fallback - undefined: none */
+  /** @param fallback - what to give for an absent key; undefined when the client asks for none */
   get(key: string, fallback: unknown): Promise<unknown> {
     asked(() => {
       this.#session.checkClientMay(key, 'read')
@@ -50,7 +51,7 @@ export class ClientSession {
     return this.#session.get(key, fallback)
   }
 
-  /** @param keys - only these, each of which the client must be allowed to read; null: those that it may read */
+  /** @param keys - which to list, if the client may read each of them; null for all that it may read */
   async entries(keys: readonly string[] | null): Promise<{ key: string; value: unknown }[]> {
     asked(() => {
       for (const key of keys ?? []) this.#session.checkClientMay(key, 'read')
@@ -61,8 +62,8 @@ export class ClientSession {
   }
 
   /**
-   * @returns the value as it is stored, and whether the key was absent: found out later, and only if asked, so that a
-   * write that nobody asks about needs no read
+   * @returns the value as it is stored, and whether the key was absent. `created` is a function, as only that
+   * may have to read the store, and a client that does not ask for it need not wait.
    */
   set(key: string, value: unknown): { value: unknown; created: () => Promise<boolean> } {
     return asked(() => {
@@ -98,7 +99,7 @@ export class ClientSession {
     })
   }
 
-  /** @returns undefined where there is none */
+  /** @returns the value taken, or undefined: the fallback is only checked here */
   pop(key: string, fallback: unknown): Promise<unknown> {
     return asked(async () => {
       this.#session.checkClientMay(key, 'read', 'delete')
@@ -107,12 +108,12 @@ export class ClientSession {
     })
   }
 
-  /** A client can end its session sooner than the server's idle timeout would, and not keep it longer. */
+  /** Shortens the session's life: an expiry beyond the server's idle timeout is cut to it. */
   setExpiry(expiry: Expiry): void {
     asked(() => {
       const { clock, timeouts } = this.#unit.settings
       const { idleTimeout } = timeouts
-      // Before anything is computed from it: what is no number has no minimum.
+      // An invalid expiry is refused before it is cut, since the cut would make a valid one of e.g. Infinity.
       encodePolicy(expiry)
       if (typeof expiry === 'number') this.#session.setExpiry(Math.min(expiry, idleTimeout))
       else if (!(expiry instanceof Date)) this.#session.setExpiry(expiry)
@@ -136,14 +137,14 @@ export class ClientSession {
     return this.#rules.conform(key, value, (given) => this.#check(key, given)) as Json
   }
 
-  /** Whether the value could be stored under the key. */
+  /** @throws {SessionError} when the value cannot be stored under the key */
   #check(key: string, value: unknown): void {
     checkKey(key)
     encode(key, value, this.#unit.settings.limits)
   }
 }
 
-/** Marks what a verb throws, at once or later, as caused by the client. */
+/** Runs a verb, and marks the error that it throws, at once or later, as caused by the client. */
 function asked<T>(verb: () => T): T {
   try {
     const result = verb()

@@ -4,42 +4,63 @@ import { stringifySetCookie } from 'cookie'
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
 
+/** The name and the attributes of the session cookie. It is always `HttpOnly`. */
 export interface CookieOptions {
-  /** With the `__Host-` prefix a browser takes the cookie from this host over TLS only. @default '__Host-session' */
+  /**
+   * The name of the cookie. With the prefix `__Host-` a browser takes it only over TLS and from the host
+   * itself (RFC 6265bis, 4.1.3.2).
+   * @default '__Host-session'
+   */
   readonly name?: string
-  /** `'none'` only with `useSessionGate({ origins })`, which keeps other sites out in its place. @default 'lax' */
+  /**
+   * Whether requests from pages of other sites carry the cookie: with `'none'` all of them do. `useSession`
+   * takes `'none'` only with `useSessionGate({ origins })`, which then keeps other sites out.
+   * @default 'lax'
+   */
   readonly sameSite?: 'lax' | 'strict' | 'none'
-  /** Share the cookie with subdomains. Needs a `name` without `__Host-`. @default this host only */
+  /**
+   * The domain that shares the cookie with its subdomains. Needs a `name` without `__Host-`.
+   * @default this host only
+   */
   readonly domain?: string
-  /** Needs a `name` without `__Host-`. @default '/' */
+  /** The path below which browsers send the cookie. Needs a `name` without `__Host-`. @default '/' */
   readonly path?: string
 }
 
+/** What a session cookie is set to. */
 export interface SentCookie {
+  /** The value of the cookie: the secret token of the session. */
   readonly token: string
-  /** Milliseconds since the epoch; null: with the browser. */
+  /** When the cookie ends. Milliseconds since the epoch; null: with the browser. */
   readonly expiresAt: number | null
+  /** The present, from which `Max-Age` is computed. Milliseconds since the epoch. */
   readonly now: number
 }
 
 /** The session cookie: how it is read, and with which attributes it is set and deleted. */
 export interface SessionCookie {
+  /** The name as browsers get it: over plain http without the prefixes `__Host-` and `__Secure-`. */
   readonly name: string
   /**
-   * What a `Cookie` header holds: the token, or something that is none. `null`: no such cookie. `''`: none that can
-   * be used, because there are two of them, and which one the browser meant cannot be known.
+   * Reads the cookie from a `Cookie` header.
+   * @returns its value, whether or not it can be a token; null where there is no such cookie; `''` where
+   * there is more than one, as the server cannot tell which of them the browser was to send
    */
   read(header: string | null | undefined): string | null
-  /** A `Set-Cookie` value. */
+  /** Gives the `Set-Cookie` value that sets the cookie. */
   set(cookie: SentCookie): string
-  /** The `Set-Cookie` value that deletes the cookie, with the attributes with which it was set. */
+  /** Gives the `Set-Cookie` value that deletes the cookie, with the attributes with which it was set. */
   clear(): string
 }
 
 /**
- * @param place - `secure`: false only where a browser refuses `Secure`: plain http on a loopback host, in
- * development. The prefixes `__Host-` and `__Secure-` need it, so they are left off the name.
- * @throws {SessionError} CONFIG_INVALID
+ * Makes the session cookie. `useSession` has its own from the option `cookie`; other HTTP routes read and
+ * write the cookie with this one.
+ * @param options - as the option `cookie` of `useSession`
+ * @param place - where the cookie is used. `secure` is false only for plain http on a loopback host in
+ * development, where browsers refuse `Secure`. The prefixes `__Host-` and `__Secure-` need it, so they are
+ * then left off the name.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function sessionCookie(options: CookieOptions = {}, { secure = true } = {}): SessionCookie {
   checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path'])
@@ -68,7 +89,7 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
     path,
     httpOnly: true,
     secure,
-    // Browsers take SameSite=None with Secure only. Between ports of this machine Lax does the same.
+    // Browsers take SameSite=None only with Secure. Lax will do here: all ports of a host are one site.
     sameSite: sameSite === 'none' && !secure ? ('lax' as const) : sameSite,
     ...(domain === undefined ? {} : { domain }),
   }
@@ -77,7 +98,7 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
     name,
     read(header) {
       if (!header) return null
-      // The usual one has no other beside it.
+      // Most headers hold this cookie alone, and need not be split.
       if (header.startsWith(start) && !header.includes(';')) return header.trimEnd().slice(start.length)
       const values = header
         .split(';')

@@ -1,16 +1,19 @@
-// These are the codes of every error that a session or the gate answers with.
+// This lists the codes of all errors that a session or the gate answers with, and defines the error class.
 
-/** Every way in which a session refuses. The same string is GraphQL's `extensions.code`. */
+/** Why a session refuses something. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
-  /** The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is `__proto__`, `constructor` or `prototype`. */
+  /**
+   * The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is one of `__proto__`, `constructor`
+   * and `prototype`.
+   */
   | 'SESSION_KEY_INVALID'
   /** The client has no such right on the key. Undeclared and server-only keys answer alike. */
   | 'SESSION_KEY_FORBIDDEN'
   /** The value is not JSON, or JSON would change it silently. */
   | 'SESSION_VALUE_INVALID'
-  /** One value is over its limit of bytes. */
+  /** One value takes more bytes of JSON than `limits.valueBytes`. */
   | 'SESSION_VALUE_TOO_LARGE'
-  /** The session would hold too many keys or bytes. What it held before stays. */
+  /** The session would hold more keys or bytes than `limits` or its store allow. It stays as it was. */
   | 'SESSION_TOO_LARGE'
   /** The expiry is not a positive number of seconds, a valid date or a known policy. */
   | 'SESSION_EXPIRY_INVALID'
@@ -18,38 +21,56 @@ export type SessionErrorCode =
   | 'SESSION_CONFLICT'
   /** The session was deleted or expired while this request used it. */
   | 'SESSION_GONE'
-  /** The change needs a cookie, and the headers of this response have left. */
+  /** The change comes too late: it needs a cookie or a save, and the headers of this response have left. */
   | 'SESSION_HEADERS_SENT'
-  /** The store failed. Whether the last change was applied may be unknown. */
+  /** The store failed, or has too many calls to answer. A change sent to it may have been made or not. */
   | 'SESSION_STORE_UNAVAILABLE'
-  /** The store did not answer in time (`storeTimeout`). It may have made the change or not: `outcome` is `unknown`. */
+  /** The store did not answer within `storeTimeout`. It may have made the change: `outcome` is `unknown`. */
   | 'SESSION_STORE_TIMEOUT'
-  /** The session is kept in its cookie, and there is no deny-list: it cannot be ended before its time. */
+  /** The session is kept in its cookie, and without a `denyList` it cannot be ended before its time. */
   | 'SESSION_NOT_REVOCABLE'
-  /** An option cannot be read. Thrown at start, naming the option. */
+  /**
+   * An option is not valid; the message names it. It is thrown at start, except for a schema that validates
+   * asynchronously, which only its first use can tell.
+   */
   | 'CONFIG_INVALID'
 
 /** Why the gate does not run a request, or an operation. The same string is GraphQL's `extensions.code`. */
 export type RefusalCode =
+  /** 405: the method is neither `POST` nor `GET`, or a mutation was sent with `GET`. */
   | 'METHOD_NOT_ALLOWED'
+  /** 415: the body is not `application/json` in UTF-8, or has a content encoding. */
   | 'UNSUPPORTED_MEDIA_TYPE'
+  /** 406: `Accept` names no type in which the operation can be answered. */
   | 'NOT_ACCEPTABLE'
+  /** 403: a page of another origin sent the request, or a `GET` with a cookie does not show what sent it. */
   | 'CSRF_CHECK_FAILED'
+  /** 413: the body is larger than `maxRequestBodySize`. */
   | 'PAYLOAD_TOO_LARGE'
+  /** 400: the request is malformed, e.g. its body is not JSON, or it has a subscription in a batch. */
   | 'BAD_REQUEST'
+  /** 400: a variable or an argument has no value, or one that does not fit its type. */
   | 'BAD_USER_INPUT'
+  /** 400: the operation is larger than `operationLimits`, or its variables are nested too deeply. */
   | 'OPERATION_TOO_COMPLEX'
 
 /**
- * The one error class. Its message names the limit, the option or (unless it is no key at all) the key at fault;
- * it never holds a value, a token or a driver's message (`cause` may, and is never sent or logged).
+ * The only error class of this package. The message names the limit, the option or the key at fault (a
+ * malformed key is not repeated), and never holds a value, a token or a driver's message. `cause` is what the
+ * driver threw, of which only the name and the code are logged, and nothing is sent.
  */
 export class SessionError extends Error {
+  /** The name of the class, as stack traces show it. */
   override readonly name = 'SessionError'
+  /** Why the session refused. Clients get the same string as `extensions.code`. */
   readonly code: SessionErrorCode
   /** `'unknown'` when the store may or may not have applied the change. */
   readonly outcome: 'unknown' | undefined
 
+  /**
+   * A store of your own may throw it; whatever else a store throws becomes SESSION_STORE_UNAVAILABLE.
+   * @param message - sent to clients as it is
+   */
   constructor(
     code: SessionErrorCode,
     message: string,

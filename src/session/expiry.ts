@@ -1,21 +1,26 @@
-// This computes when a session ends: idle and absolute timeout, and an expiry of its own.
+// This computes when a session ends, by the idle and the absolute timeout and by an expiry of its own.
 
 import { SessionError } from './errors.ts'
 import type { SessionRecord } from './record.ts'
 
 /**
- * When a session ends, as Django's `set_expiry` takes it: seconds without activity, with the
- * browser, at a date (one that is past: now), or null for the server's own setting.
+ * When a session ends, as Django's `set_expiry` takes it: after so many seconds without activity (a whole
+ * number from 1 up), with the browser, at a date (at once if it is past), or as the server has it (null).
  */
 export type Expiry = number | 'browser-close' | Date | null
 
-/** Both apply together. Seconds. */
+/** The timeouts of the server. A session ends by whichever comes first. */
 export interface Timeouts {
+  /** Seconds without activity after which a session ends. */
   readonly idleTimeout: number
+  /** Seconds after its creation at which a session ends. */
   readonly absoluteTimeout: number
 }
 
-/** @throws {SessionError} SESSION_EXPIRY_INVALID */
+/**
+ * Writes an expiry as the policy of a record: `''`, `'browser-close'`, seconds, or `@` and milliseconds.
+ * @throws {SessionError} SESSION_EXPIRY_INVALID
+ */
 export function encodePolicy(expiry: Expiry): string {
   if (expiry === null) return ''
   if (expiry === 'browser-close') return expiry
@@ -29,7 +34,11 @@ export function encodePolicy(expiry: Expiry): string {
 
 export const endsWithBrowser = (policy: string): boolean => policy === 'browser-close'
 
-/** The deadline (ms) that activity at `now` gives a session. Rotation does not restart the absolute one. */
+/**
+ * Computes the deadline that activity at `now` gives a session. Rotation keeps `createdAt`, so it does not
+ * restart the absolute timeout.
+ * @returns milliseconds since the epoch, as all instants here
+ */
 export function deadline(policy: string, createdAt: number, now: number, timeouts: Timeouts): number {
   const end = createdAt + timeouts.absoluteTimeout * 1000
   if (policy.startsWith('@')) return Math.min(end, Number(policy.slice(1)))
@@ -37,8 +46,9 @@ export function deadline(policy: string, createdAt: number, now: number, timeout
 }
 
 /**
- * Whether activity has to be written. At most once per 1/20 of the idle timeout, so that reading does
- * not mean writing, and once when the absolute end comes into reach; a deadline that came nearer, by configuration or a cleared policy, is due at once.
+ * Whether the deadline `target` has to be stored. A later one is stored at most once per 1/20 of the idle
+ * timeout, so that most reads do not write, and once when it reaches the absolute end. An earlier one, by
+ * configuration or a cleared policy, is stored at once.
  */
 export function isDue(record: SessionRecord, target: number, timeouts: Timeouts): boolean {
   const end = record.createdAt + timeouts.absoluteTimeout * 1000

@@ -1,15 +1,18 @@
-// This keeps the changes that a request recorded and has not saved, so that those of a failed field can be dropped.
+// This keeps the changes that a request has recorded and not saved yet, and drops those of a failed field.
 
 import { type ChangeSet, changeSet, compose } from './changes.ts'
 
 interface Recorded {
   readonly scope: object
   readonly change: ChangeSet
-  /** How many the request had recorded before, whatever became of them. */
+  /** How many changes the request had recorded before this one, also those dropped or saved since. */
   readonly serial: number
 }
 
-/** What a request recorded and has not saved yet, in order, each change with the scope that made it. */
+/**
+ * The changes that a request has recorded and not saved yet, in their order. Each has a scope: the field or
+ * operation that recorded it, as an object.
+ */
 export class Journal {
   #changes: Recorded[] = []
   #count = 0
@@ -19,12 +22,12 @@ export class Journal {
     return this.#changes.length === 0
   }
 
-  /** Everything recorded, as one change set. */
+  /** All recorded changes as one change set. */
   get sum(): ChangeSet {
     return this.#sum
   }
 
-  /** How many changes the request ever recorded: those until now are to be forgotten once they are stored. */
+  /** How many changes the request ever recorded. `forget` takes it once those until now are stored. */
   get count(): number {
     return this.#count
   }
@@ -35,12 +38,12 @@ export class Journal {
     this.#changes.push({ scope, change, serial: this.#count++ })
   }
 
-  /** Forgets what was stored, the first so many, and not what others recorded in the meantime. */
+  /** Forgets the first `count` changes ever recorded, which were stored, and keeps those recorded since. */
   forget(count: number): void {
     this.#replace(this.#changes.filter(({ serial }) => serial >= count))
   }
 
-  /** Forgets what a scope recorded. */
+  /** Forgets the changes of a scope. */
   drop(scope: object): void {
     this.#replace(this.#changes.filter((recorded) => recorded.scope !== scope))
   }
@@ -49,7 +52,10 @@ export class Journal {
     this.#replace([])
   }
 
-  /** Forgets what is superseded by a change that was stored at once: it may not be redone at the end. */
+  /**
+   * Forgets what a change that was stored at once supersedes: earlier changes of its keys and, if it cleared,
+   * all up to the last clear. To save them at the end of the request would undo it.
+   */
   settle(stored: ChangeSet): void {
     const cleared = stored.clear ? this.#changes.findLastIndex(({ change }) => change.clear) : -1
     this.#replace(
@@ -75,7 +81,7 @@ const nothing = changeSet({})
 const changesSomething = ({ clear, entries, policy }: ChangeSet): boolean =>
   clear || entries.size > 0 || policy !== undefined
 
-/** Whether a session has to exist for the change to be kept. */
+/** Whether the change sets an entry or a policy, so that there has to be a session to keep it. */
 export function adds({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
   if (policy) return true
   for (const text of entries.values()) if (text !== null) return true

@@ -1,29 +1,42 @@
-// This reads the option `keys`: what clients may do with which key, and which values they may give.
+// This reads the option `keys`: what clients may do with which key, and which values they may write.
 
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import { isKey } from './value.ts'
 
+/**
+ * What a client may be allowed to do with a key. `popSessionKey` needs `read` and `delete`, and
+ * `setDefaultSessionKey` needs `read` and `write`.
+ */
 export type KeyRight = 'read' | 'write' | 'delete'
 
 /**
- * What clients may do with which key: `{ dark_mode: { client: ['read', 'write'] }, 'pref:*': … }`. A
- * declaration may end in `*`; the exact name wins, then the longest prefix. Whatever is not declared
- * is for the server only, as is a key without `client`. Resolvers are not restricted.
+ * What clients may do with which key: `{ dark_mode: { client: ['read', 'write'] }, 'pref:*': … }`. A name
+ * that ends in `*` declares all keys that begin so. The exact name wins, then the longest prefix. A key that
+ * is not declared, or has no `client`, is for the server only. Resolvers are not restricted.
+ * @typeParam Data - the application's keys and the types of their values
  */
 export type KeyDeclarations<Data extends object = Record<string, unknown>> = {
   readonly [Name in (keyof Data & string) | `${string}*`]?: KeyDeclaration
 }
 
+/** What clients may do with one key, or with the keys of one prefix. */
 export interface KeyDeclaration {
-  /** @default nothing */
+  /** The rights that every client has. @default nothing */
   readonly client?: readonly KeyRight[]
-  /** What a value has to be that a client writes; what the schema makes of it is stored. @default any JSON */
+  /**
+   * What a value has to fit that a client writes. What the schema makes of the value is stored.
+   * @default any JSON
+   */
   readonly schema?: ValueSchema
 }
 
-/** A schema of Zod, Valibot, ArkType or whoever else keeps to https://standardschema.dev, if it validates at once. */
+/**
+ * A schema of Zod, Valibot, ArkType or any other library of Standard Schema (https://standardschema.dev). It
+ * must validate synchronously: one that answers with a promise is CONFIG_INVALID at its first use.
+ */
 export interface ValueSchema {
+  /** The property that Standard Schema defines. */
   readonly '~standard': {
     readonly version: 1
     readonly vendor: string
@@ -39,13 +52,14 @@ interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What clients may do. */
+/** The declarations of `keys`, to be asked by key. */
 export interface KeyRules {
   mayClient(right: KeyRight, key: string): boolean
   /**
-   * The value to store for one that a client gave.
-   * @param check - throws for what could not be stored, and need not be shown to a schema
-   * @throws {SessionError} SESSION_VALUE_INVALID, naming the place
+   * Gives the value to store for a value that a client gave: what the key's schema makes of it.
+   * @param check - called before a schema sees the value; throws for one that could not be stored
+   * @throws {SessionError} SESSION_VALUE_INVALID, naming the place in the value
+   * @throws {SessionError} CONFIG_INVALID for a schema that validates asynchronously
    */
   conform(key: string, value: unknown, check: (value: unknown) => void): unknown
 }
@@ -57,7 +71,7 @@ interface Declared {
 
 const rights: readonly unknown[] = ['read', 'write', 'delete'] satisfies KeyRight[]
 
-/** @throws {SessionError} CONFIG_INVALID */
+/** @throws {SessionError} CONFIG_INVALID, naming the declaration */
 export function keyRules(declarations: KeyDeclarations): KeyRules {
   checkOptions('keys', declarations, Object.keys(declarations ?? {}))
   const exact = new Map<string, Declared>()
@@ -105,7 +119,7 @@ function readDeclaration(name: string, declaration: KeyDeclarations[string]): De
   return { granted: new Set(client), schema }
 }
 
-/** What a schema says of an issue may quote the value, so that only the place is told. */
+/** Validates a value. As the messages of a schema may quote it, the error tells only the place in it. */
 function validated(key: string, value: unknown, schema: ValueSchema): unknown {
   const result = schema['~standard'].validate(value)
   if (result instanceof Promise) {
@@ -117,7 +131,7 @@ function validated(key: string, value: unknown, schema: ValueSchema): unknown {
   }
   if (!result.issues) return result.value
   const steps = (result.issues[0]?.path ?? []).slice(0, 8)
-  // A name of the value's own is as good as a value.
+  // The names in a path are part of what the client sent: only possible keys and indexes are repeated.
   const path = steps.map((step) => {
     const name = String(typeof step === 'object' ? step.key : step)
     return /^\d+$/.test(name) || isKey(name) ? name : '…'

@@ -1,8 +1,12 @@
-// This refuses options that nobody reads.
+// This checks options: it refuses unknown names and numbers out of range.
 
 import { SessionError } from './errors.ts'
 
-/** Refuses what is not an object and names that nobody reads: a typing error must not mean a default. */
+/**
+ * Checks that options are an object with known names only: a misspelt one would silently mean its default.
+ * @param name - what the options are called in the error
+ * @throws {SessionError} CONFIG_INVALID
+ */
 export function checkOptions(
   name: string,
   options: unknown,

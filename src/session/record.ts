@@ -1,13 +1,13 @@
-// This is what a store keeps of one session.
+// This defines the record: what a store keeps of one session.
 
-/** What a store holds under an id. Maps throughout, so that no key can reach a prototype. */
+/** What a store holds under an id. Entries are a Map, since a key of an object could reach its prototype. */
 export interface SessionRecord {
-  /** Key → JSON text, in the order in which the keys were first set. */
+  /** The JSON text of each value by its key, in the order in which the keys were first set. */
   readonly entries: ReadonlyMap<string, string>
-  /** Milliseconds since the epoch. Rotation keeps it. */
+  /** When the session was created. Milliseconds since the epoch. Rotation keeps it. */
   readonly createdAt: number
-  /** Milliseconds since the epoch. From this instant on the record is as good as deleted. */
+  /** The deadline, from which on the record is as good as deleted. Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** Expiry policy, opaque to a store: printable ASCII, empty for the server's default. */
+  /** The expiry policy, which a store only keeps: printable ASCII, empty for the server's default. */
   readonly policy: string
 }

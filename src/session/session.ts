@@ -1,4 +1,4 @@
-// This is the session that a resolver holds: the verbs of Django's session, with values instead of text.
+// This defines the session that a resolver holds: the verbs of Django's session, on values instead of text.
 
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
@@ -7,26 +7,28 @@ import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
 
 type Key<Data> = keyof Data & string
-/** A key that may be absent is declared optional; the value itself is never undefined. */
+/** The type of a value. A key that may be absent is declared optional, and its value is never undefined. */
 type Value<Data, K extends keyof Data> = Exclude<Data[K], undefined>
-/** What was read can be written back. */
+/** What can be written under a key, also the frozen value that was read. */
 type Input<Data, K extends keyof Data> = Value<Data, K> | Frozen<Value<Data, K>>
 
-/** Values come back deeply frozen: a change in place throws, instead of not being saved. */
+/** A value as a session gives it. It is deeply frozen: a change in place throws instead of being lost. */
 export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
 
-/** What a session is made of, for code of this package that does with it what resolvers cannot. */
+/** Gives the parts of a session to other code of this package that needs more than a resolver may use. */
 export let partsOf: (session: AnySession) => { readonly unit: UnitOfWork; readonly rules: KeyRules }
 
 /**
  * The session of one request, with the verbs of Django's session. The store is read at the first use, once.
  *
- * `set`, `merge`, `delete`, `clear` and `setExpiry` are recorded and saved together at the end of the
- * request. `pop`, `setDefault`, `update`, `flush` and `rotate` act at once: when the promise resolves the
- * store has it, and a later error does not undo it. Reads see what the request wrote.
+ * `set`, `merge`, `delete`, `clear` and `setExpiry` record a change, and all changes of a request are saved
+ * together at its end. `pop`, `setDefault`, `update`, `flush` and `rotate` act at once: when the promise
+ * resolves the store has the change, and a later error does not undo it. Reads see what the request has
+ * written.
  *
- * Every verb can fail with `SESSION_KEY_INVALID` and, where it needs the store, with
- * `SESSION_STORE_UNAVAILABLE` or `SESSION_STORE_TIMEOUT`.
+ * Every verb that takes a key throws SESSION_KEY_INVALID for a malformed one, and every verb that gives a
+ * promise can reject with SESSION_STORE_UNAVAILABLE or SESSION_STORE_TIMEOUT. Each verb lists its other
+ * codes.
  *
  * @typeParam Data - the application's keys and the types of their values
  */
@@ -39,15 +41,16 @@ export class Session<Data extends object = Record<string, Json>> {
     partsOf = (session) => ({ unit: session.#unit, rules: session.#rules })
   }
 
-  /** Made by `useSession` and `openSession`. */
+  /** Only this package calls it, in `useSession` and `openSession`. */
   constructor(unit: UnitOfWork, rules: KeyRules, scope: () => object) {
     this.#unit = unit
     this.#rules = rules
     this.#scope = scope
   }
 
-  /** The value, or `fallback` when the key is absent. A stored null is a value. */
+  /** Reads a value. @returns undefined when the key is absent. A stored null is a value. */
   get<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | undefined>
+  /** Reads a value. @returns `fallback` when the key is absent. A stored null is a value. */
   get<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
   async get(key: string, fallback?: unknown): Promise<unknown> {
     checkKey(key)
@@ -55,42 +58,53 @@ export class Session<Data extends object = Record<string, Json>> {
     return text === undefined ? fallback : decode(text)
   }
 
+  /** Whether the key is there, also with the value null. */
   async has(key: Key<Data>): Promise<boolean> {
     checkKey(key)
     return (await this.#unit.view()).entries.has(key)
   }
 
-  /** In the order in which the keys were first set. */
+  /** Lists the keys, in the order in which they were first set. */
   async keys(): Promise<Key<Data>[]> {
     return [...(await this.#unit.view()).entries.keys()] as Key<Data>[]
   }
 
-  /** In the order of `keys()`. */
+  /** Lists keys with their values, in the order of `keys()`. */
   async entries(): Promise<{ [K in Key<Data>]: [K, Frozen<Value<Data, K>>] }[Key<Data>][]> {
     const { entries } = await this.#unit.view()
     return [...entries].map(([key, text]) => [key, decode(text)]) as never
   }
 
+  /** Whether the session has no entries, or there is no session. */
   async isEmpty(): Promise<boolean> {
     return (await this.#unit.view()).entries.size === 0
   }
 
   /**
-   * Sets one entry. The value is copied now: changing the object afterwards has no effect.
-   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
+   * Sets one entry. The value is copied at once, so that to change the object afterwards has no effect.
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE,
+   * SESSION_HEADERS_SENT
    */
   set<K extends Key<Data>>(key: K, value: Input<Data, K>): void {
     this.#unit.record(this.#scope(), { entries: new Map([[key, this.#encode(key, value)]]) })
   }
 
-  /** Sets every given entry, or none of them. @throws {SessionError} as `set` */
+  /**
+   * Sets every given entry, or none of them, like Django's `update`.
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE,
+   * SESSION_HEADERS_SENT
+   */
   merge(data: { readonly [K in Key<Data>]?: Input<Data, K> }): void {
     const entries = new Map<string, string>()
     for (const [key, value] of Object.entries(data)) entries.set(key, this.#encode(key, value))
     this.#unit.record(this.#scope(), { entries })
   }
 
-  /** @returns whether the key was there; unlike Django's `del`, an absent key is no error. */
+  /**
+   * Deletes one entry. Unlike Django's `del`, it does not throw for an absent key.
+   * @returns whether the key was there
+   * @throws {SessionError} SESSION_HEADERS_SENT
+   */
   async delete(key: Key<Data>): Promise<boolean> {
     if (!(await this.has(key))) return false
     this.#unit.record(this.#scope(), { entries: new Map([[key, null]]) })
@@ -99,9 +113,15 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Takes a value out, once: of two requests at the same time one gets it and the other finds nothing.
-   * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE
+   * @returns undefined when the key is absent
+   * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE; with a `cookieStore` SESSION_HEADERS_SENT
    */
   pop<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | undefined>
+  /**
+   * Takes a value out, once: of two requests at the same time one gets it and the other finds nothing.
+   * @returns `fallback` when the key is absent
+   * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE; with a `cookieStore` SESSION_HEADERS_SENT
+   */
   pop<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
   async pop(key: string, fallback?: unknown): Promise<unknown> {
     checkKey(key)
@@ -114,9 +134,11 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Sets the entry only where the key is absent; of two requests at the same time one does. `value` is the
-   * one that stands.
-   * @throws {SessionError} as `set`, SESSION_CONFLICT, SESSION_GONE
+   * Sets an entry if its key is absent, like Django's `setdefault`. Of two requests at the same time only one
+   * sets it. Without a session it creates one.
+   * @returns the value that the key has from then on, and whether this call set it
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE,
+   * SESSION_HEADERS_SENT, SESSION_CONFLICT, SESSION_GONE
    */
   async setDefault<K extends Key<Data>>(
     key: K,
@@ -134,11 +156,14 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Computes a new value from the present one, without losing anybody's update: compare-and-set, retried
-   * when another request was faster. So `compute` can run several times, and must do nothing else.
-   * Without a session it creates one.
-   * @returns the value stored
-   * @throws {SessionError} as `set`, SESSION_CONFLICT, SESSION_GONE
+   * Computes a new value from the present one by compare-and-set, retried when another request was faster, so
+   * that no update is lost. Without a session it creates one.
+   * @param compute - gets the present value, undefined for an absent key, and gives the new one. It can run
+   * several times, so it must have no side effects
+   * @returns the value that was stored
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE,
+   * SESSION_HEADERS_SENT, SESSION_CONFLICT, SESSION_GONE
+   * @throws whatever `compute` throws
    */
   async update<K extends Key<Data>>(
     key: K,
@@ -156,14 +181,17 @@ export class Session<Data extends object = Record<string, Json>> {
     return decode(stored) as Frozen<Value<Data, K>>
   }
 
-  /** Deletes every entry and the expiry set by `setExpiry`; keeps the id and the cookie. Does not read the store. */
+  /**
+   * Deletes every entry and the expiry set by `setExpiry`, without reading the store. The id stays.
+   * @throws {SessionError} SESSION_HEADERS_SENT
+   */
   clear(): void {
     this.#unit.record(this.#scope(), { clear: true })
   }
 
   /**
-   * Deletes the session from the store, and goes on in a fresh, empty one with a new id and cookie. For
-   * signing out. Does nothing without a session.
+   * Deletes the session from the store with all that this request recorded, and goes on in a fresh, empty one
+   * with a new id and cookie. Use it to sign out. Without a stored session it creates none.
    * @returns whether a stored session was deleted
    * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
@@ -172,8 +200,9 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * New secret and id; the same entries, `createdAt` and absolute deadline. For signing in, against session
-   * fixation. The old cookie is worthless at once. Does nothing without a stored session.
+   * Gives the session a new secret and id, like Django's `cycle_key`, and keeps its entries, `createdAt` and
+   * absolute deadline. Use it to sign in, against session fixation. The old cookie is worthless at once.
+   * Without a stored session it does nothing.
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
   rotate(): Promise<void> {
@@ -181,25 +210,26 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * @param expiry - seconds without activity, `'browser-close'`, a date (a past one ends the session now),
-   * or null for the server's own setting. The server's absolute timeout applies all the same.
+   * Sets when the session ends, like Django's `set_expiry`. The absolute timeout of the server still applies.
+   * @param expiry - seconds without activity, `'browser-close'`, a date (a past one ends the session when the
+   * request is saved), or null for the server's own setting
    * @throws {SessionError} SESSION_EXPIRY_INVALID, SESSION_HEADERS_SENT
    */
   setExpiry(expiry: Expiry): void {
     this.#unit.record(this.#scope(), { policy: encodePolicy(expiry) })
   }
 
-  /** Public handle: the digest of the secret. Null while there is nothing to store. */
+  /** The public handle of the session: the digest of its secret. Null while there is nothing to store. */
   id(): Promise<string | null> {
     return this.#unit.id()
   }
 
-  /** True until the session is stored for the first time. */
+  /** Whether the session is not stored yet. */
   async isNew(): Promise<boolean> {
     return !(await this.#unit.isStored())
   }
 
-  /** Null while there is nothing to store. Rotation does not change it. */
+  /** When the session was created; null while there is nothing to store. Rotation does not change it. */
   async createdAt(): Promise<Date | null> {
     return toDate(await this.#unit.createdAt())
   }
@@ -209,32 +239,35 @@ export class Session<Data extends object = Record<string, Json>> {
     return toDate(await this.#unit.expiresAt())
   }
 
-  /** Whole seconds until `expiresAt`, rounded down. */
+  /** Whole seconds until `expiresAt`, rounded down; null while there is nothing to store. */
   async expiresIn(): Promise<number | null> {
     const at = await this.#unit.expiresAt()
     return at === null ? null : Math.max(0, Math.floor((at - this.#unit.settings.clock()) / 1000))
   }
 
+  /** Whether the session ends with the browser, after `setExpiry('browser-close')`. */
   async expiresAtBrowserClose(): Promise<boolean> {
     return endsWithBrowser((await this.#unit.view()).policy)
   }
 
   /**
-   * Saves what was recorded. Only needed outside a request.
+   * Saves what was recorded. In a GraphQL request `useSession` does it at the end.
    * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
+   * @throws {SessionError} SESSION_NOT_REVOCABLE when `setExpiry` was given a past date
    */
   save(): Promise<void> {
     return this.#unit.save()
   }
 
-  /** Whether the declarations in `keys` give clients this right. Resolvers themselves are not restricted. */
+  /** Whether the option `keys` gives clients this right on the key. It does not restrict resolvers. */
   clientMay(right: KeyRight, key: string): boolean {
     return this.#rules.mayClient(right, key)
   }
 
   /**
-   * For a resolver that does with a key what a client asks for.
-   * @throws {SessionError} SESSION_KEY_INVALID, SESSION_KEY_FORBIDDEN unless the declarations give clients each right
+   * Throws unless the option `keys` gives clients each of the rights on the key. A resolver of yours calls it
+   * before it does with a key what a client asks for.
+   * @throws {SessionError} SESSION_KEY_INVALID, SESSION_KEY_FORBIDDEN
    */
   checkClientMay(key: string, ...rights: KeyRight[]): void {
     checkKey(key)
@@ -249,7 +282,7 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 }
 
-/** A session of whatever keys: what resolvers take that serve any application. */
+/** A session with any keys, for resolvers that serve any application. */
 // oxlint-disable-next-line typescript/no-explicit-any -- nothing else is a supertype of every Session<Data>
 export type AnySession = Session<any>
 

@@ -1,4 +1,4 @@
-// This reads the options that every session of an application shares, and puts in their defaults.
+// This checks the options that all sessions of an application share, and puts in their defaults.
 
 import { SessionError } from './errors.ts'
 import { emitterOf, type OnEvent } from './events.ts'
@@ -6,23 +6,31 @@ import type { Timeouts } from './expiry.ts'
 import { checkNumber, checkOptions } from './options.ts'
 import type { Limits } from './value.ts'
 
-/** What holds for every session, inside and outside of a request. */
+/** The options that hold for every session, inside and outside of a request. */
 export interface SessionSettings {
   /** Seconds without activity after which a session ends. @default 1209600 (14 days, Django's own) */
   readonly idleTimeout?: number
   /** Seconds after its creation at which a session ends in any case. @default 7776000 (90 days) */
   readonly absoluteTimeout?: number
+  /** Upper bounds of what can be stored, each in place of the default that `Limits` names. */
   readonly limits?: Partial<Limits>
-  /** Milliseconds that a call to the store may take. Then it is given up. @default 2000 */
+  /**
+   * Milliseconds that a call to the store may take before it is given up: SESSION_STORE_TIMEOUT.
+   * @default 2000
+   */
   readonly storeTimeout?: number
-  /** Calls to the store at a time, at most. Further ones fail at once. @default 1000 */
+  /**
+   * Calls to the store at the same time, at most. Further ones are SESSION_STORE_UNAVAILABLE at once.
+   * @default 1000
+   */
   readonly storeCalls?: number
-  /** Called with what happens to sessions, at once and not waited for. @default nobody */
+  /** Called with each event of a session, at once, and not waited for. @default nobody */
   readonly onEvent?: OnEvent
-  /** Milliseconds since the epoch; for tests. @default Date.now */
+  /** The clock, for tests. Gives milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number
 }
 
+/** The names of all settings, to refuse unknown ones. The compiler finds a name that is missing here. */
 export const settingNames: Record<keyof SessionSettings, true> = {
   idleTimeout: true,
   absoluteTimeout: true,
@@ -33,24 +41,30 @@ export const settingNames: Record<keyof SessionSettings, true> = {
   clock: true,
 }
 
+/** How many calls to a store there may be, and for how long. */
 export interface CallLimits {
-  /** Milliseconds. */
+  /** Milliseconds that a call may take. */
   readonly timeout: number
+  /** Calls at the same time, at most. */
   readonly inFlight: number
 }
 
+/** The settings, checked and complete. */
 export interface Settings {
   readonly timeouts: Timeouts
   readonly limits: Limits
   readonly calls: CallLimits
-  /** Undefined when nobody listens. */
+  /** Tells the listener of an event; undefined when there is none. */
   readonly emit: OnEvent | undefined
   readonly clock: () => number
 }
 
 const day = 24 * 60 * 60
 
-/** @throws {SessionError} CONFIG_INVALID, naming the option. Unreadable never means unlimited. */
+/**
+ * Checks the settings and puts in the defaults. A limit that is no number is refused: it would limit nothing.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
 export function resolveSettings(options: SessionSettings): Settings {
   const { idleTimeout = 14 * day, absoluteTimeout = 90 * day, limits = {}, clock = Date.now } = options
   checkOptions('limits', limits, ['valueBytes', 'keys', 'sessionBytes'])

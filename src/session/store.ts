@@ -1,4 +1,4 @@
-// This is the contract of a store, and what it promises.
+// This is the contract between sessions and stores: the verbs of a store, and what each of them promises.
 
 import type { ChangeSet, Outcome } from './changes.ts'
 import type { SessionCookie } from './cookie.ts'
@@ -6,74 +6,88 @@ import type { SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 
 /**
- * What a storage backend implements. An id is 43 characters of base64url, an entry's text is compact
- * JSON without control characters, instants are whole ms since the epoch: a store reads no clock and owns no
- * timer. A record whose `expiresAt` is not after `now` is as good as deleted in every verb. Whatever
- * happens in a healthy system is a value; an exception means that the store is broken. What is thrown becomes
- * `SESSION_STORE_UNAVAILABLE`, unless it is a `SessionError` with a code of its own.
+ * What a storage backend implements. An id is 43 characters of base64url, the text of an entry is compact
+ * JSON without control characters, and an instant is whole milliseconds since the epoch. A store reads no
+ * clock, as `now` tells it the present, and owns no timer. Every verb treats a record whose `expiresAt` is
+ * not after `now` as deleted.
+ *
+ * What happens in a healthy system is returned as a value. An exception means that the store is broken, and
+ * becomes SESSION_STORE_UNAVAILABLE, unless it is a `SessionError` with a code of its own.
  */
 export interface KeyedStore {
-  /** Inserts. An id in use is an error, never overwritten. */
+  /** Inserts a record. It throws for an id in use, whose record stays as it is. */
   create(id: string, record: SessionRecord): Promise<void>
-  /** `null` when there is no such session. */
+  /** Reads a record. @returns null when there is no such session */
   read(id: string, now: number): Promise<SessionRecord | null>
   /**
-   * Does at one instant what `apply` says, or nothing. Updates only: a session that is not there is
-   * `gone`, whatever the change set. Once it answers `committed`, every later verb sees the change.
+   * Changes a record as `apply` says, at one instant, or not at all. It never creates: for a session that is
+   * not there it answers `gone`, whatever the change set. Once it has answered `committed`, every later verb
+   * sees the change.
    */
   commit(id: string, changes: ChangeSet, now: number): Promise<Outcome>
   /**
-   * Removes, and hands back the last state: every commit that answered `committed` is in it, every
-   * later one answers `gone`. Of two deletes at the same time one gets the record, the other `null`.
+   * Removes a record, and hands back its last state: it has every commit that answered `committed`, and every
+   * later one answers `gone`. Of two deletes at the same time one gets the record and the other null.
    */
   delete(id: string, now: number): Promise<SessionRecord | null>
   /**
-   * Removes expired sessions, a bounded batch at most, and tells how many: 0 when none is left. Only where the
-   * backend does not drop them by itself.
+   * Removes a batch of expired sessions, of bounded size. A store has it unless its backend drops them.
+   * @returns how many were removed; 0 when none is left
    */
   sweep?(now: number): Promise<number>
   /**
-   * For the start of a process: which promises the backend's configuration does not keep, one line each with the
-   * remedy. Throws when there is no place for sessions, or no answer.
+   * Checks the backend, at the start of a process. It throws when the backend has no place for sessions (no
+   * table), or does not answer.
+   * @returns which promises the configuration of the backend does not keep, a line each with the remedy
    */
   check?(): Promise<readonly string[]>
 }
 
 /**
- * Keeps sessions in the cookie itself, see `cookieStore`. Of the promises of a `KeyedStore` it cannot keep these:
- * of parallel requests of one client the last answer wins, whatever the others wrote; `pop` can deliver a value to
- * each of them, and `update` can lose one; and a cookie that was copied brings the session back as it was then.
- * @typeParam Revocable - whether `flush` and `rotate` can end a session before its time. Without it they answer
- * SESSION_NOT_REVOCABLE.
+ * A store that keeps sessions in the cookie itself, see `cookieStore`. It cannot keep these promises of a
+ * `KeyedStore`: of parallel requests of one client the last answer wins, and what the others wrote is lost;
+ * `pop` can deliver a value to each of them, and `update` can lose one; and a copy of the cookie brings the
+ * session back as it was then.
+ * @typeParam Revocable - whether `flush` and `rotate` can end a session before its time; otherwise they throw
+ * SESSION_NOT_REVOCABLE
  */
 export interface SealedStore<Revocable extends boolean = boolean> {
+  /** Whether a session can be ended before its time, which needs a deny-list. */
   readonly isRevocable: Revocable
+  /** Always false: of what parallel requests write, only the last answer stays. */
   readonly keepsParallelWrites: false
+  /** Always false: `pop` can deliver a value to more than one request. */
   readonly popsOnce: false
-  /** Where ended sessions are remembered, which has to be there for any to be let in. */
+  /** The store that remembers ended sessions. While it does not answer, no session can be read. */
   readonly denyList?: KeyedStore | undefined
-  /** For one cookie, to whose name and size what is sealed is bound. */
+  /** Opens the store for one cookie: its name is part of the seal, and its attributes count for the size. */
   open(cookie: SessionCookie, settings: Settings): Store
 }
 
 /** Where sessions are kept. */
 export type SessionStore = KeyedStore | SealedStore
 
-/** What a session talks to: the same verbs by token, and rotation. */
+/** A store as sessions use it: the verbs of a `KeyedStore` by token instead of id, and rotation. */
 export interface Store {
-  /** Whether every change makes another token, which the client has to get. */
+  /** Whether the token holds the session itself, so that a change gives a new token to send to the client. */
   readonly isInToken: boolean
-  /** Whether a cookie's value can be a token at all. What cannot never reaches the backend. */
+  /** Whether the text has the form of a token. A text of another form is not sent to the backend. */
   isToken(text: string): boolean
-  /** The token to create a session with. */
+  /** Makes a new token, to create a session with. */
   mint(): string
-  /** The public id that belongs to a token, also to one that was only minted. */
+  /** Gives the public id that belongs to a token, also before its session is created. */
   idOf(token: string): string
-  /** @returns the token from here on, as do the others. */
+  /** Creates a session. @returns its token from then on */
   create(token: string, record: SessionRecord, now: number): Promise<string>
+  /** Reads a session. */
   read(token: string, now: number): Promise<SessionRecord | null>
+  /** Changes a session. @returns its token from then on, with the outcome */
   commit(token: string, changes: ChangeSet, now: number): Promise<{ outcome: Outcome; token: string }>
+  /** Deletes a session, and hands back its last state. */
   delete(token: string, now: number): Promise<SessionRecord | null>
-  /** Moves the session to a new token; `null` when there is none. The old token is dead at once. */
+  /**
+   * Moves a session to a new token, and voids the old one at once.
+   * @returns null when there is no such session
+   */
   rotate(token: string, now: number): Promise<{ token: string; record: SessionRecord } | null>
 }

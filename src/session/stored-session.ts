@@ -1,4 +1,4 @@
-// This keeps what one request knows of the session in the store, and what its cookie has to become.
+// This calls the store for one request, and keeps what is known of the session and of the cookie to set.
 
 import { apply, type ChangeSet, none } from './changes.ts'
 import type { SentCookie } from './cookie.ts'
@@ -9,22 +9,23 @@ import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
 
 /**
- * How a request stands with the store.
- * - `absent`: no session, or only one that is still to be created
- * - `unread`: a token was presented, and nothing was asked of the store yet
- * - `stored`: the session was seen alive: read, created or rotated by this request
- * - `flushed`: the session was deleted by this request, and its successor is owed to the client
+ * What a request knows of its session in the store.
+ * - `absent`: there is no session, or only one that is still to be created
+ * - `unread`: the client presented a token, and the store was not asked for it yet
+ * - `stored`: this request has seen the session alive, as it read, created or rotated it
+ * - `flushed`: this request has deleted the session, and its successor is still to be created
  */
 export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
 
-/** What the answer does with the cookie; `null`: nothing. */
+/** What the answer does with the cookie: set it, delete it, or nothing (null). */
 export type CookieChange = SentCookie | 'clear' | null
 
 /**
- * The stored session as far as one request knows it, and what follows from that for the cookie. Only this calls the
- * store. What the store answers moves the session among the four standings: `read` finds it (`stored`) or not (`absent`),
- * `create` and `rotate` make it `stored`, `flush` makes it `flushed`. A session that was seen alive and is not there any
- * more is SESSION_GONE. After the first failure of the store it is not asked again.
+ * The stored session as far as one request knows it, and what follows from that for the cookie. Only this
+ * class calls the store. What the store answers moves the session among the four standings: `read` finds it
+ * (`stored`) or not (`absent`), `create` and `rotate` make it `stored`, `flush` makes it `flushed`. If a
+ * session that was seen alive is not there any more, that is SESSION_GONE. After its first failure the store
+ * is not asked again.
  */
 export class StoredSession {
   readonly #store: Store
@@ -37,7 +38,7 @@ export class StoredSession {
   #failure: SessionError | null = null
   #sealed = false
 
-  /** @param presented - what the client sent for a token; null for nothing. */
+  /** @param presented - what the client sent as its token, which may not be one; null if it sent nothing */
   constructor(store: Store, settings: Settings, presented: string | null) {
     this.#store = store
     this.#settings = settings
@@ -54,35 +55,40 @@ export class StoredSession {
     return this.#standing
   }
 
-  /** The store's state as last seen; null unless `stored`. */
+  /** The record as this request last saw it; null unless `stored`. */
   get record(): SessionRecord | null {
     return this.#record
   }
 
+  /** The token of the session that was presented or is stored. */
   get token(): string | null {
     return this.#token
   }
 
-  /** The first failure of the store. It is not asked again by this request. */
+  /** The first failure of the store, after which this request does not ask it again. */
   get failure(): SessionError | null {
     return this.#failure
   }
 
-  /** A store that failed is no proof that a cookie is worthless. */
+  /**
+   * What the answer has to do with the cookie. After a failed call to the store the cookie is not deleted,
+   * since its session may still exist.
+   */
   get cookie(): CookieChange {
     return this.#failure && this.#cookie === 'clear' ? null : this.#cookie
   }
 
-  /** True once the headers left, from when on no cookie can be set. */
+  /** Whether the headers have left, so that no cookie can be set any more. */
   get isSealed(): boolean {
     return this.#sealed
   }
 
+  /** Marks that the headers have left. */
   seal(): void {
     this.#sealed = true
   }
 
-  /** Whether every change has to reach the client. */
+  /** Whether the token holds the session, so that every change needs a new cookie. */
   get isInToken(): boolean {
     return this.#store.isInToken
   }
@@ -91,27 +97,31 @@ export class StoredSession {
     return this.#store.idOf(token)
   }
 
-  /** Of the session that was presented or is stored, whether or not it was seen alive. */
+  /** The id of the session that was presented or is stored, whether or not it was seen alive. */
   get id(): string | null {
     return this.#token === null ? null : this.idOf(this.#token)
   }
 
-  /** The token and the birth of a session that is still to be created. */
+  /** The token and the creation time (ms) of the session to create, which the first call chooses. */
   issue(): { readonly token: string; readonly createdAt: number } {
     return (this.#successor ??= { token: this.#store.mint(), createdAt: this.#settings.clock() })
   }
 
-  /** What a session that is still to be created holds. */
+  /** The empty record from which a session is created. */
   blank(): SessionRecord {
     const createdAt = this.#successor?.createdAt ?? this.#settings.clock()
     return { entries: none, createdAt, expiresAt: 0, policy: '' }
   }
 
+  /** Reads the session from the store, unless it was read before. */
   read(): Promise<void> {
     return this.#standing === 'unread' ? this.reread() : Promise.resolve()
   }
 
-  /** @throws {SessionError} SESSION_GONE when the session was seen alive before */
+  /**
+   * Reads the session from the store again.
+   * @throws {SessionError} SESSION_GONE when it was seen alive before
+   */
   async reread(): Promise<void> {
     const now = this.#settings.clock()
     const record = await this.#call(() => this.#store.read(this.#token!, now))
@@ -119,7 +129,7 @@ export class StoredSession {
     else this.#lose()
   }
 
-  /** @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE */
+  /** Creates a session with the changes. @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE */
   async create(changes: ChangeSet, now: number): Promise<void> {
     if (this.#sealed) throw headersSent()
     const { token } = this.issue()
@@ -131,12 +141,13 @@ export class StoredSession {
   }
 
   /**
+   * Stores the changes.
    * @returns `gone` only when the session was never seen alive; then it is `absent`
-   * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE
+   * @throws {SessionError} SESSION_GONE when it was, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
   async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
     if (this.isInToken && this.#sealed) throw headersSent()
-    // The new cookie follows from the whole record.
+    // The new cookie holds the whole record, so that the record has to be known.
     if (this.isInToken) await this.read()
     if (this.#token === null) return 'gone'
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
@@ -149,21 +160,28 @@ export class StoredSession {
     return outcome
   }
 
-  /** Moves the deadline alone. Whoever only read does not mind that the session ended since. */
+  /** Moves the deadline only. It ignores that the session has ended, as the request has only read. */
   async touch(changes: ChangeSet, now: number): Promise<void> {
     if (this.#sealed || changes.expiresAt === this.#record!.expiresAt) return
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
     if (outcome === 'committed') this.#move(changes, token, now)
   }
 
-  /** Ends the session for a deadline that is past. @throws {SessionError} SESSION_GONE */
+  /**
+   * Deletes the session and its cookie, as its deadline is past.
+   * @throws {SessionError} SESSION_GONE, SESSION_NOT_REVOCABLE
+   */
   async end(now: number): Promise<void> {
     if (this.#standing === 'stored' && (await this.#delete(now)) === null) this.#lose()
     if (this.#standing !== 'absent') this.#cookie = 'clear'
     this.#leave('absent')
   }
 
-  /** @returns whether a stored session was deleted */
+  /**
+   * Deletes the session.
+   * @returns whether it was stored
+   * @throws {SessionError} SESSION_NOT_REVOCABLE
+   */
   async flush(now: number): Promise<boolean> {
     const last = await this.#delete(now)
     this.#successor = null
@@ -173,7 +191,10 @@ export class StoredSession {
     return last !== null
   }
 
-  /** @throws {SessionError} SESSION_GONE */
+  /**
+   * Moves the session to a new token.
+   * @throws {SessionError} SESSION_GONE when it was seen alive before, SESSION_NOT_REVOCABLE
+   */
   async rotate(now: number): Promise<void> {
     this.#successor = null
     const token = this.#token
@@ -189,7 +210,10 @@ export class StoredSession {
     this.#settings.emit?.({ type: 'rotated', id: this.id!, previousId: this.idOf(token) })
   }
 
-  /** A store may keep a session beyond its absolute end: of a longer timeout, or cleared without a read. */
+  /**
+   * Whether the session is within its absolute timeout. A store may keep it longer: it may have been stored
+   * under a longer timeout, or cleared by a request that had not read when it was created.
+   */
   #isAlive({ createdAt }: SessionRecord, now: number): boolean {
     return createdAt + this.#settings.timeouts.absoluteTimeout * 1000 > now
   }
@@ -203,9 +227,11 @@ export class StoredSession {
   }
 
   /**
-   * The session is not there. Seen alive before, it was ended by somebody else, and this request's work
-   * must not bring it back (Rack CVE-2025-46336, Django's SessionInterrupted). Never seen, the cookie was
-   * worthless from the start, and the request is anonymous.
+   * Takes note that the session is not there. If this request has seen it alive, somebody else has ended it,
+   * and the changes of this request must not bring it back (Rack CVE-2025-46336, Django's
+   * SessionInterrupted). If not, the cookie was worthless from the start, so that it is deleted and the
+   * request is anonymous.
+   * @throws {SessionError} SESSION_GONE when the session was seen alive
    */
   #lose(): void {
     if (this.#standing === 'stored') {
@@ -233,11 +259,11 @@ export class StoredSession {
     this.#record = null
   }
 
-  /** Follows what the store did; the cookie follows the token, the deadline and the policy. */
+  /** Applies committed changes to the known record. A new token, deadline or policy needs a new cookie. */
   #move(changes: ChangeSet, token: string, now: number): void {
     const before = this.#record
     if (before === null) return
-    // The store has judged what was expected and the limit, by what others have changed since this request read.
+    // The store has judged `expect` and `limit` by its own record, which others may have changed since.
     this.#record = apply(before, { ...changes, expect: none, limit: undefined }).record!
     const { expiresAt, policy } = this.#record
     const isOther = token !== this.#token || expiresAt !== before.expiresAt || policy !== before.policy
@@ -250,6 +276,7 @@ export class StoredSession {
     this.#cookie = { token: this.#token!, expiresAt: endsWithBrowser(policy) ? null : expiresAt, now }
   }
 
+  /** Calls the store, unless it failed before. Its first failure is kept, and the listener is told of it. */
   async #call<T>(verb: () => Promise<T>): Promise<T> {
     if (this.#failure !== null) throw this.#failure
     try {

@@ -1,17 +1,17 @@
-// This makes the secret that the cookie carries, and the id that a store knows it by.
+// This makes the secret token that the cookie carries, and the id under which a store keeps its session.
 
 import { hash, randomBytes } from 'node:crypto'
 
 const tokenPattern = /^[A-Za-z0-9_-]{43}$/
 
-/** 256 random bits, base64url. OWASP asks for 64 or more of entropy. */
+/** Makes a token: 256 random bits in base64url. OWASP asks for 64 bits of entropy or more. */
 export const mint = (): string => randomBytes(32).toString('base64url')
 
-/** Whether the text can be a token at all. What cannot never reaches a store. */
+/** Whether the text has the form of a token. A text of another form is not sent to a store. */
 export const isToken = (text: string): boolean => tokenPattern.test(text)
 
 /**
- * The id under which a token's session is stored. One way, so that a leaked store holds no usable
- * session and its index cannot be timed for one (Rack CVE-2019-16782).
+ * Gives the id under which the session of a token is stored. The digest works one way, so that a leaked store
+ * holds no usable session, and the time of a look-up does not help to guess a token (Rack CVE-2019-16782).
  */
 export const digest = (token: string): string => hash('sha256', token, 'base64url')

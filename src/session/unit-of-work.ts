@@ -1,4 +1,4 @@
-// This is what one request does to one session, and decides whether and what it saves at its end.
+// This holds the work of one request on one session, and decides what is saved at the end of the request.
 
 import { apply, type ChangeSet, changeSet } from './changes.ts'
 import { headersSent, SessionError, tooLarge } from './errors.ts'
@@ -11,7 +11,7 @@ import type { Store } from './store.ts'
 import { type CookieChange, type Standing, StoredSession } from './stored-session.ts'
 import { View } from './view.ts'
 
-/** The commit policy: what happens at the end of a request, by how it stands and what it recorded. */
+/** What happens at the end of a request, by what it knows of the session and whether it recorded a change. */
 const atTheEnd = {
   absent: { nothing: 'leave', something: 'create' },
   unread: { nothing: 'leave', something: 'commit' },
@@ -20,18 +20,18 @@ const atTheEnd = {
 } as const satisfies Record<Standing, Record<'nothing' | 'something', string>>
 
 /**
- * A hundred writers at once are done after a hundred attempts. Whoever loses more often than this is told
- * so, instead of keeping a request busy without end.
+ * Of a hundred writers at once one gets through in each round, so that the last needs a hundred attempts. A
+ * change that fails more often than this is SESSION_CONFLICT, since the request would be busy without end.
  */
 const maxAttempts = 256
 
 /**
- * The work of one request on one session. Three parts share it: `StoredSession` is what the request knows of the store,
- * `Journal` is what it recorded and has not saved, and `View` is the second over the first, for whoever reads. The store
- * is read at the first use. What is recorded stays in the journal until `save`, at the end of the request, stores all of
- * it as one change set by the table above. `change`, `flush` and `rotate` act on the store at once, and take from the
- * journal what they supersede. Verbs that call the store run one at a time, since the operations of a batch work on one
- * session side by side.
+ * The work of one request on one session. Three parts share it: `StoredSession` is what the request knows of
+ * the store, `Journal` is what it has recorded and not saved yet, and `View` applies the second to the first
+ * for reads. The store is read at the first use. Recorded changes stay in the journal until `save`, at the
+ * end of the request, stores them as one change set by the table above. `change`, `flush` and `rotate` act on
+ * the store at once, and take from the journal what they supersede. Verbs that call the store run one at a
+ * time, since the operations of a batch work on one session side by side.
  */
 export class UnitOfWork {
   readonly settings: Settings
@@ -43,76 +43,78 @@ export class UnitOfWork {
   #closed = false
   #verifying: NodeJS.Immediate | undefined
 
-  /** @param presented - what the client sent for a token; null for nothing. */
+  /** @param presented - what the client sent as its token, which may not be one; null if it sent nothing */
   constructor(store: Store, settings: Settings, presented: string | null) {
     this.settings = settings
     this.#stored = new StoredSession(store, settings, presented)
     this.#view = new View(this.#stored, this.#journal, settings)
   }
 
-  /** Whether anybody asked for the session: only then does the answer depend on the cookie. */
+  /** Whether the request used its session. Only then does the answer depend on the cookie. */
   get touched(): boolean {
     return this.#touched
   }
 
+  /** What the answer has to do with the cookie: nothing, if the request did not use its session. */
   get cookie(): CookieChange {
     return this.#touched ? this.#stored.cookie : null
   }
 
-  /** The token of the stored session, for whoever carries it in a way of their own. */
+  /** The token of the session, for callers that carry it by other means than the cookie. */
   get token(): string | null {
     return this.#stored.token
   }
 
-  /** Tells whoever listens that a client lacks a right on a key. */
+  /** Tells the listener that a client lacks a right on a key. */
   forbid(key: string): void {
     this.settings.emit?.({ type: 'forbidden', id: this.#stored.id, key })
   }
 
-  /** The first failure of the store, if it failed. */
+  /** The first failure of the store; null if it did not fail. */
   get failure(): SessionError | null {
     return this.#stored.failure
   }
 
-  /** From here on no cookie can be set: whatever needs one is refused. */
+  /** Marks that the headers have left. From then on a change that needs a cookie is SESSION_HEADERS_SENT. */
   seal(): void {
     this.#stored.seal()
   }
 
-  /** From here on nothing is saved any more: whatever would be recorded is refused. */
+  /** Marks that nothing will be saved any more. From then on a recorded change is SESSION_HEADERS_SENT. */
   close(): void {
     this.seal()
     this.#closed = true
   }
 
-  /** The session as this request sees it: the stored record, or an empty one, under what was recorded. */
+  /** The session as this request sees it: the stored record, or an empty one, with recorded changes. */
   view(): Promise<SessionRecord> {
     return this.#read().then(() => this.#view.record)
   }
 
+  /** Whether the session is in the store. */
   async isStored(): Promise<boolean> {
     await this.#read()
     return this.#stored.standing === 'stored'
   }
 
-  /** The id, present or to be; null while there is nothing to store. */
+  /** The id of the session, or of the one that `save` will create; null while there is nothing to store. */
   id(): Promise<string | null> {
     return this.#read().then(() => this.#view.id)
   }
 
-  /** Milliseconds since the epoch; null while there is nothing to store. */
+  /** When the session was created. Milliseconds since the epoch; null while there is nothing to store. */
   createdAt(): Promise<number | null> {
     return this.#read().then(() => this.#view.createdAt)
   }
 
-  /** Milliseconds since the epoch; null while there is nothing to store. */
+  /** When the session ends. Milliseconds since the epoch; null while there is nothing to store. */
   expiresAt(): Promise<number | null> {
     return this.#read().then(() => this.#view.expiresAt)
   }
 
   /**
-   * Answers later, and only if asked, whether the key is absent at this point of the request. So a write
-   * need not read first.
+   * Gives a function that tells whether the key is absent at this point of the request. It reads the store
+   * only when it is called, so that a write need not read first.
    */
   absence(key: string): () => Promise<boolean> {
     const { sum } = this.#journal
@@ -124,7 +126,11 @@ export class UnitOfWork {
     return async () => absent
   }
 
-  /** @throws {SessionError} SESSION_TOO_LARGE as far as is known before saving, SESSION_HEADERS_SENT */
+  /**
+   * Records a change in the name of a scope, to be saved at the end of the request.
+   * @throws {SessionError} SESSION_HEADERS_SENT
+   * @throws {SessionError} SESSION_TOO_LARGE by the record as known; the store judges again when it is saved
+   */
   record(scope: object, part: Partial<ChangeSet>): void {
     this.#touched = true
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
@@ -134,24 +140,24 @@ export class UnitOfWork {
     const needsCookie = isInToken || change.policy !== undefined || (standing === 'absent' && adds(change))
     if (this.#closed || (this.#stored.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change)
-    // Microtasks run first: only a request that waits for something outside is still busy then.
+    // Microtasks run before an immediate: only a request that waits for something outside is still busy then.
     if (standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
   }
 
-  /** Forgets what a scope recorded. What was done at once stays. */
+  /** Forgets the changes that a scope recorded. Changes that were made at once stay. */
   drop(scope: object): void {
     this.#journal.drop(scope)
   }
 
-  /** Forgets whatever was recorded. */
+  /** Forgets all recorded changes. */
   discard(): void {
     this.#journal.reset()
   }
 
   /**
-   * Changes one entry at once and atomically. `change` sees the text under the key (null: absent) and
-   * answers with the new text (null: delete), or undefined to leave it; it runs again when somebody
-   * else was faster.
+   * Changes one entry in the store at once, by compare-and-set.
+   * @param change - gets the text under the key (null: absent) and gives the new text (null: delete the key),
+   * or undefined to leave it. It runs again when another request was faster
    * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
   change(key: string, change: (text: string | null) => string | null | undefined): Promise<void> {
@@ -173,7 +179,11 @@ export class UnitOfWork {
     })
   }
 
-  /** @returns whether a stored session was deleted. @throws {SessionError} SESSION_HEADERS_SENT */
+  /**
+   * Deletes the session and what was recorded.
+   * @returns whether a stored session was deleted
+   * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
+   */
   flush(): Promise<boolean> {
     this.#touched = true
     return this.#verbs.run(async () => {
@@ -184,7 +194,10 @@ export class UnitOfWork {
     })
   }
 
-  /** @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT */
+  /**
+   * Moves the session to a new token.
+   * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
+   */
   rotate(): Promise<void> {
     this.#touched = true
     return this.#verbs.run(async () => {
@@ -193,7 +206,7 @@ export class UnitOfWork {
     })
   }
 
-  /** Whether there is anything to save, or a verb that did not end yet. A save that has nothing to do would only cost. */
+  /** Whether `save` has anything to do, or a verb to wait for. If not, callers skip it, as it takes time. */
   get isOwing(): boolean {
     if (!this.#touched) return false
     if (this.#verbs.isBusy || !this.#journal.isEmpty) return true
@@ -204,7 +217,8 @@ export class UnitOfWork {
 
   /**
    * Saves what was recorded, by the table above.
-   * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT, SESSION_STORE_…
+   * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE,
+   * SESSION_STORE_UNAVAILABLE, SESSION_STORE_TIMEOUT
    */
   save(): Promise<void> {
     clearImmediate(this.#verifying)
@@ -216,7 +230,7 @@ export class UnitOfWork {
     const { failure } = this.#stored
     if (failure && this.#journal.isEmpty) return
     if (failure) throw failure
-    // A policy gives a new deadline, which depends on when the session was created.
+    // A new policy gives a new deadline, and that depends on when the session was created.
     if (this.#journal.sum.policy !== undefined) await this.#stored.read()
     const now = this.settings.clock()
     const { count, isEmpty, sum } = this.#journal
@@ -238,23 +252,24 @@ export class UnitOfWork {
         await this.#stored.touch(changeSet({ expiresAt, under }), now)
         break
       case 'commit': {
-        // A deadline that does not move is left out: somebody else may have moved it since it was read.
-        // A clear that was not preceded by a read resets the policy, and so the deadline.
+        // A deadline that stays as it was read is left out, since another request may have moved it in the
+        // meantime. Where the record was not read, only a clear moves the deadline, as it resets the policy.
         const moves = record ? expiresAt !== record.expiresAt : sum.clear
         const renews = moves && !this.#stored.isSealed
         const changes = renews ? { ...sum, expiresAt, under } : sum
         const outcome = await this.#stored.commit(changes, now)
+        // The cookie was worthless. What the changes add goes into a new session.
         if (outcome === 'gone') return this.#save()
       }
     }
     this.#journal.forget(count)
   }
 
-  /** @returns false when somebody else was faster. */
+  /** Makes one attempt of `change`. @returns false when another request was faster */
   async #changeNow(key: string, text: string | null, next: string | null): Promise<boolean> {
     const now = this.settings.clock()
     const { sum } = this.#journal
-    // What this request itself recorded under the key or cleared goes with the change, and is not compared.
+    // What this request has recorded or cleared is not in the store yet, so that no text is expected there.
     const own = sum.clear || sum.entries.has(key)
     const entries = new Map([[key, next]])
     const limit = this.#limitOf({ entries })
@@ -262,7 +277,7 @@ export class UnitOfWork {
     if (this.#stored.standing === 'stored') {
       if ((await this.#stored.commit(changes, now)) !== 'committed') return false
     } else if (next !== null) {
-      // Under the server's policy: one that was recorded is stored at the end, with its own deadline.
+      // The session begins under the server's own policy. `save` stores a recorded one, with its deadline.
       const expiresAt = deadline('', this.#stored.issue().createdAt, now, this.settings.timeouts)
       await this.#stored.create(changeSet({ entries, limit, expiresAt }), now)
     }
@@ -271,14 +286,16 @@ export class UnitOfWork {
   }
 
   /**
-   * Finds out whether the session is there, when something was recorded without asking and the request goes
-   * on: a session that ends from here on was used while it lived.
+   * Reads the session of a request that has recorded a change without a read, and goes on. If the session
+   * ends after that, `save` answers SESSION_GONE. Otherwise `save` would take the cookie for worthless, and
+   * create a new session.
    */
   #verify(): void {
     this.#verifying = undefined
     if (!this.#journal.isEmpty) this.#read().catch(() => {})
   }
 
+  /** Reads the session at the first use. A failure of the store is thrown again at each further use. */
   #read(): Promise<void> {
     this.#touched = true
     const { standing, failure } = this.#stored
@@ -286,6 +303,7 @@ export class UnitOfWork {
     return standing === 'unread' ? this.#verbs.run(() => this.#stored.read()) : known
   }
 
+  /** The limit for a change: none if it sets no entry, so that a session over the limit can be emptied. */
   #limitOf({ entries }: Partial<ChangeSet>): ChangeSet['limit'] {
     const { keys, sessionBytes } = this.settings.limits
     return entries && adds({ entries }) ? { keys, bytes: sessionBytes } : undefined

@@ -1,15 +1,15 @@
-// This says which keys and values a session can hold, and turns values into JSON text and back.
+// This defines which keys and values a session can hold, and turns values into JSON text and back.
 
 import { SessionError } from './errors.ts'
 
-/** Anything that JSON can say, as it comes back from a session: deeply frozen. */
+/** Any JSON value, as a session gives it: deeply frozen. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-/** Upper bounds of what a client or a resolver can store. All are checked before anything is stored. */
+/** The upper bounds of what clients and resolvers can store. They are checked before anything is stored. */
 export interface Limits {
   /** UTF-8 bytes of one value as JSON text. @default 8192 */
   readonly valueBytes: number
-  /** Keys in one session. @default 128 */
+  /** The number of keys in one session. @default 128 */
   readonly keys: number
   /** UTF-8 bytes of all keys and values of one session. @default 65536 */
   readonly sessionBytes: number
@@ -19,9 +19,10 @@ const maxDepth = 32
 const keyPattern = /^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$/
 const prototypeNames = new Set(['__proto__', 'constructor', 'prototype'])
 
+/** Whether the text is a valid key. */
 export const isKey = (key: string): boolean => keyPattern.test(key) && !prototypeNames.has(key)
 
-/** @throws {SessionError} SESSION_KEY_INVALID. The message does not repeat the key, which may hold anything. */
+/** @throws {SessionError} SESSION_KEY_INVALID, without the key in its message, as it may hold anything */
 export function checkKey(key: unknown): asserts key is string {
   if (typeof key !== 'string' || !isKey(key)) {
     throw new SessionError(
@@ -32,7 +33,7 @@ export function checkKey(key: unknown): asserts key is string {
 }
 
 /**
- * The JSON text of a value, which decodes to an equal value.
+ * Writes a value as JSON text. It refuses a value that would not come back equal.
  * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
  */
 export function encode(key: string, value: unknown, limits: Limits): string {
@@ -50,12 +51,16 @@ export function encode(key: string, value: unknown, limits: Limits): string {
   return text
 }
 
-/** @throws {SessionError} SESSION_STORE_UNAVAILABLE when the store holds something else than this library put there */
+/**
+ * Reads a value, deeply frozen, from its JSON text.
+ * @throws {SessionError} SESSION_STORE_UNAVAILABLE for a text that is not JSON: this package has not stored
+ * it
+ */
 export function decode(text: string): Json {
   try {
     return deepFreeze(JSON.parse(text))
   } catch {
-    // Without the cause: what JSON.parse says quotes the text.
+    // The error has no cause, since the message of JSON.parse quotes the text.
     throw new SessionError('SESSION_STORE_UNAVAILABLE', 'The session store holds an entry that is not JSON.')
   }
 }
@@ -68,7 +73,7 @@ function deepFreeze<T>(value: T): T {
   return value
 }
 
-/** Why JSON would refuse the value or change it silently; null when it would not. */
+/** Tells why JSON would refuse the value or change it silently; null when it would not. */
 function flawOf(value: unknown, depth: number): string | null {
   switch (typeof value) {
     case 'boolean':
@@ -106,7 +111,7 @@ function objectFlaw(value: object, depth: number): string | null {
   if (Array.isArray(value)) {
     if (Object.keys(value).length > value.length)
       return 'JSON would drop the names that the array has beside its items'
-    // A hole reads as undefined here, where Array.prototype.every would skip it.
+    // A loop reads a hole of the array as undefined, which Array.prototype.every would skip.
     for (const item of value as unknown[]) {
       const flaw = flawOf(item, depth)
       if (flaw !== null) return flaw

@@ -1,4 +1,4 @@
-// This computes what a request sees of its session before it has saved.
+// This computes what a request sees of its session while its changes are not saved yet.
 
 import { apply } from './changes.ts'
 import { deadline, isDue } from './expiry.ts'
@@ -8,8 +8,8 @@ import type { Settings } from './settings.ts'
 import type { StoredSession } from './stored-session.ts'
 
 /**
- * The session as one request sees it: what is stored as far as it knows, or an empty session, under what it recorded
- * and has not saved yet. It is computed from those two, and calls no store.
+ * The session as one request sees it: the stored record as far as the request knows it, or an empty one, with
+ * the changes that it has recorded and not saved yet. It is computed from those two, and calls no store.
  */
 export class View {
   readonly #stored: StoredSession
@@ -22,42 +22,43 @@ export class View {
     this.#settings = settings
   }
 
+  /** The record with the recorded changes, without their limit, which was judged when they were recorded. */
   get record(): SessionRecord {
     const record = this.#stored.record ?? this.#stored.blank()
     return this.#journal.isEmpty ? record : apply(record, { ...this.#journal.sum, limit: undefined }).record!
   }
 
-  /** Whether the client will have a session after this request that is not stored yet. */
+  /** Whether `save` will create a session. */
   get isOwed(): boolean {
     const { standing } = this.#stored
     return standing === 'flushed' || (standing === 'absent' && adds(this.#journal.sum))
   }
 
-  /** The id, present or to be; null while there is nothing to store. */
+  /** The id of the session, or of the one that `save` will create; null while there is nothing to store. */
   get id(): string | null {
     const token = this.#stored.token ?? (this.isOwed ? this.#stored.issue().token : null)
     return token === null ? null : this.#stored.idOf(token)
   }
 
-  /** Milliseconds since the epoch; null while there is nothing to store. */
+  /** When the session was created. Milliseconds since the epoch; null while there is nothing to store. */
   get createdAt(): number | null {
     const { record } = this.#stored
     if (record) return record.createdAt
     return this.isOwed ? this.#stored.issue().createdAt : null
   }
 
-  /** Milliseconds since the epoch; null while there is nothing to store. */
+  /** When the session ends. Milliseconds since the epoch; null while there is nothing to store. */
   get expiresAt(): number | null {
     return this.#stored.record || this.isOwed ? this.deadline(this.#settings.clock()) : null
   }
 
-  /** The expiry policy that stands after this request. */
+  /** The expiry policy that the session has after this request. */
   get policy(): string {
     const { policy, clear } = this.#journal.sum
     return policy ?? (clear ? '' : (this.#stored.record?.policy ?? ''))
   }
 
-  /** The deadline that the session has after this request. */
+  /** Computes the deadline that the session has after this request: the old one if the new one is not due. */
   deadline(now: number): number {
     const before = this.#stored.record
     const { policy } = this
