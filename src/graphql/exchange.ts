@@ -2,7 +2,7 @@
 
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
-import { failed, mistakesIn, type Part, translate, unavailable } from './answer.ts'
+import { failed, mistakesIn, type Part, translate, unavailable } from './errors.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'

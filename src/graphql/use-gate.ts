@@ -35,7 +35,7 @@ import { checkOptions } from '../session/options.ts'
 import { type OperationLimits, OperationJudge } from './complexity.ts'
 import { refusingDeepVariables } from './deep-variables.ts'
 import { Refusals } from './refusals.ts'
-import { tidy } from './tidy.ts'
+import { tidy } from './tidy-errors.ts'
 
 /** The options of `useSessionGate`. */
 export interface GateOptions extends GateRuleOptions {

@@ -2,13 +2,13 @@
 
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import { toGraphQL } from './answer.ts'
+import { toGraphQL } from './errors.ts'
 import { SessionError } from '../session/errors.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { scopeMutationFields } from './operation.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
-import { endOfTurn } from '../http/turn.ts'
+import { endOfTurn } from '../http/end-of-turn.ts'
 import { gatesOrigins } from './use-gate.ts'
 import type { Json } from '../session/value.ts'
 

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { corsHeaders, type GateRules, protectiveHeaders, type Reply } from './gate.ts'
-import { endOfTurn } from './turn.ts'
+import { endOfTurn } from './end-of-turn.ts'
 
 /**
  * Writes an answer with the headers of the gate, unless the client has left or another answer was begun.

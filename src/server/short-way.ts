@@ -10,9 +10,9 @@ import {
   type YogaLogger,
   type YogaServerInstance,
 } from 'graphql-yoga'
-import { failed } from '../graphql/answer.ts'
+import { failed } from '../graphql/errors.ts'
 import type { Exchange, Exchanges } from '../graphql/exchange.ts'
-import { tidy } from '../graphql/tidy.ts'
+import { tidy } from '../graphql/tidy-errors.ts'
 import type { Gate } from '../graphql/use-gate.ts'
 import { keepReading, readMessage } from '../http/body.ts'
 import { judge } from '../http/gate.ts'

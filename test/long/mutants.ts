@@ -141,7 +141,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'only session errors are shown, all else stays masked',
-    file: 'graphql/answer.ts',
+    file: 'graphql/errors.ts',
     from: 'return originalError instanceof SessionError ? toGraphQL(originalError, error, hasHeaders) : error',
     to: 'return createGraphQLError((originalError ?? error).message)',
     tests: ['graphql/errors'],
@@ -632,7 +632,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'answers do not hang on the timers of a test',
-    file: 'http/turn.ts',
+    file: 'http/end-of-turn.ts',
     from: "import { clearImmediate, setImmediate } from 'node:timers'",
     to: '',
     tests: ['graphql/use-session'],
@@ -884,21 +884,21 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'an answer has ten errors at most',
-    file: 'graphql/tidy.ts',
+    file: 'graphql/tidy-errors.ts',
     from: 'errors.slice(0, maxErrors)',
     to: 'errors',
     tests: ['server/short-way'],
   },
   {
     guard: 'an error repeats no value',
-    file: 'graphql/tidy.ts',
+    file: 'graphql/tidy-errors.ts',
     from: 'const says = `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`',
     to: 'const says = message + print(type) + variable.name.value',
     tests: ['http/hostile'],
   },
   {
     guard: 'an error suggests no field',
-    file: 'graphql/tidy.ts',
+    file: 'graphql/tidy-errors.ts',
     from: "[/ Did you mean .*$/s, '']",
     to: '',
     tests: ['http/hostile'],
@@ -947,7 +947,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'an answer waits no longer than for its turn',
-    file: 'http/turn.ts',
+    file: 'http/end-of-turn.ts',
     from: 'if (performance.now() - since > longestTurn) end()',
     to: '',
     tests: ['http/reply'],
@@ -961,7 +961,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'answers of one turn leave together',
-    file: 'http/turn.ts',
+    file: 'http/end-of-turn.ts',
     from: 'const longestTurn = 5',
     to: 'const longestTurn = -1',
     tests: ['http/reply'],
@@ -1059,7 +1059,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'what a client caused is not logged',
-    file: 'graphql/answer.ts',
+    file: 'graphql/errors.ts',
     from: ' || isOfClient(originalError)',
     to: '',
     tests: ['graphql/logging'],

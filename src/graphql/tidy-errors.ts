@@ -1,7 +1,7 @@
 // This removes from the errors of an answer what they repeat of the request.
 
 import { type ExecutionResult, type GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
-import { reworded } from './answer.ts'
+import { reworded } from './errors.ts'
 
 /** How many errors an answer has at most. Further ones tell a client nothing new, and cost bytes. */
 const maxErrors = 10
