@@ -20,8 +20,8 @@ const atTheEnd = {
 } as const satisfies Record<Standing, Record<'nothing' | 'something', string>>
 
 /**
- * Of a hundred writers at once one gets through in each round, so that the last needs a hundred attempts. A
- * change that fails more often than this is SESSION_CONFLICT, since the request would be busy without end.
+ * With a hundred writers at once one gets through in each round, so that the last needs a hundred attempts.
+ * A change that fails more often than this is SESSION_CONFLICT, since the request would be busy without end.
  */
 const maxAttempts = 256
 
