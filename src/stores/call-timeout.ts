@@ -1,6 +1,9 @@
-// This tells calls that take too long, with one timer for many.
+// This tells which calls take too long, with one timer for all that begin together.
 
-/** Begins to wait, and returns how to end it. */
+/**
+ * Starts to wait for a call, and calls `late` if it takes too long.
+ * @returns a function that ends the wait
+ */
 export type CallTimeout = (late: () => void) => () => void
 
 interface Group {
@@ -9,9 +12,9 @@ interface Group {
 }
 
 /**
- * Calls `late` when something takes too long: one timer for all that begins in one turn of the event loop, and none for what
- * ends in it, as calls to a store in memory do.
- * @param timeout - milliseconds, from the end of the turn: while the event loop is blocked no answer could be read
+ * Makes a timeout for calls. There is one timer for all calls that begin in one turn of the event loop, and
+ * none if all of them end in it, as those of a store in memory do.
+ * @param timeout - milliseconds from the end of the turn, as no answer can be read before that
  */
 export function callTimeout(timeout: number): CallTimeout {
   let group: Group | null = null

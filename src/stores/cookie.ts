@@ -1,4 +1,4 @@
-// This keeps a session sealed in its cookie.
+// This keeps each session in its cookie, encrypted and authenticated.
 
 import { EncryptJWT, errors, jwtDecrypt, type JWTDecryptResult } from 'jose'
 import { apply } from '../session/changes.ts'
@@ -14,32 +14,44 @@ import { guarded } from './guarded.ts'
 import { checkKeyedStore } from './keyed.ts'
 import { pack, unpack } from './packed.ts'
 
+/** The options of `cookieStore`. */
 export interface CookieStoreOptions {
   /**
-   * Secrets of 32 random bytes, in base64 or base64url (`openssl rand -base64 32`). The first one seals, all of them
-   * open. To change it: append a new one, on every server; then put it in front; and drop the old one an
-   * `absoluteTimeout` later. A server that does not know a key yet would sign people out.
+   * Secrets of 32 random bytes each, in base64 or base64url (`openssl rand -base64 32`). The first one seals
+   * cookies, and all of them open cookies. To change the key append a new one on every server, then put it in
+   * front, and drop the old one an `absoluteTimeout` later. A server that does not know a key yet would take
+   * a cookie that was sealed with it for worthless, and sign its user out.
    */
   readonly keys: readonly string[]
-  /** Any other store: remembers ended sessions for as long as a copied cookie of theirs could be sent. */
+  /**
+   * Any other store, to remember ended sessions for as long as a copy of their cookie could be sent.
+   * @default none: no session can be ended before its time
+   */
   readonly denyList?: KeyedStore
 }
 
-/** Bytes of a cookie with its name and attributes that every browser takes (RFC 6265, 6.1). */
+/** The bytes of a cookie, with its name and attributes, that every browser takes (RFC 6265, 6.1). */
 const maxCookieBytes = 4096
 
 /** Milliseconds by which the clocks of servers may differ. */
 const clockTolerance = 60_000
 
-/** A compact JWE (RFC 7516, 7.1) without an encrypted key, as `dir` has none. */
+/** The form of a compact JWE (RFC 7516, 7.1). Its encrypted key is empty, as with `dir`. */
 const sealPattern = /^[\w-]+\.\.[\w-]{16}\.[\w-]+\.[\w-]{22}$/
 
 /**
- * Sessions in the cookie, sealed with AES-256-GCM: nothing to run, nothing to reach, at most 4,096 bytes with the
- * cookie's attributes. What that costs is said at `SealedStore`.
- * @throws {SessionError} CONFIG_INVALID
+ * Makes a store that keeps sessions in the cookie, sealed with AES-256-GCM (a JWE, RFC 7516), and needs no
+ * backend but the deny-list, by which a session can be ended before its time. A session has room for what
+ * fits into a cookie of 4,096 bytes with its attributes; more is SESSION_TOO_LARGE. `SealedStore` says which
+ * promises it cannot keep.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function cookieStore(options: CookieStoreOptions & { denyList: KeyedStore }): SealedStore<true>
+/**
+ * Makes a store that keeps sessions in the cookie, without any backend. No session can be ended before its
+ * time: `flush` and `rotate` throw SESSION_NOT_REVOCABLE.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
 export function cookieStore(options: CookieStoreOptions): SealedStore<false>
 export function cookieStore(options: CookieStoreOptions): SealedStore {
   checkOptions('cookieStore', options, ['keys', 'denyList'])
@@ -108,13 +120,19 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
   }
 }
 
-/** A session out of a cookie. Its name stays the same when its entries change, so that every copy is revoked with it. */
+/**
+ * A session that was opened from a cookie. Its name stays when its entries change, so that an ended name
+ * voids every copy.
+ */
 interface Sealed {
   readonly name: string
   readonly record: SessionRecord
 }
 
-/** @returns null for whatever was not sealed here, for this cookie, and for now */
+/**
+ * Opens a sealed session.
+ * @returns null where no known key has sealed the text for this cookie, or the session is not alive at `now`
+ */
 async function unseal(
   token: string,
   keys: ReadonlyMap<string, Uint8Array>,
@@ -148,11 +166,17 @@ async function unseal(
   return { name: opened.protectedHeader['jti'] as string, record }
 }
 
-/** Whether no bit is left over that could be changed unnoticed: base64url ignores some of the last character. */
+/**
+ * Whether each part is the only base64url text of its bytes. Decoders ignore some bits of the last character,
+ * so that a cookie with other bits there would open as well.
+ */
 const isCanonical = (token: string): boolean =>
   token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 
-/** Of a seal that may be forged. `null`: it is none. */
+/**
+ * Reads the name in a sealed session, without a check of the seal, which may be forged.
+ * @returns null for a text without a name
+ */
 function nameOf(token: string): string | null {
   try {
     const header: unknown = JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString())
@@ -174,9 +198,9 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
     (await list.read(digest(name), now)) !== null
   return {
     has,
-    /** @returns false when somebody else was faster */
+    /** Ends a session for good. @returns false when another request has ended it before */
     async add(sealed: Sealed, now: number): Promise<boolean> {
-      // An older copy may have a later deadline, though none beyond the absolute one.
+      // An older copy of the cookie may have a later deadline, but none after the absolute timeout.
       const expiresAt = Math.max(
         sealed.record.expiresAt,
         sealed.record.createdAt + timeouts.absoluteTimeout * 1000,
@@ -194,7 +218,11 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
   }
 }
 
-/** By their public ids: the beginning of a digest, which tells nothing about 256 random bits. */
+/**
+ * Reads the keys.
+ * @returns each key with the id by which cookies name it: the beginning of its digest, which does not help to
+ * find 256 random bits
+ */
 function readKeys(keys: readonly string[]): [string, Uint8Array][] {
   if (!Array.isArray(keys) || keys.length === 0) {
     throw new SessionError('CONFIG_INVALID', 'cookieStore: keys must be a list with at least one key.')

@@ -1,16 +1,16 @@
-// This bounds the time and the number of calls to a store, and replaces what its driver throws.
+// This bounds how long calls to a store take and how many there are, and replaces the errors of its driver.
 
 import { SessionError } from '../session/errors.ts'
 import type { CallLimits } from '../session/settings.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { type CallTimeout, callTimeout } from './call-timeout.ts'
 
-/** Milliseconds between attempts to find out whether a backend that went silent answers again. */
+/** Milliseconds between the probes that find out whether a silent backend answers again. */
 const probeInterval = 250
 
 type Verb = 'create' | 'read' | 'commit' | 'delete'
 
-/** The calls of one verb that were given up: they may still wait in the driver, or never end. */
+/** The calls of one verb that were given up. The driver may still hold them, and they may never end. */
 class GivenUp {
   readonly calls = new Set<object>()
   probedAt = Number.NEGATIVE_INFINITY
@@ -20,7 +20,10 @@ class GivenUp {
   }
 }
 
-/** All calls to one backend, whoever makes them. By verb, as a backend may hold up one verb and answer another. */
+/**
+ * All calls to one backend, from all of its users in this process. Calls that were given up are counted by
+ * verb, since a backend may hold up one verb and answer another.
+ */
 class Traffic {
   live = 0
   readonly givenUp: Readonly<Record<Verb, GivenUp>> = {
@@ -34,14 +37,14 @@ class Traffic {
 const traffics = new WeakMap<KeyedStore, Traffic>()
 
 /**
- * The same backend, whose trouble is bounded. Nothing is sent twice, and whatever a driver throws becomes an error with
- * a fixed text, as its messages may hold connection strings.
+ * Gives the backend with calls that are bounded in time and number. No call is sent twice, and what a driver
+ * throws becomes an error with a fixed text, since its message may hold a connection string.
  *
- * A call is live from its start until it ends or `timeout` is over. Then its caller is told, and it counts as given up,
- * since the driver may still hold it. Live calls, and those of the same verb that were given up, are `inFlight` at most:
- * a further call fails at once. So a verb that is held up altogether would stay so for ever, but that every 250 ms one
- * call is let through as a probe. A probe that ends in time shows that the backend answers again, and the calls of its
- * verb that were given up before it count no more.
+ * A call is live from its start until it ends or `timeout` is over. In that case its caller is told, and it
+ * counts as given up, since the driver may still hold it. Live calls, and those of the same verb that were
+ * given up, are `inFlight` at most, and a further call fails at once. So that a verb does not fail for ever
+ * once so many of its calls were given up, one call in 250 ms is let through as a probe. If a probe ends in
+ * time, the backend answers again, and calls of the same verb that were given up before it count no more.
  */
 export function guarded(backend: KeyedStore, limits: CallLimits): KeyedStore {
   const traffic = traffics.get(backend) ?? new Traffic()
@@ -74,7 +77,7 @@ const caller =
     }
     const inTime = watch(() => {
       leave()
-      // A probe is beyond the bound as it is, and the next one comes soon.
+      // A late probe does not count as given up: it was over the bound, and the next one comes soon.
       if (!isProbe) givenUp.calls.add(call)
       reject(tooLate(timeout))
     })

@@ -1,10 +1,13 @@
-// This puts tokens in front of a store, which knows only their digests.
+// This lets sessions use a store by token, while the store gets only the digest of each token.
 
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, Store } from '../session/store.ts'
 import { digest, isToken, mint } from '../session/token.ts'
 
-/** All token security in one place: a backend is keyed by the digest and never sees a token. */
+/**
+ * Gives a store by token over a backend by id. Each verb calls the backend with the digest of the token, so
+ * that no backend sees a token.
+ */
 export function keyed(backend: KeyedStore): Store {
   return {
     isInToken: false,
@@ -32,7 +35,7 @@ export function keyed(backend: KeyedStore): Store {
 
 export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-/** @throws {SessionError} CONFIG_INVALID, naming the option */
+/** Checks that an option is a store. @throws {SessionError} CONFIG_INVALID, naming the option */
 export function checkKeyedStore(option: string, store: KeyedStore): void {
   for (const verb of ['create', 'read', 'commit', 'delete'] as const) {
     if (isObject(store) && typeof store[verb] === 'function') continue

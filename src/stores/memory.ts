@@ -8,14 +8,25 @@ import type { SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { pack, unpack } from './packed.ts'
 
+/** The options of `memoryStore`. */
 export interface MemoryStoreOptions {
-  /** Sessions at most, up to the 2^24 keys of a Map. The one used longest ago is evicted, and gone for good. */
+  /**
+   * The number of sessions, at most; up to 2^24, which is what a Map holds. Beyond it the session used
+   * longest ago is evicted, and lost.
+   */
   readonly max: number
-  /** Characters at most that the sessions hold together. @default 512 for each of `max`, and at least 1 Mi */
+  /**
+   * Characters (UTF-16 code units) that all sessions hold together, at most. Beyond it the session used
+   * longest ago is evicted, and lost.
+   * @default 512 for each of `max`, and at least 1,048,576
+   */
   readonly maxSize?: number
 }
 
-/** Sessions in this process: for one process, and lost with it. */
+/**
+ * Makes a store in the memory of this process. Other processes do not see its sessions, and they end with it.
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
 export function memoryStore(options: MemoryStoreOptions): KeyedStore {
   checkOptions('memoryStore', options, ['max', 'maxSize'])
   const { max, maxSize = Math.max(max * 512, 2 ** 20) } = options
@@ -36,7 +47,7 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
     return null
   }
 
-  // LRUCache drops what is larger than all of it, and the entry that it was to replace with it.
+  // LRUCache drops an entry larger than `maxSize`, and the one that it replaces. So `put` refuses it first.
   const put = (id: string, record: SessionRecord): boolean => {
     const text = pack(record)
     if (id.length + text.length > maxSize) return false

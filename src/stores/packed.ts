@@ -1,10 +1,10 @@
-// This turns a record into one text and back, for the stores that keep it as one.
+// This writes a record as one text and reads it back, for the stores that keep it as one.
 
 import type { SessionRecord } from '../session/record.ts'
 
 /**
- * A record as one flat text: half the heap of a Map (bench/memory.ts), and a third less of a cookie than JSON in JSON.
- * Keys, policies and JSON text hold no control characters, so a line feed separates.
+ * Writes a record as one flat text, which takes half the heap of a Map (bench/memory.ts), and a third less of
+ * a cookie than JSON in JSON. A line feed separates: keys, policies and JSON hold no control characters.
  */
 export function pack({ createdAt, expiresAt, policy, entries }: SessionRecord): string {
   const parts = [String(createdAt), String(expiresAt), policy]
@@ -12,6 +12,7 @@ export function pack({ createdAt, expiresAt, policy, entries }: SessionRecord): 
   return parts.join('\n')
 }
 
+/** Reads a record from a text that `pack` has written. */
 export function unpack(text: string): SessionRecord {
   const parts = text.split('\n')
   const [createdAt, expiresAt, policy] = parts as [string, string, string]

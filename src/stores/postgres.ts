@@ -7,30 +7,44 @@ import { checkOptions } from '../session/options.ts'
 import type { SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 
-/** What is used of a `Pool` of the package `pg`. */
+/** What the store uses of a `Pool` of the package `pg`. */
 export interface PgPool {
+  /** Runs a statement on a connection of the pool. With a `name` it is prepared once per connection. */
   query(statement: { text: string; values: string[]; name?: string }): Promise<{ rows: unknown[] }>
+  /** Called once, since a failure of an idle connection would end the process without a listener. */
   on(event: 'error', listener: () => void): unknown
 }
 
-/** What is used of the package `postgres`. */
+/** What the store uses of the function of the package `postgres`. */
 export interface PostgresSql {
+  /** Runs a statement from its text and parameters. */
   unsafe(text: string, values: string[], options: { prepare: boolean }): PromiseLike<readonly unknown[]>
 }
 
+/** The options of `postgresStore`. */
 export interface PostgresStoreOptions {
-  /** The table, with its schema where needed. Lower case. @default 'graphql_session' */
+  /**
+   * The name of the table, in lower case, with its schema before a dot where needed.
+   * @default 'graphql_session'
+   */
   readonly table?: string
   /**
-   * Whether PostgreSQL keeps the plans of the statements. Not behind a pooler that hands out a connection per
-   * transaction and does not know prepared statements (PgBouncer before 1.21). @default true
+   * Whether PostgreSQL keeps the plans of the statements. Set it to false behind a pooler that hands out a
+   * connection per transaction and does not know prepared statements (PgBouncer before 1.21).
+   * @default true
    */
   readonly prepare?: boolean
 }
 
+/** Rows that one call of `sweep` removes, at most. */
 const sweptAtOnce = 100
 
-/** The table and its index, for whoever migrates by other means than `graphql-session migrate`. Can be run again. */
+/**
+ * Gives the SQL that makes the table and its index, for those who do not use `graphql-session migrate`. It
+ * can be run again.
+ * @param table - as the option `table` of `postgresStore`
+ * @throws {SessionError} CONFIG_INVALID for another name than that takes
+ */
 export function postgresSchema(table = 'graphql_session'): string {
   checkTable(table)
   return `CREATE TABLE IF NOT EXISTS ${quoted(table)} (
@@ -47,9 +61,11 @@ CREATE INDEX IF NOT EXISTS "${table.replace(/^.*\./, '')}_expires_at" ON ${quote
 const quoted = (table: string): string => table.replace(/[^.]+/g, '"$&"')
 
 /**
- * Sessions in PostgreSQL, a row each; a verb is one statement, which is its own transaction, and one round trip. The
- * table has to be there: `graphql-session migrate`, or `postgresSchema`.
+ * Makes a store in PostgreSQL, with a row for each session. A verb is one statement, which is a transaction
+ * of its own, and one round trip. `graphql-session migrate` makes the table, as does the SQL of
+ * `postgresSchema`.
  * @param client - a `Pool` of `pg`, or the function of `postgres`; closed by whoever made it
+ * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function postgresStore(client: PgPool | PostgresSql, options: PostgresStoreOptions = {}): KeyedStore {
   checkOptions('postgresStore', options, ['table', 'prepare'])
@@ -60,7 +76,7 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
   }
   const run = runner(client, prepare)
   const sql = statements(quoted(table))
-  // Of a connection that breaks while it is idle. Without a listener the pool's event would end the process.
+  // A pool emits `error` when an idle connection breaks, and without a listener that would end the process.
   if ('on' in client) client.on('error', () => {})
 
   return {
@@ -88,9 +104,9 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
 
 type Statements = Readonly<Record<'create' | 'read' | 'commit' | 'delete' | 'sweep' | 'check', string>>
 
-/** Instants travel as text: as numbers they would be a bigint to one driver and text to another. */
+/** Writes the statements. Instants travel as text, as drivers differ in what they make of a bigint. */
 function statements(table: string): Statements {
-  // One word each, which no driver's way of renaming columns changes.
+  // Columns have names of one word, which a driver does not rename, as it may rename created_at to createdAt.
   const columns = 'created_at::text AS created, expires_at::text AS expires, policy, entries::text'
   return {
     create: `INSERT INTO ${table} (id, created_at, expires_at, policy, entries)
@@ -98,7 +114,7 @@ function statements(table: string): Statements {
     read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
     commit: commitStatement(table),
     delete: `DELETE FROM ${table} WHERE id = $1 RETURNING ${columns}`,
-    // Not waiting for the disk: what a crash brings back has expired.
+    // A sweep does not wait for the disk, as the rows that a crash brings back have expired.
     sweep: `WITH relaxed AS (
         SELECT set_config('synchronous_commit', 'off', true)
       ), swept AS (
@@ -117,10 +133,11 @@ function statements(table: string): Statements {
 }
 
 /**
- * `apply` in SQL. A row of the CTEs is a session or one of its entries, and each CTE is a step of `apply`, told by the
- * comment before it. `hit` locks the row first: a change that waited for another one sees what that one left, and nobody
- * writes between the verdict and the update. Where there is no such session `hit` is empty, and so is all that
- * follows: no row means `gone`. The change set is one parameter, so that there is one statement whatever it holds.
+ * The statement that does what `apply` says. A row of its CTEs is a session or one of its entries, and each
+ * CTE is a step of `apply`, told by the comment before it. `hit` locks the row first: a change that waited
+ * for another one sees what that one left, and nobody writes between the verdict and the update. Where there
+ * is no such session `hit` is empty, and so is all that follows, so that no row means `gone`. The change set
+ * is one parameter, so that there is one statement for all change sets.
  */
 const commitStatement = (table: string): string =>
   withoutComments(`
@@ -183,7 +200,7 @@ const commitStatement = (table: string): string =>
     )
     SELECT outcome FROM verdict`)
 
-/** Where statements are not prepared each call sends all of their text. */
+/** Removes the comments, which would be sent with each call where statements are not prepared. */
 const withoutComments = (sql: string): string => sql.replaceAll(/^ *--.*\n/gm, '')
 
 function toJson({ expect, entries, ...rest }: ChangeSet): string {
@@ -194,7 +211,7 @@ function toRecord(row: unknown, now: number): SessionRecord | null {
   if (row === undefined) return null
   const { created, expires, policy, entries } = row as Record<string, string>
   const [createdAt, expiresAt] = [Number(created), Number(expires)]
-  // Else a row that cannot be read would be one that expired.
+  // A driver that renames columns would otherwise give a record without a deadline.
   if (Number.isNaN(expiresAt)) throw new Error('PostgreSQL answered with columns that were not asked for.')
   if (expiresAt <= now) return null
   const pairs = JSON.parse(entries!) as [string, string][]
@@ -202,7 +219,7 @@ function toRecord(row: unknown, now: number): SessionRecord | null {
 }
 
 function runner(client: PgPool | PostgresSql, prepare: boolean) {
-  // By the text, as stores with other tables may share the pool.
+  // A prepared statement is named after its text, since stores with other tables may share the pool.
   const names = new Map<string, string>()
   const nameOf = (text: string): string => {
     const name = names.get(text) ?? `graphql_session_${hash('sha1', text)}`
@@ -216,7 +233,7 @@ function runner(client: PgPool | PostgresSql, prepare: boolean) {
 }
 
 function checkTable(table: string): void {
-  // 52, so that the name of its index is not cut to something that exists.
+  // With 52 characters the name of the index is not cut, which PostgreSQL does after 63.
   if (/^(?:[a-z_][a-z0-9_]{0,51}\.)?[a-z_][a-z0-9_]{0,51}$/.test(table)) return
   throw new SessionError(
     'CONFIG_INVALID',
@@ -224,6 +241,7 @@ function checkTable(table: string): void {
   )
 }
 
+/** The configuration as `check` reads it. `persistence` is null where there is no such table. */
 interface Setup {
   readonly persistence: string | null
   readonly synchronous_commit: string
@@ -232,6 +250,10 @@ interface Setup {
   readonly encoding: string
 }
 
+/**
+ * Tells which promises the configuration does not keep.
+ * @throws {SessionError} CONFIG_INVALID where sessions cannot be stored
+ */
 function judge(setup: Setup, table: string): string[] {
   if (setup.persistence === null) {
     throw new SessionError(

@@ -8,36 +8,48 @@ import type { SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 
 /**
- * What is used of a client, or a cluster client, of the package `redis`. Set `disableOfflineQueue: true`, lest what was given
- * up be done when there is a connection again, and for a cluster `topologyRefreshOnReconnectionAttemptStrategy: 500` (ms), lest
- * it take five seconds to find a new master.
+ * What the store uses of a client, or a cluster client, of the package `redis`. Set
+ * `disableOfflineQueue: true`; otherwise commands that were given up are sent when it is connected again. For
+ * a cluster set also `topologyRefreshOnReconnectionAttemptStrategy: 500` (ms); otherwise it takes five
+ * seconds to find a new master.
  */
 export interface NodeRedisClient {
+  /** Runs a script that the server knows by the SHA-1 of its text. */
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  /** Runs a script from its text, which the server then knows. */
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  /** Called once, since an `error` event would end the process without a listener. */
   on(event: 'error', listener: () => void): unknown
 }
 
 /**
- * What is used of a client, or a cluster client, of the package `ioredis`. It sends again what was in flight when a
- * connection broke, though it may have been applied, so that an `update` can count twice: set `maxRetriesPerRequest: 0`, and
- * `retryDelayOnFailover: 0` for a cluster. Set `enableOfflineQueue: false`, lest what was given up be done later.
+ * What the store uses of a client, or a cluster client, of the package `ioredis`. When a connection breaks,
+ * the client sends again what was in flight, though it may have been applied, so that an `update` can count
+ * twice: set `maxRetriesPerRequest: 0`, and for a cluster `retryDelayOnFailover: 0`. Set
+ * `enableOfflineQueue: false` as well; otherwise commands that were given up are sent when it is connected
+ * again.
  */
 export interface IORedisClient {
+  /** Runs a script that the server knows by the SHA-1 of its text. */
   evalsha(sha: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>
+  /** Runs a script from its text, which the server then knows. */
   eval(script: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>
+  /** Called once, since an `error` event would end the process without a listener. */
   on(event: 'error', listener: () => void): unknown
 }
 
+/** The options of `redisStore`. */
 export interface RedisStoreOptions {
-  /** What the key of a session begins with; its id follows. @default 'session:' */
+  /** The beginning of each key in Redis; the id of the session follows. @default 'session:' */
   readonly prefix?: string
 }
 
 /**
- * Sessions in Redis or Valkey, one hash each: a Redis 7 or later, plain, replicated or cluster. A verb is one script
- * on one key, and one round trip; reads go to the master, also where a client prefers replicas for reading.
- * @param client - connected, and closed, by whoever made it
+ * Makes a store in Redis 7 or later, or Valkey: plain, replicated or cluster. A session is one hash, and a
+ * verb is one script on one key and one round trip. Reads go to the master, even if the client prefers
+ * replicas for reads.
+ * @param client - connected and closed by whoever made it
+ * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function redisStore(
   client: NodeRedisClient | IORedisClient,
@@ -49,7 +61,7 @@ export function redisStore(
     throw new SessionError('CONFIG_INVALID', 'redisStore: prefix must be text.')
   }
   const run = runner(client)
-  // Each verb is told of its own failure; without a listener the client's event would end the process.
+  // A failed call rejects anyway. Without a listener the client's `error` event would end the process.
   client.on('error', () => {})
 
   return {
@@ -80,12 +92,14 @@ export function redisStore(
 }
 
 /**
- * The hash has a field for each entry, `place text`, and one without a name, which no key can have:
- * `createdAt expiresAt places bytes policy`. It keeps an emptied session alive, since Redis deletes an empty hash,
- * and spares `limit` from reading every entry. `places` counts up, for the order in which keys were first set.
+ * The scripts, one for each verb. The hash of a session has a field for each entry, `place text`, and a field
+ * without a name, which no key can have: `createdAt expiresAt places bytes policy`. That field keeps an
+ * emptied session alive, since Redis deletes an empty hash, and spares `limit` from reading every entry.
+ * `places` counts up, for the order in which keys were first set.
  *
- * Instants stay text, as Lua would print a large number as 4.1e+12. Nothing is written before the verdict: a Redis
- * that is out of memory refuses the first write, and with it the whole change, and lets pass what follows one.
+ * Instants stay text, as Lua would print a large number as 4.1e+12. A script writes nothing before the
+ * verdict: when Redis is out of memory it refuses the first write of a script, and so the whole change, but
+ * lets later writes pass.
  */
 const scripts = {
   create: script(`
@@ -150,7 +164,7 @@ const scripts = {
     if moves or clear then redis.call('PEXPIREAT', id, expiresAt) end
     return 'committed'`),
 
-  // A user may lack the right to INFO, which sessions do not need.
+  // A user may lack the right to INFO. Sessions do not need it, so that it is not an error.
   info: script(`
     local memory, persistence = redis.pcall('INFO', 'memory'), redis.pcall('INFO', 'persistence')
     if type(memory) == 'table' or type(persistence) == 'table' then return 'denied' end
@@ -166,7 +180,10 @@ function script(text: string): Script {
   return { text, sha: hash('sha1', text) }
 }
 
-/** Absent and deleted are the empty text, which is no JSON; a policy that is given begins with "=". */
+/**
+ * Writes a change set as arguments of the script. An absent or deleted entry is the empty text, which is not
+ * JSON, and a policy begins with "=", so that the empty policy differs from none.
+ */
 function toArguments(changes: ChangeSet, now: number): string[] {
   const { expect, clear, entries, policy, expiresAt, under, limit } = changes
   const pairs = [...expect, ...entries].flatMap(([key, text]) => [key, text ?? ''])
@@ -213,7 +230,7 @@ function toRecord(reply: unknown, now: number): SessionRecord | null {
   }
 }
 
-// Bytes that went astray are a reply to a driver now and then: "+" and a line of anything. It must not mean "no session".
+// A driver can take stray bytes for a reply: "+" and the rest of a line. It must not mean `no session`.
 const strange = (): Error => new Error('Redis replied with something that no script of ours returns.')
 
 function runner(client: NodeRedisClient | IORedisClient) {
@@ -229,14 +246,18 @@ function runner(client: NodeRedisClient | IORedisClient) {
     try {
       return await bySha(each, key, args)
     } catch (error) {
-      // A Redis that was restarted, or another node of a cluster. Nothing ran, so that it can be sent again.
+      // The server does not know the script, as after a restart or on another node of a cluster. So nothing
+      // ran, and the call can be sent again.
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
       return byText(each, key, args)
     }
   }
 }
 
-/** Of the node that answered. `appendfsync` is not among what every user may ask. */
+/**
+ * Tells which promises the configuration of the node that answered does not keep. `appendfsync` is not
+ * judged, since not every user may ask for it.
+ */
 function judge(info: unknown): string[] {
   if (info === 'denied') {
     return ['Redis does not let this user ask for its configuration, so that it is not checked. Allow INFO.']

@@ -9,11 +9,16 @@ import type { SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { pack, unpack } from './packed.ts'
 
+/** The options of `sqliteStore`. */
 export interface SqliteStoreOptions {
-  /** Milliseconds to wait for another process that writes, with nothing else held up meanwhile. @default 1000 */
+  /**
+   * Milliseconds, up to 60000, that a verb waits for another process that writes. The event loop goes on.
+   * @default 1000
+   */
   readonly busyTimeout?: number
 }
 
+/** Rows that a sweep removes at once, within one turn of the event loop. */
 const sweptAtOnce = 20
 
 const schema = `
@@ -21,16 +26,22 @@ const schema = `
     (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS graphql_session_expires_at ON graphql_session (expires_at);`
 
-/** Milliseconds that SQLite itself waits, and the event loop with it. */
+/** Milliseconds that SQLite itself waits for a lock, while it blocks the event loop. */
 const nativeTimeout = 5
 
 /**
- * Sessions in a SQLite file: the durable store for one machine. Several processes may share the file, on a local
- * disk. Every verb runs within one turn of the event loop; one that writes waits for the disk.
- * @param database - a path, opened with WAL and `synchronous=FULL`; or a database that is open already, whose
- * pragmas stay as they are (`check` judges them) and which is closed by whoever opened it
+ * Makes a store in a SQLite file, durable on one machine. Several processes may share the file, on a local
+ * disk. Every verb runs within one turn of the event loop, and one that writes waits for the disk.
+ * @param path - the file, which is opened with WAL and `synchronous=FULL`; `close` closes it
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ * @throws what `node:sqlite` throws for a file that cannot be opened
  */
 export function sqliteStore(path: string, options?: SqliteStoreOptions): KeyedStore & { close(): void }
+/**
+ * Makes a store in a SQLite database that is open already.
+ * @param database - closed by whoever opened it. Its pragmas stay as they are, and `check` judges them
+ * @throws {SessionError} CONFIG_INVALID, naming the option
+ */
 export function sqliteStore(database: DatabaseSync, options?: SqliteStoreOptions): KeyedStore
 export function sqliteStore(
   database: string | DatabaseSync,
@@ -61,9 +72,10 @@ export function sqliteStore(
   }
 
   /**
-   * In a transaction that holds the lock before anything is read, so that nobody writes in between, and within one turn of
-   * the event loop. SQLite waits for the lock by blocking, so that it may do so for a moment only; nothing ran when it
-   * gives up.
+   * Runs `work` in a transaction, within one turn of the event loop. The transaction takes the lock before it
+   * reads, so that nobody writes in between. SQLite blocks the event loop while it waits for the lock, so
+   * that it waits only for a moment; if it does not get the lock, `work` has not run, and this tries again
+   * until `busyTimeout` is over.
    */
   const alone = async <T>(work: () => T, { before, after }: Bracket = strict): Promise<T> => {
     const deadline = performance.now() + busyTimeout
@@ -109,7 +121,7 @@ export function sqliteStore(
   }
 }
 
-/** What is set around a transaction, within the same turn of the event loop. */
+/** The SQL to run before and after a transaction, within the same turn of the event loop. */
 interface Bracket {
   readonly before: string
   readonly after: string
@@ -117,13 +129,17 @@ interface Bracket {
 
 const strict: Bracket = { before: '', after: '' }
 
-/** Not waiting for the disk: what a power loss brings back has expired. */
+/** For a sweep, which does not wait for the disk, as the rows that a power loss brings back have expired. */
 const relaxed: Bracket = { before: 'PRAGMA synchronous = NORMAL', after: 'PRAGMA synchronous = FULL' }
 
-/** SQLITE_BUSY */
+/** The code of SQLITE_BUSY: another connection holds the lock. */
 const busy = 5
 
-/** @returns false while another process writes */
+/**
+ * Begins a transaction.
+ * @param isLast - whether to throw when another process holds the lock
+ * @returns false when another process holds the lock
+ */
 function begins(db: DatabaseSync, isLast: boolean): boolean {
   try {
     db.exec('BEGIN IMMEDIATE')
@@ -135,7 +151,7 @@ function begins(db: DatabaseSync, isLast: boolean): boolean {
 }
 
 function open(path: string): DatabaseSync {
-  // To become WAL and to make the table another process is waited for; that is before any request.
+  // Setting WAL and making the table need the lock. SQLite may block to wait for it before any request.
   const db = new DatabaseSync(path, { timeout: 5000 })
   db.exec(`
     PRAGMA journal_mode = WAL;
@@ -145,6 +161,7 @@ function open(path: string): DatabaseSync {
   return db
 }
 
+/** Tells which promises the pragmas of a database do not keep. */
 function judge(db: DatabaseSync): string[] {
   const pragma = (name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
   const warnings = []

@@ -1,29 +1,33 @@
-// This removes expired sessions from stores that do not do it by themselves.
+// This removes expired sessions from stores whose backend does not drop them.
 
 import { setTimeout } from 'node:timers/promises'
 import type { KeyedStore } from '../session/store.ts'
 
+/** The options of `sweepExpired`. */
 export interface SweepOptions {
-  /** Called after each batch with the number of sessions removed so far. */
+  /** Called after each batch, with the number of sessions removed so far. @default nobody */
   readonly onProgress?: (swept: number) => void
-  /** Milliseconds since the epoch; for tests. @default Date.now */
+  /** The clock, for tests. Gives milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number
 }
 
-/** How long the store is left alone after each batch, in multiples of what the batch took. */
+/** The pause after each batch, in multiples of what the batch took: the store is 98 % free. */
 const rest = 49
 
 /**
- * Removes the expired sessions of a store, Django's `clearsessions`: batch after batch, so that requests get through in
- * between. Several processes may do it at the same time. Does nothing where the store drops them by itself.
+ * Removes the expired sessions of a store, like Django's `clearsessions`. It goes in batches with pauses, so
+ * that requests get through in between. Several processes may do it at the same time.
+ * @param store - one whose backend drops expired sessions by itself has nothing to remove
+ * @param options - listener and clock
  * @returns how many sessions were removed
+ * @throws what the driver of the store throws
  */
 export async function sweepExpired(
   store: KeyedStore,
   { onProgress, clock = Date.now }: SweepOptions = {},
 ): Promise<number> {
   let swept = 0
-  // What expires meanwhile is for the next time, lest this one never end.
+  // Sessions that expire from here on are left to the next sweep, as this one might never end otherwise.
   const now = clock()
   for (;;) {
     const began = performance.now()

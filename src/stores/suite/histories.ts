@@ -1,16 +1,19 @@
-// These are random sessions, changes and histories, to compare stores by.
+// This generates random sessions, changes and histories, to compare stores with `apply`.
 
 import * as fc from 'fast-check'
 import { type ChangeSet, changeSet } from '../../session/changes.ts'
 import type { SessionRecord } from '../../session/record.ts'
 
-/** Far ahead, so that what a backend drops by its own clock stays. Whole ms since the epoch. */
+/**
+ * When the sessions of the suite begin: far ahead, so that a backend that goes by its own clock drops none of
+ * them. Milliseconds since the epoch.
+ */
 export const start = Date.UTC(2100, 0)
 
-/** The deadline of what is created here, unless it is moved. */
+/** The deadline of the sessions, unless a change moves it. */
 export const end = start + 1_000_000
 
-// Few keys and texts, so that changes meet.
+// Keys and texts are few, so that changes often meet at a key.
 export const key = fc.constantFrom('a', 'b', 'pref:x', 'toString', '_')
 export const text = fc.constantFrom('1', '"two"', '{"three":3}', 'null', '"ü€😀"')
 const policyText = fc.constantFrom('', 'browser-close', '300')
@@ -19,11 +22,12 @@ export const entries = fc
   .array(fc.tuple(key, fc.option(text)), { maxLength: 5 })
   .map((pairs) => new Map<string, string | null>(pairs))
 
-/** A change set without `expect` and `limit`, as a request saves at its end. */
+/** A change set as a request saves it at its end, without `expect` and `limit`. */
 export const recordedChange: fc.Arbitrary<ChangeSet> = fc
   .record({ clear: fc.boolean(), entries, policy: fc.option(policyText, { nil: undefined }) })
   .map(changeSet)
 
+/** A change set of any kind. */
 export const anyChange: fc.Arbitrary<ChangeSet> = fc
   .record({
     expect: fc.oneof({ weight: 3, arbitrary: fc.constant(new Map()) }, { weight: 1, arbitrary: entries }),
@@ -40,7 +44,7 @@ export const record: fc.Arbitrary<SessionRecord> = fc
   .tuple(fc.array(fc.tuple(key, text), { maxLength: 5 }), policyText)
   .map(([pairs, policy]) => ({ entries: new Map(pairs), createdAt: start, expiresAt: end, policy }))
 
-/** What happens to a session, and how long after the step before it (ms). */
+/** One step of a history: what happens to the session, and how many milliseconds after the step before. */
 export interface Step {
   readonly wait: number
   readonly change: ChangeSet | 'delete'

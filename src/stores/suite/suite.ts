@@ -1,4 +1,4 @@
-// These are the promises of a store as checks, for any test runner.
+// This checks the promises of a store, as a list of checks for any test runner.
 
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
@@ -8,22 +8,24 @@ import type { KeyedStore } from '../../session/store.ts'
 import { digest, mint } from '../../session/token.ts'
 import { anyChange, end, record, start, step } from './histories.ts'
 
-/** One promise of a `KeyedStore`, and the proof. */
+/** One promise of a `KeyedStore`, and the check that proves it. */
 export interface Guarantee {
-  /** `S07`. Stable, so that it can be cited: an id is never given to another promise. */
+  /** The id, e.g. `S07`. It can be cited, since no id is ever given to another promise. */
   readonly id: string
-  /** `MUST answer gone after a delete, whatever the change set` */
+  /** The promise, e.g. `MUST answer gone after a delete, whatever the change set`. */
   readonly title: string
-  /** Rejects where the store does not keep it, with what was expected and what came. */
+  /** Resolves where the store keeps the promise, else rejects with what was expected and what came. */
   readonly check: (store: KeyedStore, options?: CheckOptions) => Promise<void>
 }
 
+/** How thoroughly a promise is checked. */
 export interface CheckOptions {
-  /** Random histories of one session to compare with `apply`. @default 100 */
+  /** The number of random histories that are compared with `apply`. @default 100 */
   readonly histories?: number
   /**
-   * Another store over the same sessions, with a connection of its own, as another process would have: the verbs go
-   * to either in turn. Without it a lock that is held within one process only is not found out.
+   * Another store over the same sessions, with a connection of its own, like that of another process. The
+   * verbs go to the two in turn. Without it the suite misses a lock that holds within one process only.
+   * @default none
    */
   readonly peer?: KeyedStore
 }
@@ -35,7 +37,7 @@ const setting = (...pairs: [string, string | null][]): ChangeSet => changeSet({ 
 const pairsOf = (session: SessionRecord | null): [string, string][] => [...(session?.entries ?? [])]
 const keysOf = (session: SessionRecord | null): string[] => pairsOf(session).map(([key]) => key)
 
-// Two maps are equal to assert whatever their order.
+// `assert` takes two maps with another order of entries for equal, so the entries become a list.
 const ordered = (session: SessionRecord | null) =>
   session && { ...session, entries: [...session.entries.entries()] }
 
@@ -145,7 +147,7 @@ const promises: readonly Guarantee[] = [
     id: 'S05',
     title: 'MUST do what apply says, for any history of change sets',
     async check(store, { histories = 100 } = {}) {
-      // Side by side, as a round trip is mostly waiting.
+      // Histories run side by side, since a round trip is mostly waiting.
       const lanes = Math.min(8, histories)
       const property = fc.asyncProperty(record, fc.array(step, { maxLength: 12 }), async (first, steps) => {
         const id = await created(store, first)
@@ -168,7 +170,7 @@ const promises: readonly Guarantee[] = [
           )
         }
       })
-      // Each to its end, so that nothing asks the store any more when this rejects.
+      // Each lane runs to its end, so that none asks the store any more when this rejects.
       const lane = () => fc.assert(property, { numRuns: Math.ceil(histories / lanes) })
       const results = await Promise.allSettled(Array.from({ length: lanes }, lane))
       for (const result of results) if (result.status === 'rejected') throw result.reason
@@ -280,7 +282,7 @@ const promises: readonly Guarantee[] = [
       const dead = await Promise.all(Array.from({ length: 25 }, () => created(store)))
       const alive = await created(store, { ...blank, expiresAt: end + 1 })
       const swept = await sweepAll(store, end)
-      // Asked at an earlier instant, what is still there would be found.
+      // At an earlier instant a read finds each session that was not swept.
       const left = await Promise.all(dead.map((id) => store.read(id, now)))
       assert.deepEqual(
         left.filter((session) => session !== null),
@@ -342,7 +344,7 @@ const promises: readonly Guarantee[] = [
     id: 'S17',
     title: 'MUST hold a session as large as the default limits let one become',
     async check(store) {
-      // 128 keys of 64 bytes, 6 texts of 8192 bytes, and what is left of 65536 in two bytes a character.
+      // The session has 128 keys of 64 bytes, 6 texts of 8192, and the rest of 65536 in two-byte characters.
       const sizes = [...Array<number>(6).fill(8192), 8070, ...Array<number>(120).fill(1), 2]
       const pairs = sizes.map((size, index): [string, string] => [
         `k${index}`.padEnd(64, '_'),
@@ -361,7 +363,7 @@ const promises: readonly Guarantee[] = [
     id: 'S18',
     title: 'MUST judge expect first, then keys and UTF-8 bytes, and change nothing by what it refuses',
     async check(store) {
-      // 1 and 8 bytes, and 2 more are asked for: 11 of them in 2 keys.
+      // The session has 9 bytes (1 and 8) and the change adds 2, which makes 11 bytes in 2 keys.
       const session = holding(['a', '"é😀"'])
       const id = await created(store, session)
       const more = { ...setting(['b', '1']), policy: '300', expiresAt: end + 1 }
@@ -467,7 +469,7 @@ const promises: readonly Guarantee[] = [
       const moved = changeSet({ expiresAt: end + 1000 })
       for (let round = 0; round < 20; round++) {
         const ids = await Promise.all(Array.from({ length: 10 }, () => created(store)))
-        // The clocks of two processes differ by a millisecond.
+        // The commits run with a clock one millisecond behind that of the sweep, as in another process.
         const outcomes = ids.map((id) => store.commit(id, moved, end - 1))
         await store.sweep(end)
         for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
@@ -493,10 +495,11 @@ const promises: readonly Guarantee[] = [
 ]
 
 /**
- * What every store has to keep: a test each, in whatever runs your tests. They need the package `fast-check`.
+ * The promises that every store has to keep, each as a test for your own test runner. They need the package
+ * `fast-check`.
  *
- * Give them a store over a database of its own, one guarantee after the other: the sessions lie in the year 2100, and
- * S14 and S21 sweep as of then, which removes whatever else is there.
+ * Give them a store over a database of its own, and run one after the other: the sessions lie in the year
+ * 2100, and S14 and S21 sweep as of then, which removes whatever else is there.
  * @example
  * for (const { id, title, check } of guarantees) {
  *   test(`${id} ${title}`, () => check(myStore(client), { peer: myStore(otherClient) }))
