@@ -1,4 +1,4 @@
-// This file is what `import … from 'graphql-session'` gives.
+// This lists what `import … from 'graphql-session'` gives. Stores and the suite have paths of their own.
 
 export { type CookieOptions, type SentCookie, type SessionCookie, sessionCookie } from './session/cookie.ts'
 export { type ChangeSet, apply, type Outcome, type SizeLimit } from './session/changes.ts'
