@@ -88,7 +88,7 @@ export class Exchange<Data extends object = Record<string, Json>> {
    */
   settle(result: Result): Promise<Result> | Result {
     const unit = this.#unit
-    if (unit.isOwing || isAsyncIterable(result)) return this.#save(result)
+    if (unit.needsSaving || isAsyncIterable(result)) return this.#save(result)
     this.#log(unit.failure)
     unit.close()
     return result
@@ -247,7 +247,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
  */
 async function saved(unit: UnitOfWork): Promise<unknown> {
   try {
-    if (unit.isOwing) await unit.save()
+    if (unit.needsSaving) await unit.save()
     return null
   } catch (error) {
     return error

@@ -19,7 +19,7 @@ import { checkStore, openStore } from '../stores/open.ts'
 export class OpenSession<Data extends object = Record<string, Json>> extends Session<Data> {
   readonly #unit: UnitOfWork
 
-  /** Made by `openSession`. */
+  /** @internal `openSession` makes it. */
   constructor(unit: UnitOfWork) {
     const scope = {}
     super(unit, keyRules({ '*': { client: ['read', 'write', 'delete'] } }), () => scope)

@@ -15,7 +15,10 @@ type Input<Data, K extends keyof Data> = Value<Data, K> | Frozen<Value<Data, K>>
 /** A value as a session gives it. It is deeply frozen: a change in place throws instead of being lost. */
 export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
 
-/** Gives the parts of a session to other code of this package that needs more than a resolver may use. */
+/**
+ * Gives the parts of a session to other code of this package that needs more than a resolver may use.
+ * @internal
+ */
 export let partsOf: (session: AnySession) => { readonly unit: UnitOfWork; readonly rules: KeyRules }
 
 /**
@@ -41,7 +44,7 @@ export class Session<Data extends object = Record<string, Json>> {
     partsOf = (session) => ({ unit: session.#unit, rules: session.#rules })
   }
 
-  /** Only this package calls it, in `useSession` and `openSession`. */
+  /** @internal `useSession` and `openSession` make sessions. */
   constructor(unit: UnitOfWork, rules: KeyRules, scope: () => object) {
     this.#unit = unit
     this.#rules = rules

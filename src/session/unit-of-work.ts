@@ -207,7 +207,7 @@ export class UnitOfWork {
   }
 
   /** Whether `save` has anything to do, or a verb to wait for. If not, callers skip it, as it takes time. */
-  get isOwing(): boolean {
+  get needsSaving(): boolean {
     if (!this.#touched) return false
     if (this.#verbs.isBusy || !this.#journal.isEmpty) return true
     const { standing, record } = this.#stored

@@ -29,14 +29,14 @@ export class View {
   }
 
   /** Whether `save` will create a session. */
-  get isOwed(): boolean {
+  get willBeCreated(): boolean {
     const { standing } = this.#stored
     return standing === 'flushed' || (standing === 'absent' && adds(this.#journal.sum))
   }
 
   /** The id of the session, or of the one that `save` will create; null while there is nothing to store. */
   get id(): string | null {
-    const token = this.#stored.token ?? (this.isOwed ? this.#stored.issue().token : null)
+    const token = this.#stored.token ?? (this.willBeCreated ? this.#stored.issue().token : null)
     return token === null ? null : this.#stored.idOf(token)
   }
 
@@ -44,12 +44,12 @@ export class View {
   get createdAt(): number | null {
     const { record } = this.#stored
     if (record) return record.createdAt
-    return this.isOwed ? this.#stored.issue().createdAt : null
+    return this.willBeCreated ? this.#stored.issue().createdAt : null
   }
 
   /** When the session ends. Milliseconds since the epoch; null while there is nothing to store. */
   get expiresAt(): number | null {
-    return this.#stored.record || this.isOwed ? this.deadline(this.#settings.clock()) : null
+    return this.#stored.record || this.willBeCreated ? this.deadline(this.#settings.clock()) : null
   }
 
   /** The expiry policy that the session has after this request. */
