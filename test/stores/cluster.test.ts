@@ -59,7 +59,7 @@ describe('redisStore in a cluster', needs('redis-server'), () => {
   beforeAll(async () => {
     cluster = await startCluster()
   }, 60_000)
-  afterAll(() => cluster.stop())
+  afterAll(() => cluster.stop(), 60_000)
 
   describe.each(clients)('with %s', (_, open) => {
     let opened: Opened
