@@ -13,13 +13,13 @@ export type { SessionRecord } from './session/record.ts'
 export { sessionResolvers, sessionTypeDefs } from './graphql/resolvers.ts'
 export {
   createSessionServer,
-  type GraphiQLOptions,
   type SessionServer,
   type SessionServerConfig,
   type SessionServerOptions,
 } from './server/create-session-server.ts'
 export { type OpenSession, openSession, type OpenSettings } from './server/open-session.ts'
 export type { AnySession, Frozen, Session } from './session/session.ts'
+export { type GraphiQLOptions, useGraphiQLPage } from './server/graphiql.ts'
 export type { SessionSettings } from './session/settings.ts'
 export type { KeyedStore, SealedStore, SessionStore } from './session/store.ts'
 export { type GateOptions, useSessionGate } from './graphql/use-gate.ts'

@@ -34,7 +34,7 @@ const rooms: Readonly<Record<string, Room>> = {
       graphql: any,
       'graphql-yoga': any,
       '@graphql-tools/schema': any,
-      '@graphql-yoga/render-graphiql': any,
+      '@graphql-yoga/render-graphiql/graphiql': 'graphiql-page.ts',
       'lru-cache': any,
       ioredis: 'redis-backend.ts',
       pg: 'postgres-backend.ts',

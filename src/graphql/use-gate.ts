@@ -226,7 +226,9 @@ export class Gate {
     }
     const { method, url } = request
     // The same URL answers with a page, with either type of JSON or with a stream, depending on `Accept`.
-    if (method === 'GET' && this.#isEndpoint(url)) headers.append('vary', 'Accept')
+    if (method === 'GET' && this.#isEndpoint(url) && !namesAccept.test(headers.get('vary') ?? '')) {
+      headers.append('vary', 'Accept')
+    }
     const isPreflight = method === 'OPTIONS' && this.#isEndpoint(url)
     if (!isPreflight && !request[gatedKey]) return
     // Yoga's own CORS may have set headers that let in origins which are not listed here.
@@ -240,6 +242,8 @@ export class Gate {
     }
   }
 }
+
+const namesAccept = /(?:^|,)\s*accept\s*(?:,|$)/i
 
 interface Source {
   readonly body: string

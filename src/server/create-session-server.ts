@@ -13,6 +13,7 @@ import { LRUCache } from 'lru-cache'
 import { SessionError } from '../session/errors.ts'
 import { KnownOperations } from './known-operations.ts'
 import { allowsShortWay, ShortWay } from './short-way.ts'
+import { type GraphiQLOptions, useGraphiQLPage } from './graphiql.ts'
 import { useHealth } from './health.ts'
 import { badHost, hasOneHost } from '../http/host.ts'
 import { checkOptions } from '../session/options.ts'
@@ -26,9 +27,6 @@ import type { Json } from '../session/value.ts'
 import { makeSchema, type SchemaParts } from './schema.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
-export type GraphiQLOptions = Extract<YogaOptions['graphiql'], { defaultQuery?: string }> & {
-  readonly enabled?: boolean
-}
 
 /**
  * @typeParam Data - the application's keys and the types of their values
@@ -119,7 +117,9 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
       sessionPlugin(exchanges),
       gate.plugin,
       streams.plugin,
-      servesGraphiQL(graphiql) && rootToGraphiQL,
+      ...(servesGraphiQL(graphiql)
+        ? [useGraphiQLPage({ title: 'graphql-session', ...page, enabled: true }), rootToGraphiQL]
+        : []),
       ...plugins,
       exactPath,
     ],
@@ -131,10 +131,9 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     batching,
     logging,
     cors: false,
-    // Yoga's own page loads its icon from elsewhere.
+    // Yoga's own pages load from elsewhere.
     landingPage: false,
-    graphiql: servesGraphiQL(graphiql) && { title: 'graphql-session', credentials: 'same-origin', ...page },
-    renderGraphiQL: selfContainedGraphiQL(),
+    graphiql: false,
   })
   shortWay?.attach(yoga)
   const drain = (): void => {
@@ -234,15 +233,3 @@ const rootToGraphiQL: Plugin = {
     endResponse(new fetchAPI.Response(null, { status: 302, headers: { location: '/graphql' } }))
   },
 }
-
-/** Yoga's own page loads from a CDN. This one is 9 MB, so it is loaded when asked for and rendered once. */
-function selfContainedGraphiQL(): NonNullable<YogaOptions['renderGraphiQL']> {
-  let page: Promise<string> | undefined
-  return (options) =>
-    (page ??= import('@graphql-yoga/render-graphiql').then(({ renderGraphiQL }) =>
-      renderGraphiQL(options).replace('</head>', `${tabsStayPut}</head>`),
-    ))
-}
-
-// While pressed, a tab of GraphiQL 5 jumps to where its animation believes it to be, and the click misses it.
-const tabsStayPut = '<style>.graphiql-tab { transform: none !important }</style>'

@@ -1218,6 +1218,62 @@ const mutants: readonly Mutant[] = [
     to: 'if (false) {',
     tests: ['server/summary'],
   },
+  {
+    guard: 'a browser that has the page gets no other',
+    file: 'server/graphiql.ts',
+    from: "asked.get('if-none-match')?.includes(headers['etag'])",
+    to: 'false',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'an ETag belongs to the options of its page',
+    file: 'server/graphiql.ts',
+    from: "createHash('sha256').update(html)",
+    to: "createHash('sha256').update('')",
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'of the answers only a schema is compressed',
+    file: 'server/graphiql.ts',
+    from: `if (body.startsWith('{"data":{"__schema"')) {`,
+    to: 'if (body) {',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'production has no page of GraphiQL',
+    file: 'server/graphiql.ts',
+    from: 'if (!enabled) return {}',
+    to: '',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'what the page loads is kept for ever',
+    file: 'server/graphiql-page.ts',
+    from: 'public, max-age=31536000, immutable',
+    to: 'no-cache',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'the options of the page stay within its script',
+    file: 'server/graphiql-page.ts',
+    from: ".replaceAll('<', '\\\\u003c')",
+    to: '',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'a title of the page is text',
+    file: 'server/graphiql-page.ts',
+    from: "text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('\"', '&quot;')",
+    to: 'text',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'a coding that a client refuses is not sent',
+    file: 'http/encoding.ts',
+    from: '.filter((each) => !/;q=0(?:\\.0*)?$/.test(each))',
+    to: '',
+    tests: ['server/graphiql'],
+  },
 ]
 
 /** Files under src; otherwise all. */
