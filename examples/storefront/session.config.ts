@@ -49,6 +49,8 @@ const config: SessionServerConfig<ShopSession> = {
     type LoginPayload implements SessionPayload {
       session: Session!
       user: User!
+      "Wrong passwords in this session since its last sign-in."
+      failedAttempts: Int!
     }
 
     extend type Query {
@@ -80,18 +82,19 @@ const config: SessionServerConfig<ShopSession> = {
             extensions: { code: 'UNAUTHENTICATED' },
           })
         }
+        // For the user to see. It slows no attacker down, who drops the cookie and begins at none.
+        const failedAttempts = (await session.pop('login_attempts')) ?? 0
         const present = await session.get('user_id')
         // Against fixation: the id from before is worthless now. Somebody else's session is not carried over.
         if (present === undefined || present === user!.id) await session.rotate()
         else await session.flush()
         session.set('user_id', user!.id)
-        await session.delete('login_attempts')
-        return { session, user }
+        return { session, user, failedAttempts }
       },
     },
   },
 
-  graphiql: { title: 'Storefront', credentials: 'same-origin', defaultTabs: tabs },
+  graphiql: { title: 'Storefront', defaultTabs: tabs },
 }
 
 interface Credentials {

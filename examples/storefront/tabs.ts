@@ -1,25 +1,27 @@
-// No line is longer than 50 characters: GraphiQL shows no more beside its buttons in a window 1280 pixels wide.
+// No line is longer than 50 characters: in a window 1280 pixels wide, GraphiQL would wrap it.
 const story = [
-  `# 1. Sign in. The session gets a new id and
-#    secret; what an anonymous visitor had in
-#    the cart stays. The cookie comes with the
-#    answer.
-mutation SignIn {
-  login(username: "ada", password: "lovelace") {
-    user { name }
-    session {
-      id
-      isNew
-      keys
-      createdAt
-      expiresAt
-    }
+  `# 1. Nobody knows you yet. Your first change
+#    begins a session, and its cookie comes with
+#    the answer.
+mutation SetDarkMode {
+  setSessionKey(key: "dark_mode", value: true) {
+    entry { key value }
+    created
+    session { id isNew keys }
   }
 }`,
-  `# 2. Fill the cart: every entry is stored, or
-#    none of them.
+  `# 2. Delete every entry. The session, its id and
+#    its cookie stay.
+mutation Clear {
+  clearSession {
+    session { id isEmpty keys }
+  }
+}`,
+  `# 3. Fill the cart, and set the preference again.
+#    Every entry is stored, or none of them.
 mutation FillCart {
   updateSession(data: {
+    dark_mode: true
     shopping_cart: [
       { sku: "engine", quantity: 1 }
       { sku: "cards", quantity: 1000 }
@@ -29,16 +31,30 @@ mutation FillCart {
     session { id keys }
   }
 }`,
-  `# 3. Set one preference. Run it again: created
-#    is false.
-mutation SetDarkMode {
-  setSessionKey(key: "dark_mode", value: true) {
-    entry { key value }
-    created
-    session { keys }
+  `# 4. Sign in. The session gets a new id and
+#    secret, and the cart stays. Try a wrong
+#    password first: failedAttempts counts it.
+mutation SignIn {
+  login(username: "ada", password: "lovelace") {
+    user { name }
+    failedAttempts
+    session {
+      id
+      keys
+      createdAt
+      expiresAt
+    }
   }
 }`,
-  `# 4. Delete the preference, so that the default
+  `# 5. Try to become somebody else. A client may
+#    read and delete user_id, but not write it:
+#    SESSION_KEY_FORBIDDEN.
+mutation WriteUserId {
+  setSessionKey(key: "user_id", value: "2") {
+    entry { key value }
+  }
+}`,
+  `# 6. Delete the preference, so that the default
 #    applies again. Run it again: nothing to
 #    delete is no error.
 mutation DeleteDarkMode {
@@ -49,7 +65,7 @@ mutation DeleteDarkMode {
     }
   }
 }`,
-  `# 5. Take the cart out: the value is delivered
+  `# 7. Take the cart out: the value is delivered
 #    once. Run it again: found is false, and the
 #    default is returned.
 mutation PopCart {
@@ -62,30 +78,26 @@ mutation PopCart {
     session { keys }
   }
 }`,
-  `# 6. Delete every entry. The session, its id and
-#    its cookie stay.
-mutation Clear {
-  clearSession {
-    session { id isEmpty keys }
+  `# 8. Say how long the session lives: until the
+#    browser closes, or an hour without activity.
+#    The cookie follows the last of them.
+mutation SetExpiry {
+  untilClose: setSessionExpiry(
+    expiry: { policy: BROWSER_CLOSE }
+  ) {
+    session { ...Life }
   }
-}`,
-  `# 7. Log out, keep the id: what clearSession
-#    does.
-mutation LogoutKeepId {
-  logout(flush: false) {
-    flushed
-    session { id isEmpty }
+  anHour: setSessionExpiry(
+    expiry: { seconds: 3600 }
+  ) {
+    session { ...Life }
   }
-}`,
-  `# 8. Log out for good: the stored session is
-#    deleted, the old cookie is worthless at
-#    once, and a fresh session begins under a
-#    new id.
-mutation LogoutAndFlush {
-  logout(flush: true) {
-    flushed
-    session { id isNew isEmpty }
-  }
+}
+
+fragment Life on Session {
+  expiresAt
+  expiresIn
+  expiresAtBrowserClose
 }`,
   `# 9. Look at the session at any time. Asking
 #    stores nothing.
@@ -97,7 +109,25 @@ query Look {
     isEmpty
     entries { key value }
     expiresIn
-    expiresAtBrowserClose
+  }
+}`,
+  `# 10. Log out, and keep the id. Every entry is
+#     deleted, as by clearSession in tab 2: here
+#     the sign-in is one of them.
+mutation LogoutKeepId {
+  logout(flush: false) {
+    flushed
+    session { id isEmpty }
+  }
+}`,
+  `# 11. Log out for good. The stored session is
+#     deleted, the old cookie is worthless at
+#     once, and a fresh session begins under a
+#     new id.
+mutation LogoutAndFlush {
+  logout(flush: true) {
+    flushed
+    session { id isNew isEmpty }
   }
 }`,
 ]

@@ -1,11 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { chromiumArgs } from '../support/chromium.ts'
-import { given, seen } from '../support/harness.ts'
+import config from '../../examples/storefront/session.config.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { given, listen, seen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
 import { showIfFailed } from '../support/process-log.ts'
 
@@ -35,57 +40,80 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
       told.push(title)
       return runTab(page, title)
     }
+    expect(await numbersOf(page)).toEqual(titles.map((_, index) => `"${index + 1}"`))
 
-    const { login } = await run('SignIn')
-    const { id } = login.session
+    const { setSessionKey } = await run('SetDarkMode')
+    const { id } = setSessionKey.session
     expect(id).toMatch(/^[\w-]{20,}$/)
-    expect(login).toMatchObject({
-      user: { name: 'Ada Lovelace' },
-      session: { isNew: true, keys: ['user_id'] },
+    expect(setSessionKey).toEqual({
+      entry: { key: 'dark_mode', value: true },
+      created: true,
+      session: { id, isNew: true, keys: ['dark_mode'] },
     })
     const cookie = await sessionCookie(page)
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax' })
     expect(await page.evaluate('document.cookie'), 'what a script can read').toBe('')
 
+    expect(await run('Clear')).toEqual({ clearSession: { session: { id, isEmpty: true, keys: [] } } })
     expect(await run('FillCart')).toEqual({
       updateSession: {
-        entries: [{ key: 'shopping_cart', value: cart }],
-        session: { id, keys: ['user_id', 'shopping_cart'] },
+        entries: [
+          { key: 'dark_mode', value: true },
+          { key: 'shopping_cart', value: cart },
+        ],
+        session: { id, keys: ['dark_mode', 'shopping_cart'] },
       },
     })
     if (process.env['SCREENSHOT'] === '1') await takeScreenshot(page)
+    expect((await sessionCookie(page)).value === cookie.value, 'the same cookie up to here').toBe(true)
 
-    expect(await run('SetDarkMode')).toEqual({
-      setSessionKey: {
-        entry: { key: 'dark_mode', value: true },
-        created: true,
-        session: { keys: ['user_id', 'shopping_cart', 'dark_mode'] },
-      },
+    const { login } = await run('SignIn')
+    expect(login).toMatchObject({
+      user: { name: 'Ada Lovelace' },
+      failedAttempts: 0,
+      session: { keys: ['dark_mode', 'shopping_cart', 'user_id'] },
     })
+    expect(login.session.id).not.toBe(id)
+    const own = await sessionCookie(page)
+    expect(own.value === cookie.value, 'the same cookie after the sign-in').toBe(false)
+
+    told.push('WriteUserId')
+    const { errors } = await execute(page, 'WriteUserId')
+    expect(errors).toMatchObject([{ extensions: { code: 'SESSION_KEY_FORBIDDEN' } }])
+    await page.getByRole('region', { name: 'Result Window' }).getByText('SESSION_KEY_FORBIDDEN').waitFor()
     expect(await run('DeleteDarkMode')).toEqual({
       deleteSessionKey: { deleted: true, session: { value: false } },
     })
     expect(await run('PopCart')).toEqual({
       popSessionKey: { found: true, value: cart, session: { keys: ['user_id'] } },
     })
-    expect(await run('Clear')).toEqual({
-      clearSession: { session: { id, isEmpty: true, keys: [] } },
+
+    const { untilClose, anHour } = await run('SetExpiry')
+    expect(untilClose.session).toMatchObject({ expiresAtBrowserClose: true })
+    expect(untilClose.session.expiresIn).toBeGreaterThan(86_400)
+    expect(anHour.session).toMatchObject({ expiresAtBrowserClose: false })
+    expect(anHour.session.expiresIn).toBeGreaterThan(3590)
+    expect(anHour.session.expiresIn).toBeLessThan(3601)
+    expect((await sessionCookie(page)).expires - Date.now() / 1000).toBeLessThan(3601)
+
+    expect(await run('Look')).toMatchObject({
+      me: { name: 'Ada Lovelace' },
+      session: {
+        id: login.session.id,
+        isNew: false,
+        isEmpty: false,
+        entries: [{ key: 'user_id', value: '1' }],
+      },
     })
     expect(await run('LogoutKeepId')).toEqual({
-      logout: { flushed: false, session: { id, isEmpty: true } },
+      logout: { flushed: false, session: { id: login.session.id, isEmpty: true } },
     })
-    expect((await sessionCookie(page)).value === cookie.value, 'the same cookie up to here').toBe(true)
+    expect((await sessionCookie(page)).value === own.value, 'the same cookie after a logout').toBe(true)
 
     const { logout } = await run('LogoutAndFlush')
     expect(logout).toMatchObject({ flushed: true, session: { isNew: true, isEmpty: true } })
-    expect(logout.session.id).not.toBe(id)
-    expect((await sessionCookie(page)).value === cookie.value, 'the same cookie after a flush').toBe(false)
-
-    const look = await run('Look')
-    expect(look).toMatchObject({
-      me: null,
-      session: { id: logout.session.id, isNew: false, isEmpty: true, entries: [] },
-    })
+    expect(logout.session.id).not.toBe(login.session.id)
+    expect((await sessionCookie(page)).value === own.value, 'the same cookie after a flush').toBe(false)
 
     expect(told).toEqual(titles)
     expect(complaints).toEqual([])
@@ -96,8 +124,136 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
     const { url } = await startStorefront()
     const { page } = await openGraphiQL(browser, url)
     await tabButton(page, 'FillCart').click()
-    const selected = page.getByRole('tab', { selected: true })
-    await expect.poll(() => selected.innerText(), { timeout: 10_000 }).toBe('FillCart')
+    expect(await selectedTab(page)).toBe('FillCart')
+  })
+
+  it('shows the same tabs after a reload', { timeout: 2 * patience }, async () => {
+    const { url } = await startStorefront()
+    const { page } = await openGraphiQL(browser, url)
+    const titles = await page.getByRole('tab').allInnerTexts()
+    await reload(page)
+    expect(await page.getByRole('tab').allInnerTexts()).toEqual(titles)
+    await runTab(page, 'FillCart')
+    await reload(page)
+    expect(await page.getByRole('tab').allInnerTexts()).toEqual(titles)
+    expect(await selectedTab(page)).toBe('FillCart')
+  })
+
+  it('starts over', { timeout: 2 * patience }, async () => {
+    const { url } = await startStorefront()
+    const { page, complaints } = await openGraphiQL(browser, url)
+    const titles = await page.getByRole('tab').allInnerTexts()
+    const startOver = page.getByRole('button', { name: 'Start over' })
+    const questions: string[] = []
+    let answer = false
+    page.on('dialog', (dialog) => {
+      questions.push(dialog.message())
+      return answer ? dialog.accept() : dialog.dismiss()
+    })
+
+    await runTab(page, 'SignIn')
+    await page.getByRole('tab', { selected: true }).getByRole('button', { name: 'Close Tab' }).click()
+    expect(await page.getByRole('tab').count()).toBe(titles.length - 1)
+    await Promise.all([answerTo(page, 'IntrospectionQuery'), startOver.click()])
+    await expect.poll(() => page.getByRole('tab').allInnerTexts(), { timeout: patience }).toEqual(titles)
+    expect(new URL(page.url()).search).toBe('')
+    expect(await page.context().cookies()).toEqual([])
+    expect(questions).toEqual([])
+
+    await runTab(page, 'SetDarkMode')
+    await sessionCookie(page)
+    await page.getByRole('region', { name: 'Operation Editor' }).locator('.view-lines').click()
+    await page.keyboard.press('Control+Home')
+    await page.keyboard.insertText('# mine')
+    await page.waitForURL(({ searchParams }) => searchParams.get('query')?.startsWith('# mine') ?? false)
+    // GraphiQL stores its tabs half a second later.
+    await expect.poll(() => page.evaluate('localStorage["graphiql:tabState"]')).toContain('# mine')
+    await startOver.click()
+    expect(questions).toHaveLength(1)
+    expect(await page.evaluate('localStorage["graphiql:tabState"]')).toContain('# mine')
+    answer = true
+    await Promise.all([answerTo(page, 'IntrospectionQuery'), startOver.click()])
+    await page.getByRole('tab').first().waitFor()
+    expect(await page.evaluate('localStorage["graphiql:tabState"] ?? ""')).not.toContain('# mine')
+    expect(await page.context().cookies()).toEqual([])
+    expect(complaints).toEqual([])
+  })
+
+  it('takes 3 MB the first time, and 10 kB for a reload', { timeout: 2 * patience }, async () => {
+    const shop = createSessionServer({ ...config, store: memoryStore({ max: 10 }) })
+    const { url, server, close } = await listen(shop)
+    onTestFinished(close)
+    const sockets: Socket[] = []
+    let pending = 0
+    server.on('connection', (socket: Socket) => sockets.push(socket))
+    server.on('request', (_, response: ServerResponse) => {
+      pending += 1
+      response.on('close', () => (pending -= 1))
+    })
+    const sent = (): number => sockets.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
+    const { page } = await openGraphiQL(browser, url)
+    const settle = async () => {
+      await expect.poll(() => [page.workers().length, pending], { timeout: patience }).toEqual([3, 0])
+    }
+    await settle()
+    const first = sent()
+    expect(first).toBeGreaterThan(1e6)
+    expect(first).toBeLessThan(3e6)
+    await reload(page)
+    await settle()
+    expect(sent() - first).toBeLessThan(10_000)
+    await runTab(page, 'FillCart')
+    const before = sent()
+    await reload(page)
+    await settle()
+    expect(sent() - before, 'at another URL').toBeLessThan(10_000)
+  })
+
+  describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
+    it.each([
+      [1280, 800],
+      [820, 1180],
+      [390, 844],
+    ])('fits into a window of %d by %d pixels', { timeout: 2 * patience }, async (width, height) => {
+      const { url } = await startStorefront()
+      const { page, complaints } = await openGraphiQL(browser, url, {
+        viewport: { width, height },
+        colorScheme,
+      })
+      await execute(page, 'FillCart')
+      const editor = await boxOf(page.getByRole('region', { name: 'Operation Editor' }))
+      const result = await boxOf(page.getByRole('region', { name: 'Result Window' }))
+      const isStacked = width < 900
+      for (const box of [editor, result]) {
+        expect(box.x).toBeGreaterThanOrEqual(0)
+        expect(box.x + box.width).toBeLessThanOrEqual(width)
+        expect(box.y + box.height).toBeLessThanOrEqual(height)
+        expect(box.width).toBeGreaterThan(isStacked ? width * 0.85 : width * 0.4)
+        expect(box.height).toBeGreaterThan(250)
+      }
+      expect(result.y >= editor.y + editor.height).toBe(isStacked)
+      // No line goes on where nobody sees it.
+      const reaches = await page
+        .locator('.graphiql-query-editor .view-line > span')
+        .evaluateAll((lines: any[]) => Math.max(...lines.map((line) => line.getBoundingClientRect().right)))
+      expect(reaches).toBeLessThan(editor.x + editor.width)
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      const background = await page
+        .locator('.graphiql-container')
+        .first()
+        .evaluate((container) => (globalThis as any).getComputedStyle(container).backgroundColor as string)
+      const red = Number(/\d+/.exec(background)?.[0])
+      expect(red < 128).toBe(colorScheme === 'dark')
+      for (const name of [
+        'Show Documentation Explorer',
+        'Hide Documentation Explorer',
+        'Open settings dialog',
+      ]) {
+        await page.getByRole('button', { name }).click()
+      }
+      await page.getByRole('dialog', { name: 'Settings' }).getByRole('button', { name: 'Dark' }).click()
+      expect(complaints).toEqual([])
+    })
   })
 })
 
@@ -167,8 +323,9 @@ function launchChromium(): Promise<Browser> {
   })
 }
 
-async function openGraphiQL(browser: Browser, url: string) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 })
+async function openGraphiQL(browser: Browser, url: string, options: BrowserContextOptions = {}) {
+  const viewport = { width: 1280, height: 800 }
+  const context = await browser.newContext({ viewport, deviceScaleFactor: 1, ...options })
   onTestFinished(() => context.close())
   context.setDefaultTimeout(patience)
   const page = await context.newPage()
@@ -185,19 +342,40 @@ async function openGraphiQL(browser: Browser, url: string) {
     if (message.type() === 'error') complaints.push(message.text())
   })
   await Promise.all([answerTo(page, 'IntrospectionQuery'), page.goto(url)])
-  await page.getByRole('region', { name: 'Operation Editor' }).filter({ hasText: 'SignIn {' }).waitFor()
+  await page.getByRole('region', { name: 'Operation Editor' }).filter({ hasText: 'SetDarkMode {' }).waitFor()
   return { page, complaints }
 }
 
 const leaves = (home: string, request: string): boolean =>
   !/^(data|blob):/.test(request) && new URL(request).origin !== new URL(home).origin
 
-const tabButton = (page: Page, title: string) => page.getByRole('button', { name: title, exact: true })
+const tabButton = (page: Page, title: string) => page.getByTitle(title, { exact: true })
+
+const numbersOf = (page: Page): Promise<string[]> =>
+  page
+    .locator('.graphiql-tab-button')
+    .evaluateAll((tabs) => tabs.map((tab) => (globalThis as any).getComputedStyle(tab, '::before').content))
+
+async function selectedTab(page: Page): Promise<string> {
+  const selected = page.getByRole('tab', { selected: true })
+  await expect.poll(() => selected.count(), { timeout: 10_000 }).toBe(1)
+  return selected.innerText()
+}
+
+async function reload(page: Page): Promise<void> {
+  await Promise.all([answerTo(page, 'IntrospectionQuery'), page.reload()])
+  await page.getByRole('region', { name: 'Operation Editor' }).filter({ hasText: '{' }).waitFor()
+}
+
+async function boxOf(locator: Locator) {
+  const box = await locator.boundingBox()
+  return box!
+}
 
 const answerTo = (page: Page, operationName: string) =>
   page.waitForResponse((response) => response.request().postDataJSON()?.operationName === operationName)
 
-async function runTab(page: Page, title: string) {
+async function execute(page: Page, title: string) {
   await tabButton(page, title).click()
   // Up to 100 ms after it shows a tab GraphiQL would still send the name of the operation before. It writes the
   // query to the address when it has seen the new one.
@@ -208,7 +386,11 @@ async function runTab(page: Page, title: string) {
   ])
   const text = await response.text()
   seen.push(text)
-  const answer = JSON.parse(text)
+  return JSON.parse(text)
+}
+
+async function runTab(page: Page, title: string) {
+  const answer = await execute(page, title)
   expect(answer).not.toHaveProperty('errors')
   await expect.poll(() => shownAnswer(page), { timeout: patience }).toEqual(answer)
   return answer.data

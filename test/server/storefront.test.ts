@@ -71,8 +71,10 @@ describe('login', () => {
       expect(await stored().get('login_attempts')).toBe(attempts)
     }
     expect((await client.run(look)).data).toMatchObject({ me: null, session: { keys: [] } })
-    await client.run(signIn)
+    const count = 'mutation { login(username: "ada", password: "lovelace") { failedAttempts } }'
+    expect((await client.run(count)).data.login.failedAttempts).toBe(3)
     expect(await stored().has('login_attempts')).toBe(false)
+    expect((await client.run(count)).data.login.failedAttempts).toBe(0)
   })
 
   it('is not to be had by writing user_id; signing out is', async () => {
