@@ -2,8 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { SessionRecord } from '../src/session/record.ts'
-import { memoryStore } from '../src/stores/memory.ts'
 import { digest, mint } from '../src/session/token.ts'
+import { memoryStore } from '../src/stores/memory.ts'
 
 const count = 1_000_000
 const jsonBytes = 206

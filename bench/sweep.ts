@@ -12,10 +12,10 @@ import { setTimeout } from 'node:timers/promises'
 import { Client, Pool } from 'pg'
 import { createSessionServer } from '../src/server/create-session-server.ts'
 import type { KeyedStore } from '../src/session/store.ts'
+import { digest, mint } from '../src/session/token.ts'
 import { postgresSchema, postgresStore } from '../src/stores/postgres.ts'
 import { sqliteStore } from '../src/stores/sqlite.ts'
 import { sweepExpired } from '../src/stores/sweeping.ts'
-import { digest, mint } from '../src/session/token.ts'
 import { startPostgres } from '../test/support/servers.ts'
 
 /** Expired sessions, to be removed. */

@@ -5,9 +5,9 @@ import { Redis } from 'ioredis'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import type { SessionStore } from '../../src/session/store.ts'
+import { digest } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { redisStore } from '../../src/stores/redis.ts'
-import { digest } from '../../src/session/token.ts'
 import { entriesOf, keys, resolversOver, typeDefs } from '../workload.ts'
 
 function serving(store: SessionStore): Server {

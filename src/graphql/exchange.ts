@@ -2,19 +2,19 @@
 
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
-import { failed, mistakesIn, type Part, translate, unavailable } from './errors.ts'
-import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
-import { SessionError } from '../session/errors.ts'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
 import { isLoopback } from '../http/host.ts'
+import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { SessionError } from '../session/errors.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/keys.ts'
-import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
 import { Session } from '../session/session.ts'
 import { resolveSettings, type SessionSettings, settingNames, type Settings } from '../session/settings.ts'
 import type { SessionStore, Store } from '../session/store.ts'
-import { checkStore, openStore } from '../stores/open.ts'
 import { UnitOfWork } from '../session/unit-of-work.ts'
 import type { Json } from '../session/value.ts'
+import { checkStore, openStore } from '../stores/open.ts'
+import { failed, mistakesIn, type Part, translate, unavailable } from './errors.ts'
+import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
 
 /**
  * The options of `useSession`.

@@ -4,9 +4,9 @@ import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'gr
 import { createGraphQLError } from 'graphql-yoga'
 import { asClient } from '../session/client.ts'
 import type { Expiry } from '../session/expiry.ts'
+import type { AnySession } from '../session/session.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
-import type { AnySession } from '../session/session.ts'
 
 /** What the resolvers need in the GraphQL context. `useSession` puts it there. */
 export interface ResolverContext {

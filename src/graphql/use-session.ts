@@ -2,15 +2,15 @@
 
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
-import { toGraphQL } from './errors.ts'
+import { endOfTurn } from '../http/end-of-turn.ts'
 import { SessionError } from '../session/errors.ts'
-import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
-import { scopeMutationFields } from './operation.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
-import { endOfTurn } from '../http/end-of-turn.ts'
-import { gatesOrigins } from './use-gate.ts'
 import type { Json } from '../session/value.ts'
+import { toGraphQL } from './errors.ts'
+import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
+import { scopeMutationFields } from './operation.ts'
+import { gatesOrigins } from './use-gate.ts'
 
 /**
  * What `useSession` adds to the GraphQL context.

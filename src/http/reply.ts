@@ -1,8 +1,8 @@
 // This writes a complete answer to a response of node:http.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { corsHeaders, type GateRules, protectiveHeaders, type Reply } from './gate.ts'
 import { endOfTurn } from './end-of-turn.ts'
+import { corsHeaders, type GateRules, protectiveHeaders, type Reply } from './gate.ts'
 
 /**
  * Writes an answer with the headers of the gate, unless the client has left or another answer was begun.

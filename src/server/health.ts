@@ -3,8 +3,8 @@
 import type { Plugin } from 'graphql-yoga'
 import type { Settings } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
-import { guarded } from '../stores/guarded.ts'
 import { digest } from '../session/token.ts'
+import { guarded } from '../stores/guarded.ts'
 
 /** Milliseconds in which the store has to answer to count as ready. */
 const readinessTimeout = 250

@@ -1,9 +1,9 @@
 // This is `graphql-session serve`: a server from the arguments and the environment, until a signal ends it.
 
 import type { AddressInfo } from 'node:net'
+import { listen, type Listening } from '../http/listen.ts'
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, SessionStore } from '../session/store.ts'
-import { listen, type Listening } from '../http/listen.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { loadConfig } from './config-file.ts'

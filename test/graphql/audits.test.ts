@@ -1,7 +1,7 @@
 import { serverAudits } from 'graphql-http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listen } from '../support/harness.ts'
 
 let server: Awaited<ReturnType<typeof listen>>

@@ -19,8 +19,8 @@ import {
   UpdateSessionDocument,
 } from '../../src/graphql/generated/client.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
 import type { Json } from '../../src/session/value.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
 import { listen } from '../support/harness.ts'
 
 let server: Awaited<ReturnType<typeof listen>>

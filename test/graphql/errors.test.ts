@@ -1,12 +1,12 @@
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'
 import { describe, expect, it } from 'vitest'
+import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { changeSet } from '../../src/session/changes.ts'
 import { SessionError } from '../../src/session/errors.ts'
-import type { SessionContext } from '../../src/graphql/use-session.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
+import { freshStore } from '../support/fresh-store.ts'
 import { type Answer, Client, listen, seen } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
-import { freshStore } from '../support/fresh-store.ts'
 
 const set = (key: string, value: string) =>
   `mutation { setSessionKey(key: ${JSON.stringify(key)}, value: ${value}) { created } }`

@@ -5,9 +5,9 @@ import { type SessionContext, useSession } from '../../src/graphql/use-session.t
 import { openSession } from '../../src/server/open-session.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
+import { freshStore, storeName } from '../support/fresh-store.ts'
 import { Client, gate, listen } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
-import { freshStore, storeName } from '../support/fresh-store.ts'
 
 const hundred = Array.from({ length: 100 }, (_, index) => index)
 const setDark = 'mutation { setSessionKey(key: "dark_mode", value: true) { entry { key } } }'

@@ -1,11 +1,11 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { useSession } from '../../src/graphql/use-session.ts'
 import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
+import { type GateOptions, useSessionGate } from '../../src/graphql/use-gate.ts'
+import { useSession } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { type GateOptions, useSessionGate } from '../../src/graphql/use-gate.ts'
 import { Client, given, listen, seen } from '../support/harness.ts'
 
 const typeDefs = 'extend type Mutation { act: Int } type Subscription { acts: Int }'

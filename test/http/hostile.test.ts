@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { SessionEvent } from '../../src/session/events.ts'
 import { listen, type Listening } from '../../src/http/listen.ts'
-import type { SessionRecord } from '../../src/session/record.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
+import type { SessionEvent } from '../../src/session/events.ts'
+import type { SessionRecord } from '../../src/session/record.ts'
 import { digest } from '../../src/session/token.ts'
 import { freshStore, storeName } from '../support/fresh-store.ts'
 import { given, manualClock, seen, watched } from '../support/harness.ts'
+import { type RawAnswer, RawConnection } from '../support/raw.ts'
 import {
   canary,
   ended,
@@ -21,7 +22,6 @@ import {
   seed,
   token,
 } from './hostile-inputs.ts'
-import { type RawAnswer, RawConnection } from '../support/raw.ts'
 
 const day = 24 * 60 * 60
 const all = ['read', 'write', 'delete'] as const

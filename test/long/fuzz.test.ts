@@ -6,17 +6,18 @@ import { type AddressInfo, connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { sessionCookie } from '../../src/session/cookie.ts'
 import { SessionError } from '../../src/session/errors.ts'
 import { keyRules } from '../../src/session/keys.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
-import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { resolveSettings } from '../../src/session/settings.ts'
+import { mint } from '../../src/session/token.ts'
+import { checkKey, decode, encode, isKey } from '../../src/session/value.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { openStore } from '../../src/stores/open.ts'
-import { mint } from '../../src/session/token.ts'
-import { checkKey, decode, encode, isKey } from '../../src/session/value.ts'
+import { runs } from '../support/runs.ts'
 import {
   body,
   fieldText,
@@ -33,7 +34,6 @@ import {
   search,
   words,
 } from './fuzz-inputs.ts'
-import { runs } from '../support/runs.ts'
 
 /** How a million inputs are split; usually it is one in fifty of them. */
 const shares = {

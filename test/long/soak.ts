@@ -12,12 +12,12 @@ import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { listen } from '../../src/http/listen.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
+import { listen } from '../../src/http/listen.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { mint } from '../../src/session/token.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { sweepExpired } from '../../src/stores/sweeping.ts'
-import { mint } from '../../src/session/token.ts'
 
 /** What the server has at a moment when nobody asks it for anything, or among all that are. */
 interface Report {

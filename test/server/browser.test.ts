@@ -5,11 +5,11 @@ import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import manifest from '../../package.json' with { type: 'json' }
-import { chromiumArgs } from '../support/chromium.ts'
 import config from '../../examples/storefront/session.config.ts'
+import manifest from '../../package.json' with { type: 'json' }
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { chromiumArgs } from '../support/chromium.ts'
 import { given, listen, seen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
 import { showIfFailed } from '../support/process-log.ts'

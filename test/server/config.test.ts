@@ -1,12 +1,12 @@
-import { describe, expect, it } from 'vitest'
-import { sessionCookie } from '../../src/session/cookie.ts'
-import { keyRules } from '../../src/session/keys.ts'
-import { listen } from '../../src/http/listen.ts'
-import { useSessionGate } from '../../src/graphql/use-gate.ts'
 import { createSchema, createYoga } from 'graphql-yoga'
+import { describe, expect, it } from 'vitest'
+import { useSessionGate } from '../../src/graphql/use-gate.ts'
 import { useSession } from '../../src/graphql/use-session.ts'
+import { listen } from '../../src/http/listen.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
+import { sessionCookie } from '../../src/session/cookie.ts'
+import { keyRules } from '../../src/session/keys.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 const store = memoryStore({ max: 10 })

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import config, { type ShopSession } from '../../examples/storefront/session.config.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
-import { Client } from '../support/harness.ts'
 import { freshStore } from '../support/fresh-store.ts'
+import { Client } from '../support/harness.ts'
 
 const look = '{ me { id name } session { id isNew keys } }'
 const fillCart =

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
+import type { SessionServerOptions } from '../../src/server/create-session-server.ts'
 import type { SessionEvent } from '../../src/session/events.ts'
 import { digest } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client, gate } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
-import type { SessionServerOptions } from '../../src/server/create-session-server.ts'
 
 function listening(options: Partial<SessionServerOptions<ShopData>> = {}, store = freshStore()) {
   const events: SessionEvent[] = []

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { it } from 'vitest'
-import { sessionCookie } from '../../src/session/cookie.ts'
 import { openSession, type OpenSession } from '../../src/server/open-session.ts'
+import { sessionCookie } from '../../src/session/cookie.ts'
+import type { Json } from '../../src/session/value.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import type { Json } from '../../src/session/value.ts'
-import { runs } from '../support/runs.ts'
 import { freshStore, storeName } from '../support/fresh-store.ts'
+import { runs } from '../support/runs.ts'
 
 /** What a request would see in a plain Map, and what outlives it. */
 interface Model {

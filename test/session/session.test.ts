@@ -1,13 +1,13 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { sessionCookie } from '../../src/session/cookie.ts'
-import { asClient } from '../../src/session/client.ts'
 import { openSession, type OpenSession } from '../../src/server/open-session.ts'
+import { asClient } from '../../src/session/client.ts'
+import { sessionCookie } from '../../src/session/cookie.ts'
 import type { AnySession } from '../../src/session/session.ts'
 import { decode, encode, type Json } from '../../src/session/value.ts'
-import { manualClock, watched } from '../support/harness.ts'
 import { freshStore } from '../support/fresh-store.ts'
+import { manualClock, watched } from '../support/harness.ts'
 
 const open = () => openSession(freshStore())
 const code = (name: string) => expect.objectContaining({ name: 'SessionError', code: name })

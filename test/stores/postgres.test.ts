@@ -1,8 +1,8 @@
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { guarantees } from '../../src/stores/suite/suite.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
+import { guarantees } from '../../src/stores/suite/suite.ts'
 import { needs } from '../support/needs.ts'
 import { runs } from '../support/runs.ts'
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, it } from 'vitest'
-import { guarantees } from '../../src/stores/suite/suite.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
+import { guarantees } from '../../src/stores/suite/suite.ts'
 import { runs } from '../support/runs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'graphql-session-sqlite-'))

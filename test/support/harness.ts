@@ -1,6 +1,6 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import type { KeyedStore } from '../../src/session/store.ts'

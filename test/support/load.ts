@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { changeSet, type Outcome } from '../../src/session/changes.ts'
 import type { SessionError } from '../../src/session/errors.ts'
-import { end, start } from '../../src/stores/suite/histories.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
+import { end, start } from '../../src/stores/suite/histories.ts'
 
 /** A call that failed may have been done or not: it proves nothing, and is only counted. */
 export interface Ledger {

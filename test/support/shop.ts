@@ -1,5 +1,5 @@
-import type { KeyedStore } from '../../src/session/store.ts'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
 import { freshStore } from './fresh-store.ts'
 import { manualClock, watched } from './harness.ts'
 
