@@ -29,6 +29,7 @@ import { allowsShortWay, ShortWay } from './short-way.ts'
 type YogaOptions = YogaServerOptions<{}, {}>
 
 /**
+ * What `createSessionServer` takes: the options of `useSession` and of `useSessionGate`, and these.
  * @typeParam Data - the application's keys and the types of their values
  * @typeParam Context - what `context` adds to the GraphQL context
  */
@@ -38,11 +39,14 @@ export interface SessionServerOptions<Data extends object = Record<string, Json>
   readonly typeDefs?: SchemaParts['typeDefs']
   /** The resolvers of `typeDefs`. Their context has the session: `context.session`. */
   readonly resolvers?: SchemaParts<YogaInitialContext & SessionContext<Data> & NoInfer<Context>>['resolvers']
-  /** A schema that is made already, e.g. code first. The session's own is merged into it, as are `typeDefs`. */
+  /**
+   * An executable schema of the application, e.g. one that is made code first. The session's schema and `typeDefs`
+   * are merged with it. @default none
+   */
   readonly schema?: GraphQLSchema
   /**
-   * What the context of each operation has beside the session, e.g. DataLoaders: an object, or a function that makes
-   * one of the context so far, as Yoga's option.
+   * What the context of each operation has beside the session, e.g. DataLoaders. It is an object, or a function
+   * that gets the context so far and returns one, as Yoga's option. @default nothing
    */
   readonly context?:
     | Context
@@ -52,11 +56,11 @@ export interface SessionServerOptions<Data extends object = Record<string, Json>
   /** Several operations in one HTTP request, as Yoga's option. @default false */
   readonly batching?: YogaOptions['batching']
   /**
-   * GraphiQL at `/graphql`, self-contained: the page loads nothing from elsewhere. Options for it do not turn it
-   * on; `enabled` does. @default on, unless NODE_ENV is production
+   * GraphiQL at `/graphql`, as `useGraphiQLPage` serves it. Options for the page do not turn it on; `enabled` does.
+   * @default on, unless NODE_ENV is production
    */
   readonly graphiql?: boolean | GraphiQLOptions
-  /** @default true */
+  /** Where the server logs: a level, a logger, or whether it does at all, as Yoga's option. @default true */
   readonly logging?: YogaOptions['logging']
 }
 
@@ -77,19 +81,19 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOpti
   logging: true,
 }
 
-/** A handler for node:http, and a Yoga server with all that belongs to one. */
+/** What `createSessionServer` makes: a handler for node:http that also has every member of a Yoga server. */
 export type SessionServer<
   Data extends object = Record<string, Json>,
   Context extends object = {},
 > = YogaServerInstance<{}, SessionContext<Data> & Context> & {
-  /** The process is about to end: completes event streams, and `/health/ready` answers 503 from here on. */
+  /** For when the process is about to end: completes event streams, and lets `/health/ready` answer 503. */
   drain(): void
 }
 
 /**
- * A Yoga server at `/graphql` with sessions, their schema merged with an application's own, behind a gate that judges
- * requests before they are run. Pass it to `listen`, or to `createServer` of node:http.
- * @throws {SessionError} CONFIG_INVALID, naming the option
+ * Makes a Yoga server at `/graphql` with sessions and their schema, which is merged with the application's. A gate
+ * judges requests before they are run. Pass the server to `listen`, or to `createServer` of node:http.
+ * @throws {SessionError} CONFIG_INVALID, naming the option, or the line of `typeDefs` that is wrong
  */
 export function createSessionServer<Data extends object = Record<string, Json>, Context extends object = {}>(
   options: SessionServerOptions<Data, Context>,
@@ -123,15 +127,15 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
       ...plugins,
       exactPath,
     ],
-    // The gate has a limit of its own, which costs a fraction of this one.
+    // The gate bounds bodies at a fraction of the CPU that Yoga's own limit takes.
     maxRequestBodySize: false,
-    // Yoga's own answers whatever URL ends in this text, and no URL ends in a space.
+    // Yoga answers every URL that ends in this text as a health check. No URL ends in a space.
     healthCheckEndpoint: ' ',
     parserAndValidationCache: { documentCache: byText<DocumentNode>(), errorCache: noCache },
     batching,
     logging,
     cors: false,
-    // Yoga's own pages load from elsewhere.
+    // Yoga's own pages load scripts and icons from other hosts.
     landingPage: false,
     graphiql: false,
   })
@@ -147,7 +151,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
       const reply = gate.refusals.toReply(badHost, message.headers.accept)
       return send(message, response, reply, gate.rules)
     }
-    // Else an address of this machine would be put in its place, for which cookies need not be Secure.
+    // Without a host Yoga takes localhost, on which the cookie need not be Secure.
     if (message.httpVersionMajor === 1) message.headers.host ??= 'unknown.invalid'
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
     return Reflect.apply(yoga, undefined, args)
@@ -156,8 +160,8 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
 }
 
 /**
- * A function that has the members of a Yoga server. Its own are found first, and those of every function, which Yoga
- * would have call itself: node:http calls its listeners by `apply`.
+ * Makes a function that has the members of a Yoga server. Members of the function itself come first, and so do those
+ * that every function has: node:http calls its listeners by `apply`, and Yoga's `apply` would call Yoga.
  */
 function withMembersOf(yoga: object, handle: Function): object {
   const isOwn = (name: PropertyKey): boolean => Object.hasOwn(handle, name) || name in Function.prototype
@@ -168,17 +172,17 @@ function withMembersOf(yoga: object, handle: Function): object {
 }
 
 /**
- * Yoga's own cache keeps a thousand documents, whatever their size: a client that sends others each time could have it
- * hold a thousand of the largest. Here their text is bounded, too: 1 Mi characters, of which a parsed document takes
- * some 50 bytes each.
+ * Makes a cache of at most a thousand documents whose texts have at most 1 Mi characters together. Yoga's own cache
+ * bounds the number only, so that a client could fill it with a thousand documents of the largest size. A parsed
+ * document takes some 50 bytes for each character of its text.
  */
 const byText = <Value extends {}>(): LRUCache<string, Value> =>
   new LRUCache({ max: 1000, maxSize: 2 ** 20, sizeCalculation: (_, text) => text.length + 1 })
 
-/** Who sends what cannot be parsed is not served faster for sending it again. */
+/** Keeps no errors: a text that cannot be parsed is parsed again, and takes no memory meanwhile. */
 const noCache = { get: () => undefined, set: () => {} }
 
-/** Yoga takes what it cannot read for a default. */
+/** Refuses values of these options that Yoga would silently replace by a default. */
 function checkYogaOptions({
   graphiql = true,
   batching = false,
@@ -219,7 +223,7 @@ function checkYogaOptions({
 export const servesGraphiQL = (option: SessionServerOptions['graphiql']): boolean =>
   (typeof option === 'object' ? option.enabled : option) ?? process.env['NODE_ENV'] !== 'production'
 
-/** Yoga serves each URL that ends in its path, of whatever folder or query. */
+/** Answers 404 to other paths than `/graphql`: Yoga would serve each one that ends in it. */
 const exactPath: Plugin = {
   onRequest({ url, fetchAPI, endResponse }) {
     if (url.pathname === '/graphql' || url.pathname === '/graphql/') return
