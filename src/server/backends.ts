@@ -1,4 +1,4 @@
-// This opens the store that the text of SESSION_STORE names.
+// This opens the store that SESSION_STORE names, whichever kind it is, and the deny-list of `cookie:`.
 
 import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { memoryStore } from '../stores/memory.ts'
@@ -8,12 +8,12 @@ import type { Reachable } from './reach.ts'
 import { openCluster, openRedis } from './redis-backend.ts'
 import { onlyOptions, parse } from './store-url.ts'
 
-/** A store that this process opened, from the text of SESSION_STORE. */
+/** A store that this process opened, from the text of SESSION_STORE, and has to close. */
 export interface Backend extends Reachable {
   readonly store: SessionStore
-  /** What lies behind it and can be checked and swept. Nothing does behind a cookie without a deny-list. */
+  /** The store to check and to sweep. With `cookie:` this is the deny-list, or `null` if there is none. */
   readonly backing: KeyedStore | null
-  /** Makes the place for sessions, where that is a step of its own, and returns the name of the table. */
+  /** Makes the table for sessions and returns its name. Only PostgreSQL needs this step. */
   migrate?(): Promise<string>
   close?(): Promise<void> | void
 }
@@ -31,7 +31,11 @@ const openers: Record<string, Open> = {
   'cookie:': openCookie,
 }
 
-/** @throws {SessionError} CONFIG_INVALID. Whether the store can be reached is for `reach` to find out. */
+/**
+ * Opens a store without waiting for its server: `reach` finds out whether that answers.
+ * @param name - the environment variable that `text` comes from, for errors
+ * @throws {SessionError} CONFIG_INVALID
+ */
 export async function openBackend(
   text: string,
   env: NodeJS.ProcessEnv,

@@ -1,4 +1,4 @@
-// This is the command `graphql-session`: it reads the arguments, and does what each of its commands says.
+// This is the command `graphql-session`: it reads the arguments, and runs `serve`, `migrate` or `sweep`.
 
 import { parseArgs } from 'node:util'
 import { SessionError } from '../session/errors.ts'
@@ -45,7 +45,7 @@ Environment
   NODE_ENV                production turns GraphiQL and introspection off, and always sends the cookie as Secure
 `
 
-/** Does what the arguments say. What goes wrong is told on stderr, and the process ends with 1. */
+/** Runs the command that the arguments name. An error is printed on stderr, and the process ends with 1. */
 export async function run(args: string[], version: string): Promise<void> {
   try {
     await runCommand(args, version)
@@ -84,7 +84,7 @@ async function runCommand(args: string[], version: string): Promise<void> {
   else await withBackend(command)
 }
 
-/** For which stores there is something to do. */
+/** The values of SESSION_STORE for which a command has something to do. */
 const stores = {
   migrate: 'postgres://USER@HOST:PORT/DATABASE',
   sweep: 'postgres://USER@HOST:PORT/DATABASE or sqlite:PATH',
@@ -103,7 +103,7 @@ async function withBackend(command: keyof typeof stores): Promise<void> {
   }
 }
 
-/** The SQL of the table. Only the schema that it is for needs a store. */
+/** The SQL that makes the table. Without SESSION_STORE it names no schema; no connection is made. */
 function schemaFor({ SESSION_STORE = '', SESSION_DENY_LIST = '' }: NodeJS.ProcessEnv): string {
   const text = SESSION_STORE.startsWith('cookie:') ? SESSION_DENY_LIST : SESSION_STORE
   return postgresSchema(isPostgres(text) ? postgresTable(text) : undefined)
@@ -140,7 +140,7 @@ function nothingTo(name: keyof typeof stores, { says }: Backend): SessionError {
 
 function describe(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
-  // What follows is advice to write positional arguments that this command does not have.
+  // The next sentence of Node's message tells how to write positional arguments, which no command here takes.
   if (code?.startsWith('ERR_PARSE_ARGS')) return `${message.split(/\.\s/)[0]}; see --help.`
   return error instanceof Error ? (error.stack ?? message) : String(error)
 }

@@ -1,4 +1,4 @@
-// This loads the file of `--config`, and tells where in it the mistake is when that fails.
+// This loads the file of `--config`, and names the line of the mistake when the file cannot be loaded.
 
 import { execFile } from 'node:child_process'
 import { relative, resolve } from 'node:path'
@@ -7,7 +7,10 @@ import { inspect, promisify } from 'node:util'
 import { SessionError } from '../session/errors.ts'
 import type { SessionServerConfig } from './create-session-server.ts'
 
-/** @throws {SessionError} CONFIG_INVALID */
+/**
+ * Imports the file, and returns its default export.
+ * @throws {SessionError} CONFIG_INVALID
+ */
 export async function loadConfig(file: string): Promise<SessionServerConfig> {
   if (file === '') throw invalid('--config needs a file.')
   const url = pathToFileURL(resolve(file)).href
@@ -21,7 +24,7 @@ export async function loadConfig(file: string): Promise<SessionServerConfig> {
 
 async function importModule(url: string, file: string): Promise<{ default?: SessionServerConfig }> {
   const idle = Promise.withResolvers<never>()
-  // Nothing is left to do for the process, and it would end without a word.
+  // A file that awaits what never settles leaves Node nothing to do, and Node would end without a message.
   const onIdle = (): void => idle.reject(invalid(`${file} awaits something that never comes.`))
   process.once('beforeExit', onIdle)
   try {
@@ -35,7 +38,7 @@ async function importModule(url: string, file: string): Promise<{ default?: Sess
 
 const ownFolder = new URL('..', import.meta.url)
 
-/** One line for a file that cannot be loaded; for one that throws, the lines of its own that led there. */
+/** One line for a file that cannot be loaded; the error with its stack, less our frames, for one that throws. */
 async function explain(error: unknown, url: string, file: string): Promise<string> {
   if (!(error instanceof Error)) return `${file} throws ${inspect(error)}`
   const [head = '', ...frames] = (error.stack ?? error.message).split(/\n(?= {4}at )/)
@@ -55,12 +58,12 @@ async function explain(error: unknown, url: string, file: string): Promise<strin
 interface Place {
   readonly file: string
   readonly line: string
-  /** Unknown at the end of a file. */
+  /** `undefined` for a mistake at the end of a file, where Node prints no caret. */
   readonly column: number | undefined
   readonly source: string
 }
 
-/** Reads what Node puts before an error of syntax: `file:line`, lines of the source, and a caret below the last. */
+/** Reads what Node prints before a syntax error: `file:line`, lines of source, and a caret below the last. */
 function placeIn(printed: string): Place | undefined {
   const lines = printed.split('\n')
   const start = lines.findIndex((line) => /^(?:file:|\/|[A-Z]:\\).*:\d+$/.test(line))
@@ -82,8 +85,8 @@ function at({ file, line, column, source }: Place, message: string): string {
 }
 
 /**
- * What Node prints when nobody catches the error. It tells no program where an ES module has an error of syntax, so
- * that another process has to fail with it.
+ * What Node prints when it imports the file in another process and nobody catches the error. An error that is
+ * caught does not tell where an ES module has its syntax error; Node only prints it.
  */
 async function printedBy(url: string): Promise<string> {
   const program = ['--input-type=module', '--eval', 'await import(process.argv[1])', url]

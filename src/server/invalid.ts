@@ -1,4 +1,4 @@
-// This makes the error that tells whoever started the server what to change.
+// This makes the error for a wrong argument or environment variable, which tells the user what to change.
 
 import { SessionError } from '../session/errors.ts'
 

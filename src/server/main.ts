@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// This starts the command `graphql-session` on a Node that can run it, and tells an older Node so.
+// This starts the command `graphql-session`, and refuses a Node that is too old for it.
 
 import { readFileSync } from 'node:fs'
 
@@ -10,7 +10,7 @@ const { version, engines } = JSON.parse(
 const floor = engines.node.replace('>=', '')
 const own = process.versions.node
 
-// An older Node fails while it loads the rest, or at the first request, so that nothing else is imported before.
+// An older Node fails while it loads the other modules, or at the first request, so they are imported later.
 if (own.localeCompare(floor, 'en', { numeric: true }) < 0) {
   console.error(
     `graphql-session needs Node ${floor} or newer, and this is Node ${own} (${process.execPath}).`,

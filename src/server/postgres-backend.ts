@@ -1,9 +1,12 @@
-// This opens PostgreSQL for the server, from the text of SESSION_STORE.
+// This opens PostgreSQL for the command, from the URL in SESSION_STORE, and makes its table for `migrate`.
 
 import { invalid } from './invalid.ts'
 import { onlyOptions, parse } from './store-url.ts'
 
-/** What the package pg reads from a URL. It takes no notice of others, and a `connect_timeout` would mean nothing. */
+/**
+ * The parameters of a URL that the package pg reads. It ignores any other without an error, e.g.
+ * `connect_timeout`, so that `openPostgres` refuses those.
+ */
 const parameters = [
   'application_name',
   'fallback_application_name',
@@ -27,7 +30,7 @@ const parameters = [
 
 export const isPostgres = (text: string): boolean => /^postgres(?:ql)?:/.test(text)
 
-/** The table that SESSION_STORE means: in the schema of `?schema=`, which is ours and not of pg. */
+/** The name of the table, in the schema of `?schema=`. That parameter is ours: pg does not read it. */
 export function postgresTable(text: string): string {
   const schema = parse(text).searchParams.get('schema')
   if (schema === null) return 'graphql_session'
@@ -45,7 +48,8 @@ export async function openPostgres(text: string) {
     import('pg'),
     import('../stores/postgres.ts'),
   ])
-  // A query that was given up ends its connection, so that a server that went silent does not keep the pool.
+  // After `query_timeout` milliseconds the pool closes the connection of a query, so that a server that
+  // stopped answering does not occupy the whole pool.
   const pool = new pg.Pool({
     connectionString: text,
     application_name: 'graphql-session',
@@ -59,7 +63,7 @@ export async function openPostgres(text: string) {
     backing: store,
     says: `PostgreSQL at ${url.host}${url.pathname}`,
     async migrate() {
-      // CREATE TABLE IF NOT EXISTS fails when two do it at the same time.
+      // Without the lock, CREATE TABLE IF NOT EXISTS fails in one of two processes that run it together.
       await pool.query(`BEGIN; SELECT pg_advisory_xact_lock(5046713); ${postgresSchema(table)} COMMIT`)
       return table
     },

@@ -1,19 +1,21 @@
-// This waits for a store that may be only starting, and tells why it cannot be used.
+// This tries a call to a store whose server may still be starting, and says why the store cannot be used.
 
 import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
 import { invalid } from './invalid.ts'
 
 export interface Reachable {
-  /** For whoever started the process. Without passwords. */
+  /** How messages name the store, without passwords. */
   readonly says: string
-  /** What last happened to a connection, where a failed call does not tell. */
+  /** The last error of the connection, for a driver whose failed calls do not tell it. */
   trouble?(): unknown
 }
 
 /**
- * Does something with a store that may be only starting: tries again for some seconds, and says so on stderr each second.
- * @throws {SessionError} CONFIG_INVALID
+ * Runs a task on a store that may still be starting: up to six times, with growing pauses that add up to six
+ * seconds, and prints each second on stderr that it waits.
+ * @throws {SessionError} CONFIG_INVALID once no attempt is left, or at once if a further one cannot help; and
+ * what `task` throws as a SessionError, unchanged
  */
 export async function reach<T>({ says, trouble }: Reachable, task: () => Promise<T>): Promise<T> {
   const attempts = 6
@@ -48,13 +50,13 @@ export async function reach<T>({ says, trouble }: Reachable, task: () => Promise
 }
 
 interface DriverError extends NodeJS.ErrnoException {
-  /** Of an AggregateError: one for each address of a host. */
+  /** An AggregateError has one for each address of a host. */
   readonly errors?: readonly DriverError[]
-  /** Of the cluster client of ioredis, whose own error says no more than that no node answered. */
+  /** The cluster client of ioredis sets this. Its own error says only that no node answered. */
   readonly lastNodeError?: DriverError
 }
 
-/** What a driver's error is about, without its message, which may hold a password. */
+/** The code of a driver's error. Its message is not shown, since it may hold a password. */
 function reasonOf({ code, message, errors, lastNodeError }: DriverError): string {
   const inner = errors?.[0] ?? lastNodeError
   // Redis puts its code first: "WRONGPASS invalid username-password pair".
@@ -63,7 +65,7 @@ function reasonOf({ code, message, errors, lastNodeError }: DriverError): string
 
 const noConnection = 'no connection'
 
-/** What waiting does not help against: codes of PostgreSQL and of Redis. */
+/** What errors mean that no further attempt can cure, by their codes in PostgreSQL and Redis. */
 const final: Readonly<Record<string, string>> = {
   '28P01': 'wrong password',
   '28000': 'this user may not log in',

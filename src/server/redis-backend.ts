@@ -1,10 +1,11 @@
-// This opens Redis and Redis Cluster for the server, from the text of SESSION_STORE.
+// This opens Redis or Redis Cluster for the command, from the text of SESSION_STORE.
 
 import { invalid } from './invalid.ts'
 import { onlyOptions, parse } from './store-url.ts'
 
-// A command in flight when the connection breaks may have been applied: it is not sent again. Without a connection it
-// fails at once. A server that went silent is taken for gone.
+// When a connection breaks, Redis may have applied the commands that it did not answer, so that ioredis must
+// not send them again. Without a connection a command fails at once. A connection that gets no data for
+// `socketTimeout` milliseconds while a command waits is closed, since a server that hangs does not close it.
 const redisOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
@@ -32,7 +33,7 @@ export async function openRedis(text: string) {
     backing: {
       ...store,
       async check() {
-        // A client goes on in database 0 where there is no other.
+        // If the server has no database `db`, ioredis stays in database 0 without an error. This call fails.
         if (db > 0) await client.select(db)
         return store.check!()
       },
@@ -43,7 +44,10 @@ export async function openRedis(text: string) {
   }
 }
 
-/** `redis+cluster://user:password@host:port,host:port?tls=true`: more than one host is no URL. */
+/**
+ * Opens `redis+cluster://user:password@host:port,host:port?tls=true`. Text with more than one host is no URL,
+ * so that `URL` cannot parse it.
+ */
 export async function openCluster(text: string) {
   const [, user = '', hosts = '', query = ''] =
     /^redis\+cluster:\/\/(?:([^@/]*)@)?([^@/?]+)\/?(\?.*)?$/.exec(text) ?? []
@@ -73,7 +77,8 @@ export async function openCluster(text: string) {
     store,
     backing: {
       ...store,
-      // A node is connected to when it is first needed, and other calls that need it meanwhile fail.
+      // ioredis connects to a node at the first call that needs it, and other calls that need the node fail
+      // until it is connected. The PING connects to every master before the first request.
       async check() {
         const warnings = await store.check!()
         await Promise.all(client.nodes('master').map((node) => node.ping()))
@@ -97,13 +102,16 @@ function credentials({ username, password }: URL): { username?: string; password
   }
 }
 
-/** As a driver takes it: the address of IPv6 without brackets. */
+/** Host and port as ioredis takes them: it wants an address of IPv6 without the brackets of a URL. */
 const addressOf = ({ hostname, port }: URL): { host: string; port: number } => ({
   host: hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
   port: Number(port || 6379),
 })
 
-/** Without a connection a command fails with a text about the queue, and the event has the cause. */
+/**
+ * Keeps the error of the client's last `error` event. Without a connection a command fails with a message
+ * about the offline queue, and only the event tells the cause.
+ */
 function troubleOf(client: {
   on(event: 'error', listener: (error: unknown) => void): unknown
 }): () => unknown {

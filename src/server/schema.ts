@@ -1,4 +1,4 @@
-// This merges the session's schema with an application's, and tells which line of its SDL is wrong.
+// This merges the session's schema with an application's, and names the line of SDL for which that fails.
 
 import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
 import { assertValidSchema, type DocumentNode, type GraphQLSchema, parse, visit } from 'graphql'
@@ -10,14 +10,17 @@ export type SchemaParts<Context = unknown> = Pick<
   'typeDefs' | 'resolvers'
 >
 
-/** What of its own an application adds to the session's schema. */
+/** What an application adds to the session's schema: SDL with resolvers, a schema that it made, or both. */
 interface ApplicationSchema {
   readonly typeDefs?: SchemaParts['typeDefs']
   readonly resolvers?: unknown
   readonly schema?: GraphQLSchema
 }
 
-/** @throws {SessionError} CONFIG_INVALID, naming the line of `typeDefs` where there is one */
+/**
+ * Makes the schema that the server executes.
+ * @throws {SessionError} CONFIG_INVALID, with the line of `typeDefs` if one can be found
+ */
 export function makeSchema({
   schema: made,
   typeDefs = [],
@@ -30,7 +33,7 @@ export function makeSchema({
       resolvers: [sessionResolvers, resolvers].flat() as {}[],
     }
     const schema = made ? mergeSchemas({ schemas: [made], ...parts }) : makeExecutableSchema(parts)
-    // An invalid schema would be told of with each request.
+    // Without this, graphql-js reports an invalid schema with each request, and not when the server starts.
     assertValidSchema(schema)
     return schema
   } catch (error) {
@@ -39,7 +42,7 @@ export function makeSchema({
 }
 
 interface Source {
-  /** As an application would find it, e.g. `typeDefs[1]`. */
+  /** Where the application finds it, e.g. `typeDefs[1]`. */
   readonly name: string
   readonly source: unknown
 }
@@ -61,7 +64,7 @@ function explain(message: string, sources: readonly Source[]): string {
       if (own === message) return sentence(place(name, source as string, locations![0]!.line), message)
     }
   }
-  // graphql-js and graphql-tools join what they find by empty lines, and keep no locations.
+  // graphql-js and graphql-tools join all mistakes into one message by empty lines, without locations.
   return message
     .split('\n\n')
     .map((each) => sentence(placeOf(each, documents), each))
@@ -73,7 +76,10 @@ interface Document {
   readonly document: DocumentNode
 }
 
-/** Where the SDL has most of the names that the message has, the first ones first. */
+/**
+ * The line of the definition that has the most of the names in the message; among equals, the one whose name
+ * comes first in the message. `null` if the SDL has none of the names.
+ */
 function placeOf(message: string, documents: readonly Document[]): string | null {
   const names = namesIn(message)
   let best = { known: 0, first: Infinity, found: null as string | null }
@@ -95,7 +101,10 @@ function placeOf(message: string, documents: readonly Document[]): string | null
 const nameOf = (node: unknown): string | undefined =>
   (node as { name?: { value?: string } } | undefined)?.name?.value
 
-/** What stands in quotes or around dots, as `"Cart"` and `Query.cart`; not what else might have been meant. */
+/**
+ * The names in a message: those in quotes (`"Cart"`), around dots (`Query.cart`) or with a capital letter.
+ * The suggestions after "Did you mean" are left out, since the SDL is right where it has these.
+ */
 function namesIn(message: string): string[] {
   const [said = ''] = message.split(' Did you mean ')
   const mentions = said.match(/"[^"]*"|\w+(?:\.\w+)+|\b[A-Z]\w*/g) ?? []

@@ -1,4 +1,4 @@
-// This is `graphql-session serve`: a server from the arguments and the environment, until a signal ends it.
+// This is `graphql-session serve`: it starts a server as told, sweeps its store, and ends it on a signal.
 
 import type { AddressInfo } from 'node:net'
 import { listen, type Listening } from '../http/listen.ts'
@@ -12,16 +12,24 @@ import { invalid } from './invalid.ts'
 import { reach } from './reach.ts'
 import { summary } from './summary.ts'
 
-/** What was said on the command line. */
+/** The options of the command line, as they were typed: `serve` checks them. */
 export interface ServeOptions {
   readonly config?: string
   readonly host?: string
   readonly port?: string
 }
 
-/** Milliseconds for the requests under way; with the store's two seconds, what Docker waits before it kills. */
+/**
+ * Milliseconds that requests under way get after a signal. Together with the two seconds for closing the
+ * store, these are the ten seconds after which `docker stop` kills a process.
+ */
 const drainTimeout = 8000
 
+/**
+ * Starts the server and prints what it serves. Resolves when it listens.
+ * @param version - of this package, to print
+ * @throws {SessionError} CONFIG_INVALID
+ */
 export async function serve(options: ServeOptions, version: string): Promise<void> {
   const { SESSION_STORE = 'memory:', SESSION_SWEEP_INTERVAL = '60' } = process.env
   const host = setting('host', options.host, '127.0.0.1')
@@ -56,7 +64,7 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
   }
 }
 
-/** The command line wins over the environment. The name is the one that whoever starts the server used. */
+/** A value of the command line, or else of the environment, with the name that errors call it by. */
 function setting(option: 'host' | 'port', given: string | undefined, byDefault: string) {
   const name = option.toUpperCase()
   return given === undefined
@@ -77,7 +85,10 @@ function createServer(
   }
 }
 
-/** Several processes that sweep one store are harmless. What fails is tried again by the next round. */
+/**
+ * Removes expired sessions from the store again and again. Several processes may do so with one store at the
+ * same time. A round that fails is logged, and the next round removes what it left.
+ */
 function sweepRegularly(store: KeyedStore | null, seconds: number): void {
   if (!store?.sweep) return
   let isSweeping = false
@@ -99,13 +110,15 @@ function endOnSignal(listening: Listening, backend: Backend): void {
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     console.log(`graphql-session: ${signal}, finishing the requests under way`)
     await listening.close()
-    // Every answer has left. A store in trouble is not waited for.
+    // The last answer has left, so the process ends after two seconds even if the store does not close.
     setTimeout(() => process.exit(0), 2000)
     await Promise.resolve(backend.close?.()).catch(() => {})
     process.exit(0)
   }
   let since: number | undefined
-  // A terminal sends its signal to a whole group, and npm passes on what it got: one Ctrl-C comes twice.
+  // One Ctrl-C can send two signals: the terminal sends one to each process of its group, and npm, which gets
+  // one, too, passes it on. Only a signal that comes more than a second after the first ends the process at
+  // once.
   const take = (signal: NodeJS.Signals): void => {
     if (since === undefined) void end(signal)
     else if (performance.now() - since > 1000) process.exit(1)

@@ -1,4 +1,4 @@
-// This reads the URL in SESSION_STORE, and refuses what no store would read.
+// This parses the URL in SESSION_STORE, and refuses query parameters that its store would ignore.
 
 import { invalid } from './invalid.ts'
 

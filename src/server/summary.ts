@@ -1,4 +1,4 @@
-// This is the text with which `graphql-session serve` says what it serves, and how.
+// This writes what `graphql-session serve` prints at start: its address, store, timeouts, cookie and keys.
 
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { isLoopback } from '../http/host.ts'
@@ -6,7 +6,11 @@ import { keyRules } from '../session/keys.ts'
 import { resolveSettings } from '../session/settings.ts'
 import { servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
 
-/** @param at - where the server listens, for which `host` is the name that was asked for */
+/**
+ * The lines that tell the user what is served.
+ * @param host - the host that the user asked for, and that was resolved to the address in the first parameter
+ * @param store - how to name the store
+ */
 export function summary(
   { address, port }: Pick<AddressInfo, 'address' | 'port'>,
   host: string,
@@ -26,13 +30,19 @@ export function summary(
   ].join('\n')
 }
 
-/** As a browser writes it, which takes 127.1 for 127.0.0.1. An address with a zone cannot stand in a URL. */
+/**
+ * The host as a browser writes it in a URL, e.g. 127.0.0.1 for 127.1. An address of IPv6 with a zone is
+ * returned as it is, since it cannot stand in a URL.
+ */
 function hostInUrl(host: string): string {
   const url = `http://${isIPv6(host) ? `[${host}]` : host}`
   return URL.canParse(url) ? new URL(url).hostname : host
 }
 
-/** Browsers drop a cookie that is Secure where a request comes over plain http, except that some trust localhost. */
+/**
+ * The name of the cookie, and where it will not survive: browsers drop a Secure cookie that comes over plain
+ * http, though some keep it on localhost.
+ */
 function cookieLines(
   { cookie }: SessionServerConfig,
   host: string,
