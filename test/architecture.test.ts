@@ -52,26 +52,30 @@ interface Import {
   readonly file: string
   readonly target: string
   readonly isOurs: boolean
+  readonly isType: boolean
 }
 
 function importsOf(file: string, text: string): Import[] {
-  const specifiers = text.matchAll(/^(?:import|export)\b[^'"`]*?\bfrom '([^']+)'|\bimport\('([^']+)'\)/gm)
+  const specifiers = text.matchAll(
+    /^(import|export)\b(?: type\b)?[^'"`]*?\bfrom\s*'([^']+)'|^import '([^']+)'|\bimport\(\s*'([^']+)'/gm,
+  )
   return [...specifiers]
-    .map(([, from, loaded]) => (from ?? loaded)!)
-    .filter((specifier) => !specifier.startsWith('node:'))
-    .map((specifier) => {
+    .map(([statement, , from, bare, loaded]) => ({ statement, specifier: (from ?? bare ?? loaded)! }))
+    .filter(({ specifier }) => !specifier.startsWith('node:'))
+    .map(({ statement, specifier }) => {
       const isOurs = specifier.startsWith('.')
-      return { file, target: isOurs ? join(file, '..', specifier) : specifier, isOurs }
+      const isType = statement.startsWith('import type ')
+      return { file, target: isOurs ? join(file, '..', specifier) : specifier, isOurs, isType }
     })
 }
 
 /** Why an import may not be, or null. */
-function flawOf({ file, target, isOurs }: Import): string | null {
+function flawOf({ file, target, isOurs, isType }: Import): string | null {
   const name = roomOf(file)
   const room = rooms[name]
   if (!room) return file === barrel && isOurs ? null : `${file} is in no room`
   const says = `${file} -> ${target}`
-  if (typesOnly.has(says)) return null
+  if (isType && typesOnly.has(says)) return null
   if (isOurs) {
     const isAllowed = roomOf(target) === name || room.rooms.some((allowed) => target.startsWith(allowed))
     return isAllowed ? null : says
@@ -85,7 +89,9 @@ const roomOf = (file: string): string => file.split('/')[0]!
 /** The first way round found, e.g. `a -> b -> a`; null without one. */
 function cycleIn(imports: readonly Import[]): string | null {
   const targets = Map.groupBy(
-    imports.filter(({ isOurs, file, target }) => isOurs && !typesOnly.has(`${file} -> ${target}`)),
+    imports.filter(
+      ({ isOurs, isType, file, target }) => isOurs && !(isType && typesOnly.has(`${file} -> ${target}`)),
+    ),
     ({ file }) => file,
   )
   const done = new Set<string>()
@@ -169,11 +175,16 @@ describe('the rooms of src', () => {
     expect(flawsIn(importsOf(file, `import { x } from '${specifier}'\n`))).toHaveLength(1)
     expect(flawsIn(importsOf(file, `const x = await import('${specifier}')\n`))).toHaveLength(1)
     expect(flawsIn(importsOf(file, `export type { X } from '${specifier}'\n`))).toHaveLength(1)
+    expect(flawsIn(importsOf(file, `import '${specifier}'\n`))).toHaveLength(1)
+    expect(flawsIn(importsOf(file, `await import(\n  '${specifier}'\n)\n`))).toHaveLength(1)
+    expect(flawsIn(importsOf(file, `import {\n  x,\n} from '${specifier}'\n`))).toHaveLength(1)
   })
 
   it('fail for a cycle', () => {
     const planted = importsOf('session/errors.ts', `import { Session } from './session.ts'\n`)
     expect(cycleIn([...imports, ...planted])).toContain('session/errors.ts -> session/session.ts')
+    const resolvers = importsOf('graphql/generated/resolvers.ts', `import { x } from '../resolvers.ts'\n`)
+    expect(cycleIn([...imports, ...resolvers])).toContain('graphql/generated/resolvers.ts')
   })
 })
 
