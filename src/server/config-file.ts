@@ -38,7 +38,7 @@ async function importModule(url: string, file: string): Promise<{ default?: Sess
 
 const ownFolder = new URL('..', import.meta.url)
 
-/** One line for a file that cannot be loaded; the error with its stack, less our frames, for one that throws. */
+/** One line for a file that cannot be loaded; error and stack, less our frames, for one that throws. */
 async function explain(error: unknown, url: string, file: string): Promise<string> {
   if (!(error instanceof Error)) return `${file} throws ${inspect(error)}`
   const [head = '', ...frames] = (error.stack ?? error.message).split(/\n(?= {4}at )/)
