@@ -1,3 +1,5 @@
+// This serves the workload by Apollo Server on Express, with express-session.
+
 import { createServer } from 'node:http'
 import { ApolloServer } from '@apollo/server'
 import { expressMiddleware } from '@as-integrations/express5'
@@ -12,7 +14,10 @@ const resolvers = resolversOver(
   (request, key, value) => (request.session[key] = value),
 )
 
-/** As the manuals of the two have it, less CORS; `resave` and `saveUninitialized` as express-session asks for. */
+/**
+ * The set-up that the manuals of Apollo Server and express-session show, without CORS. `resave` and
+ * `saveUninitialized` have the values that express-session recommends.
+ */
 async function serving(sessionOptions) {
   const apollo = new ApolloServer({ typeDefs, resolvers })
   await apollo.start()

@@ -1,3 +1,5 @@
+// This serves the workload by graphql-session: as a server, as a plugin, and with many sessions in memory.
+
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { createSchema, createYoga } from 'graphql-yoga'
@@ -27,7 +29,7 @@ export async function redis(url: string): Promise<Server> {
   return serving(redisStore(client))
 }
 
-/** `useSession` in a Yoga that is otherwise as it comes, with a schema of its own. */
+/** The plugin `useSession` in a Yoga with default options and its own schema. */
 export async function plugin(): Promise<Server> {
   const resolvers = resolversOver<SessionContext>(
     ({ session }, key) => session.get(key),
@@ -38,10 +40,13 @@ export async function plugin(): Promise<Server> {
   return createServer((incoming, response) => void yoga(incoming, response))
 }
 
-/** Known to whoever measures without asking: 43 characters of base64url, as every token. */
+/**
+ * A token (43 characters of base64url) computed from a number, so that the process that measures knows the
+ * tokens of the sessions that `filled` made in another process.
+ */
 export const tokenOf = (serial: number): string => digest(String(serial))
 
-/** A million sessions at most, of which so many are there. */
+/** A server whose memory store has room for a million sessions and already holds `count` of them. */
 export async function filled(count: string): Promise<Server> {
   const store = memoryStore({ max: 1_000_000 })
   const createdAt = Date.now()

@@ -1,3 +1,5 @@
+// This serves the workload by Mercurius on Fastify, with @fastify/session.
+
 import cookie from '@fastify/cookie'
 import session from '@fastify/session'
 import { RedisStore } from 'connect-redis'
@@ -11,7 +13,10 @@ const resolvers = resolversOver(
   ({ reply }, key, value) => (reply.request.session[key] = value),
 )
 
-/** As the manuals of the three have it. The cookie is Secure by default, and would not be set over plain http. */
+/**
+ * The set-up that the manuals of the three packages show. `secure` is off, since @fastify/session sets no
+ * Secure cookie over plain http, which the bench uses.
+ */
 async function serving(sessionOptions, mercuriusOptions) {
   const app = Fastify()
   app.register(cookie)
@@ -27,7 +32,7 @@ async function serving(sessionOptions, mercuriusOptions) {
 
 export const memory = () => serving()
 
-/** The least that it can be told to do. */
+/** The fastest settings: no request renews a session or saves an empty one, and queries are compiled. */
 export const lean = () => serving({ rolling: false, saveUninitialized: false }, { jit: 1 })
 
 export async function redis(url) {

@@ -1,7 +1,9 @@
+// This measures node:http alone: its server answers with constants and executes no GraphQL.
+
 import { createServer, type Server } from 'node:http'
 import { constantAnswers } from '../workload.ts'
 
-/** What node:http itself costs: reads the body, and looks for one word. */
+/** Reads the body, and answers a mutation with one constant and a query with the other. */
 export async function raw(): Promise<Server> {
   const answers = Object.values(constantAnswers).map((text) => Buffer.from(text))
   return createServer((incoming, response) => {

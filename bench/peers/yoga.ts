@@ -1,3 +1,5 @@
+// This serves the workload by GraphQL Yoga, once without sessions and once with a short plugin for them.
+
 import { createServer, type Server } from 'node:http'
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { createSchema, createYoga, type Plugin, type YogaInitialContext } from 'graphql-yoga'
@@ -23,7 +25,7 @@ interface NaiveContext {
   session: Record<string, unknown>
 }
 
-/** What one writes in half an hour: the whole record is loaded with the request, and stored after it. */
+/** Sessions as one writes them in half an hour: each request loads the whole record and stores it again. */
 function useNaiveSession(): Plugin<NaiveContext> {
   const store = new LRUCache<string, string>({ max: 10_000 })
   const open = new WeakMap<Request, NaiveContext & { id: string; isNew: boolean }>()
