@@ -1,4 +1,9 @@
-/** How Debian's Chromium runs as root, without a window, and asks nobody but loopback for anything. */
+// This has the arguments with which tests start Chromium.
+
+/**
+ * Arguments with which Debian's Chromium runs as root and without a window, and connects to loopback only.
+ * @param resolverRules - which names lead where, as `--host-resolver-rules` takes them
+ */
 export const chromiumArgs = (resolverRules: string): string[] => [
   '--headless',
   '--no-sandbox',

@@ -1,15 +1,17 @@
+// This starts a real Redis Cluster for tests, with replicas that take over from killed masters.
+
 import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { freePort, type RunningServer, startRedis } from './servers.ts'
 
-/** A Redis Cluster of the test tree: three masters, and a replica of each. */
+/** A Redis Cluster that tests started: three masters, and a replica of each. */
 export interface RunningCluster {
   readonly nodes: readonly RunningServer[]
   /** The nodes that hold slots now. */
   masters(): Promise<RunningServer[]>
-  /** Until every node that runs finds all slots served, and every replica follows its master. */
+  /** Resolves when every running node finds all slots served, and every replica follows its master. */
   settled(): Promise<void>
-  /** Ends every connection of a client, whatever is under way on it. */
+  /** Makes the nodes close every connection of a client, also while a command is under way on it. */
   disconnect(): Promise<void>
   stop(): Promise<void>
 }
@@ -17,7 +19,7 @@ export interface RunningCluster {
 const slots = 16_384
 const shards = 3
 
-/** How soon a master that does not answer is taken for dead. What follows takes a second or so more. */
+/** Milliseconds after which a silent master is taken for dead. The election takes about a second more. */
 const nodeTimeout = 1000
 
 export async function startCluster(): Promise<RunningCluster> {
@@ -56,7 +58,7 @@ export async function startCluster(): Promise<RunningCluster> {
 const busPorts = new WeakMap<RunningServer, number>()
 
 async function startNode(): Promise<RunningServer> {
-  // By default the bus is 10,000 above, where a port need not be free, nor exist.
+  // By default the bus has the port 10,000 above the node's own, which may be taken, or be above 65535.
   const busPort = await freePort()
   const node = await startRedis([
     '--cluster-enabled',
@@ -65,7 +67,7 @@ async function startNode(): Promise<RunningServer> {
     String(busPort),
     '--cluster-node-timeout',
     String(nodeTimeout),
-    // A replica asks to be elected however long ago it last heard of its master.
+    // With 0 a replica asks to be elected however long ago its master last sent it anything.
     '--cluster-replica-validity-factor',
     '0',
     '--repl-diskless-sync-delay',
@@ -89,7 +91,7 @@ async function join(nodes: readonly RunningServer[]): Promise<void> {
   }
   for (const [index, replica] of nodes.slice(shards).entries()) {
     const id = await ask(masters[index]!, 'CLUSTER', 'MYID')
-    // Refused until the replica has heard of its master.
+    // The replica refuses this until it has heard of its master from the other nodes.
     await eventually('A node of the cluster met nobody.', () =>
       ask(replica, 'CLUSTER', 'REPLICATE', id).then(
         () => true,
@@ -112,7 +114,7 @@ async function isSettled(node: RunningServer): Promise<boolean> {
 const replication = async (node: RunningServer): Promise<Record<string, string>> =>
   fields(await ask(node, 'INFO', 'replication'))
 
-/** On a connection of its own, as whom it asks may be killed next. */
+/** Sends one command on a connection of its own, since a test may kill the node right after. */
 async function ask(node: RunningServer, command: string, ...args: (string | number)[]): Promise<string> {
   const client = new Redis(node.port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => null })
   client.on('error', () => {})

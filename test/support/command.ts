@@ -1,3 +1,5 @@
+// This runs the command `graphql-session` as a process, in a folder that the tests of one file share.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -46,7 +48,7 @@ export interface Serving {
   readonly child: ChildProcess
   readonly announcement: string
   readonly url: string
-  /** Resolves when the process has said so. */
+  /** Resolves when the process has printed `what` on stdout. */
   says(what: string): Promise<void>
 }
 
@@ -72,7 +74,7 @@ export async function write(config: string, extension = 'mjs'): Promise<string> 
   return file
 }
 
-/** To be read by whoever typed the command: one line, and nothing of our insides. */
+/** Expects that the command prints one line on stderr, which has `reason` and no stack, and exits with 1. */
 export async function expectRefusal(args: string[], env: Environment, reason: RegExp): Promise<void> {
   const { code, stdout, stderr } = await run(args, env)
   expect(stderr).toMatch(/^graphql-session: [^\n]+\n$/)

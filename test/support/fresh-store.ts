@@ -1,3 +1,5 @@
+// This gives tests a store of the kind that the present run of vitest is about.
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +13,7 @@ import { redisStore } from '../../src/stores/redis.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { needs } from './needs.ts'
 
-/** The store that this run of the tests is about: they run once over each (vitest.config.ts). */
+/** The kind of store of this run. The projects of vitest.config.ts run the shared tests once over each. */
 export const storeName = process.env['TEST_STORE'] ?? 'memory'
 
 const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
@@ -42,5 +44,5 @@ if (skip) beforeEach((test) => test.skip(meta?.whySkipped))
 
 const shared = skip ? null : ((await makers[storeName]?.()) ?? null)
 
-/** A store of the kind that this run is about. Ids are random, so that tests can share what is behind it. */
+/** A store of that kind. Tests can share the database behind it, since ids are random. */
 export const freshStore = (): KeyedStore => (shared ? { ...shared } : memoryStore({ max: 10_000 }))

@@ -1,3 +1,5 @@
+// This finds generated files that no longer fit their sources; `npm run check` runs it.
+
 import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +13,7 @@ const reference = 'docs/reference'
 const run = (command: string, args: string[], cwd: string) =>
   promisify(execFile)(join(root, 'node_modules', '.bin', command), args, { cwd })
 
-/** The generated files that `npm run codegen` would write otherwise. */
+/** The generated files that `npm run codegen` would change. */
 export async function staleFiles(): Promise<string[]> {
   const copy = await mkdtemp(join(tmpdir(), 'graphql-session-codegen-'))
   try {
@@ -25,7 +27,7 @@ export async function staleFiles(): Promise<string[]> {
   }
 }
 
-/** Codegen writes beside its configuration only. */
+/** Generates the types in a copy, since graphql-codegen writes only beside its configuration. */
 async function writeTypes(copy: string): Promise<void> {
   for (const part of ['codegen.ts', 'package.json', 'schema']) {
     await cp(join(root, part), join(copy, part), { recursive: true })
@@ -42,7 +44,7 @@ async function differences(folder: string, copy: string): Promise<string[]> {
     .map((name) => `${folder}/${name}`)
 }
 
-/** By the names of the files in a folder, whatever folders of its own it has. */
+/** The texts of all files in a folder and the folders in it, by their paths in the folder. */
 async function textsOf(folder: string): Promise<Map<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))

@@ -1,15 +1,22 @@
+// This starts the Redis and the PostgreSQL that all test files share, before the first of them runs.
+
 import type { TestProject } from 'vitest/node'
 import { findBinary, type RunningServer, startPostgres, startRedis } from './servers.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Null where no such server is to be had. */
+    /** `null` if Redis is neither given by REDIS_URL nor installed. */
     redisUrl: string | null
+    /** `null` if PostgreSQL is neither given by DATABASE_URL nor installed. */
     postgresUrl: string | null
   }
 }
 
-/** The servers that all test files share: those of the environment, or our own. */
+/**
+ * Provides the servers that the environment names, or else starts them.
+ * @returns a function that stops those that were started
+ * @throws {Error} in CI if a server is neither named nor installed
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { REDIS_URL = null, DATABASE_URL = null, CI } = process.env
   const started: RunningServer[] = []

@@ -1,3 +1,5 @@
+// This has the GraphQL client, the HTTP server, the clock and the watched store that most tests use.
+
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -5,8 +7,9 @@ import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import type { KeyedStore } from '../../src/session/store.ts'
 
-/** Every token that a server gave to a client, and every text that anybody could read. See no-secrets.ts. */
+/** Every token that a server gave to a client. no-secrets.ts looks for them in `seen`. */
 export const given = new Set<string>()
+/** Every text that anybody could read: answers, their headers without cookies, and lines of the console. */
 export const seen: string[] = []
 
 for (const level of ['debug', 'info', 'log', 'warn', 'error'] as const) {
@@ -29,7 +32,10 @@ export interface Answer {
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response> | Response
 
-/** Requests go into a server by its `fetch`, which is Yoga's way, or through a socket, so that the short way is open to them. */
+/**
+ * How requests reach a server: by its method `fetch`, which Yoga answers, or in the project `short` through a
+ * socket, since only requests of node:http can take the short way.
+ */
 const fetchOf = (server: { fetch: unknown }): Fetch =>
   process.env['TEST_WAY'] === 'short' && typeof server === 'function'
     ? overSocket(server)
@@ -37,21 +43,21 @@ const fetchOf = (server: { fetch: unknown }): Fetch =>
 
 const ports = new WeakMap<object, Promise<number>>()
 
-/** Open until the process ends, which it does not hold up. */
+/** Listens for a server until the process ends, and does not keep the process alive. */
 async function portOf(server: Function): Promise<number> {
   const listening = await listen(server as never)
   listening.server.unref()
   return Number(new URL(listening.url).port)
 }
 
-/** As `fetch`, but that the host of the URL is only told to the server. */
+/** A `fetch` that sends every request to the server. The host of the URL only becomes a header. */
 const overSocket =
   (server: Function): Fetch =>
   async (url, { method = 'GET', headers = {}, body = '', signal }) => {
     const port = ports.get(server) ?? portOf(server)
     ports.set(server, port)
     const { protocol, host, pathname, search } = new URL(url)
-    // There is no TLS here.
+    // The server here has no TLS, so that a request for https takes Yoga's way.
     if (protocol === 'https:')
       return (server as unknown as { fetch: Fetch }).fetch(url, { method, headers, body })
     const outgoing = request({
@@ -71,7 +77,7 @@ const overSocket =
     })
   }
 
-/** A GraphQL client with a cookie jar, as curl -b -c is. */
+/** A GraphQL client that keeps the cookies it gets and sends them again, as `curl -b -c` does. */
 export class Client {
   readonly #fetch: Fetch
   readonly #url: string
@@ -82,7 +88,7 @@ export class Client {
     this.#url = typeof server === 'string' ? server : url
   }
 
-  /** Another client that holds the same cookies now. */
+  /** Makes another client, with a copy of the cookies that this one has now. */
   fork(): Client {
     const fork = new Client({ fetch: this.#fetch }, this.#url)
     for (const [name, value] of this.cookies) fork.cookies.set(name, value)
@@ -142,7 +148,7 @@ export class Client {
   }
 }
 
-/** A real HTTP server on a free port of this machine. */
+/** Starts a real HTTP server on a free port of 127.0.0.1. `close` ends its connections, too. */
 export async function listen(
   handler: (request: never, response: never) => unknown,
 ): Promise<{ url: string; server: Server; close(): Promise<void> }> {
@@ -160,12 +166,15 @@ export async function listen(
   }
 }
 
-/** A clock that stands still until told otherwise (ms since the epoch); ahead of the one by which a store drops sessions itself. */
+/**
+ * A clock (milliseconds since the epoch) that moves only by `forward` (seconds). It begins in 2100, so that
+ * no store that drops expired sessions by the real time drops one during a test.
+ */
 export function manualClock(now = Date.UTC(2100, 10, 23)): { (): number; forward(seconds: number): void } {
   return Object.assign(() => now, { forward: (seconds: number) => void (now += seconds * 1000) })
 }
 
-/** The store itself, and which of its verbs were called, in order. */
+/** A store that passes each call on to another one, and records the names of the verbs in order. */
 export function watched(store: KeyedStore): KeyedStore & { calls: string[] } {
   const calls: string[] = []
   const watch =
@@ -183,5 +192,5 @@ export function watched(store: KeyedStore): KeyedStore & { calls: string[] } {
   }
 }
 
-/** A promise and the hand that settles it. */
+/** A promise that a test settles, to hold up what awaits it. */
 export const gate = (): PromiseWithResolvers<void> => Promise.withResolvers<void>()

@@ -1,3 +1,5 @@
+// This puts a store under load while servers fail, and records what the store may not do.
+
 import { setTimeout } from 'node:timers/promises'
 import { changeSet, type Outcome } from '../../src/session/changes.ts'
 import type { SessionError } from '../../src/session/errors.ts'
@@ -5,42 +7,51 @@ import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
 import { end, start } from '../../src/stores/suite/histories.ts'
 
-/** A call that failed may have been done or not: it proves nothing, and is only counted. */
+/**
+ * What the store answered. A call that failed may have been carried out or not, so that it is only counted,
+ * and nothing is concluded from it.
+ */
 export interface Ledger {
   calls: number
-  /** How often each code was the reason. */
+  /** How many calls failed, by the code of the error. */
   readonly failures: Map<string, number>
-  /** When a call last failed, on the clock of `performance`. */
+  /** When a call last failed, in milliseconds of `performance.now()`. */
   failedAt: number
-  /** Milliseconds of the longest call. */
+  /** How long the longest call took, in milliseconds. */
   longest: number
-  /** Keys whose write was acknowledged, by id. Nobody writes them again. */
+  /** Keys whose write was acknowledged, by id. Each key is written once. */
   readonly written: Map<string, string[]>
-  /** Ids whose creation was acknowledged, and which a delete did not find. */
+  /** Ids whose creation was acknowledged, and that a delete did not find. */
   readonly vanished: string[]
   /** Ids whose delete was acknowledged. */
   readonly deleted: string[]
-  /** Of those, who was met again. */
+  /** The deleted ids that a later call found again. */
   readonly resurrected: Set<string>
-  /** How often each text was delivered by a pop that was acknowledged. */
+  /** How often each text was delivered, by pops that were acknowledged. */
   readonly delivered: Map<string, number>
-  /** Texts that were there to be popped. */
+  /** Texts that a read found, and that could thus be popped. */
   readonly seen: Set<string>
-  /** Texts whose write was answered 'conflict'. A text is written once. */
+  /** Texts whose write was answered 'conflict'. Each text is written once. */
   readonly refused: Set<string>
-  /** Answers that nothing explains. */
+  /** Answers that the contract of a store does not allow, with the call that got them. */
   readonly odd: string[]
 }
 
 export interface Load {
   readonly ledger: Ledger
-  /** What no store may do, whatever happens to it. */
+  /** What the ledger shows that no store may do, whichever failure it suffers. */
   violations(): Record<'resurrections' | 'doublePops' | 'refusedYetDone' | 'odd', string[]>
-  /** Resolves when every session that stays has answered a read. They are spread at random, as all ids are. */
+  /**
+   * Resolves when a read has found each of the sessions that are not deleted. Their ids are random, so that
+   * they lie on every node of a cluster.
+   */
   everyoneAnswers(signal: AbortSignal): Promise<void>
-  /** Ends the workers, each after its round. */
+  /** Ends each worker after its present round. */
   stop(): Promise<void>
-  /** Meets every session that was deleted. @returns what was acknowledged and is not there */
+  /**
+   * Looks for every deleted session (for `violations`) and every written key.
+   * @returns the keys and ids that were acknowledged and are lost
+   */
   audit(): Promise<string[]>
 }
 
@@ -48,7 +59,7 @@ const now = start + 10_000
 const blank = { entries: new Map<string, string>(), createdAt: start, expiresAt: end, policy: '' }
 const setting = (key: string) => changeSet({ entries: new Map([[key, '1']]) })
 
-/** Twelve workers: a third of them writes, a third pops, and a third signs in and out. */
+/** Starts twelve workers over one store: four write, four pop, and four create and delete sessions. */
 export async function startLoad(store: KeyedStore): Promise<Load> {
   const ids = Array.from({ length: 60 }, () => digest(mint()))
   const [forWriting, forPopping] = [ids.slice(0, 30), ids.slice(30)]
@@ -69,7 +80,7 @@ export async function startLoad(store: KeyedStore): Promise<Load> {
     odd: [],
   }
 
-  /** What it answered, or undefined when it failed. */
+  /** Counts a call. @returns its answer, or `undefined` if it failed */
   const attempt = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
     const began = performance.now()
     ledger.calls++
@@ -82,7 +93,7 @@ export async function startLoad(store: KeyedStore): Promise<Load> {
       ledger.failedAt = performance.now()
     }
     ledger.longest = Math.max(ledger.longest, performance.now() - began)
-    // A store that is down can fail at once, and would be asked without end.
+    // A store that is down can fail at once, and the workers would call it in a tight loop.
     if (ledger.failedAt > began) await setTimeout(20)
     return answer
   }
@@ -100,7 +111,7 @@ export async function startLoad(store: KeyedStore): Promise<Load> {
   }
 
   const pop = async (round: number): Promise<void> => {
-    // The same session for some rounds on end, so that workers meet.
+    // 24 rounds in a row take the same session, so that workers compete for it.
     const id = forPopping[Math.floor(round / 24) % forPopping.length]!
     const session = await attempt(() => store.read(id, now))
     if (session === undefined) return
@@ -139,7 +150,7 @@ export async function startLoad(store: KeyedStore): Promise<Load> {
     Array.from({ length: 4 }, async () => {
       while (!stopping.signal.aborted) {
         await trade(rounds++)
-        // Leaves others some of the machine.
+        // The pause leaves the servers under test, on the same machine, time to run.
         await setTimeout(2)
       }
     }),

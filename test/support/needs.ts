@@ -1,22 +1,24 @@
+// This skips tests that need a program that is not installed, and says which package of Debian has it.
+
 import { existsSync } from 'node:fs'
 import { inject, type TestOptions } from 'vitest'
 import { findBinary } from './servers.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Why a suite or a test is skipped. reporter.ts prints it. */
+    /** Why a suite or a test is skipped: reporter.ts prints this. */
     whySkipped?: string
   }
 }
 
 export const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
-/** What some tests need beside Node: whether it is there, and the package of Debian that has it. */
+/** What some tests need beside Node: whether it is there, and which package of Debian has it. */
 const tools = {
-  /** One for all files, installed here or given by its URL. */
+  /** The servers that all test files share (global-setup.ts). */
   redis: [() => inject('redisUrl') !== null, 'redis-server'],
   postgres: [() => inject('postgresUrl') !== null, 'postgresql'],
-  /** To start servers of one's own. */
+  /** The programs, for tests that start servers of their own. */
   'redis-server': [() => findBinary('redis-server') !== null, 'redis-server'],
   postgresql: [() => findBinary('postgres') !== null, 'postgresql'],
   chromium: [() => existsSync(chromiumPath), 'chromium'],
@@ -25,7 +27,10 @@ const tools = {
   openssl: [() => findBinary('openssl') !== null, 'openssl'],
 } as const satisfies Record<string, readonly [isThere: () => boolean, debian: string]>
 
-/** Options of a suite or a test that is skipped where something is not installed. In CI that is an error. */
+/**
+ * Options of a suite or a test that is skipped where one of the names is not installed.
+ * @throws {Error} in CI instead of skipping
+ */
 export function needs(...names: (keyof typeof tools)[]): TestOptions {
   const missing = new Set(names.flatMap((name) => (tools[name][0]() ? [] : tools[name][1])))
   const why = `not installed (Debian: apt-get install ${[...missing].join(' ')})`

@@ -1,3 +1,5 @@
+// This runs in every test file (vitest.config.ts), and fails it if an answer or a log shows a token.
+
 import { afterAll, expect } from 'vitest'
 import { given, seen } from './harness.ts'
 

@@ -1,7 +1,5 @@
-/**
- * npm runs this before it publishes. It refuses what says neither where it comes from nor what changed, and gives the
- * README absolute links, because a registry shows it without the files beside it. `postpublish` takes them back.
- */
+// This runs before `npm publish`: it refuses an unready package, and makes the README's links absolute.
+
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -10,6 +8,7 @@ const [, site] = /^git\+(https:\/\/git(?:hub|lab)\.com\/[^/]+\/[^/]+)\.git$/.exe
 const [, newest, state] = /^## (\S+)(.*)$/m.exec(readFileSync('CHANGELOG.md', 'utf8')) ?? []
 const isClean = execFileSync('git', ['status', '--porcelain'], { encoding: 'utf8' }) === ''
 
+// A package must say where its source is, which the links need, and what changed in this version.
 const reasons: string[] = []
 if (!site) {
   const form = '{ "type": "git", "url": "git+https://github.com/OWNER/NAME.git" }, or gitlab.com'
@@ -25,7 +24,11 @@ if (reasons.length > 0) {
   process.exitCode = 1
 } else writeFileSync('README.md', withAbsoluteLinks(readFileSync('README.md', 'utf8'), site!))
 
-/** Files are linked to as a page shows them, and pictures to what they hold. Code stays as it is. */
+/**
+ * A registry shows the README without the files beside it, so that relative links would lead nowhere there.
+ * Pictures get the address of their bytes, other files that of the page that shows them. Links in code are
+ * left alone. `postpublish` restores the README.
+ */
 function withAbsoluteLinks(markdown: string, site: string): string {
   const code = /^```.*?^```|`[^`\n]+`/
   const link = /(?<before>\]\(|^\[[^\]]+\]: |\b(?:src|srcset|href)=")(?![a-z]+:|#)(?<path>[^)\s"]+)/

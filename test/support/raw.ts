@@ -1,14 +1,16 @@
+// This speaks HTTP/1.1 byte by byte, for requests that no client of HTTP would send.
+
 import { connect, type Socket } from 'node:net'
 
 export interface RawAnswer {
   readonly status: number
   readonly headers: Headers
-  /** Status line and headers as they came, but for the cookies. */
+  /** The status line and the headers as the server sent them, without `Set-Cookie`. */
   readonly head: string
   readonly text: string
 }
 
-/** One connection on which any bytes can be sent: a client of HTTP would mend or refuse the most of what is to be tried. */
+/** One connection on which a test sends any bytes. A client of HTTP would correct or refuse most of them. */
 export class RawConnection {
   readonly #socket: Socket
   #received = Buffer.alloc(0)
@@ -25,7 +27,7 @@ export class RawConnection {
       this.#isOver = true
       this.#wake()
     }
-    // A reset is one of the ways in which a server closes a connection on a client that goes on sending.
+    // An error counts as an end: a server that closes while the client still sends can cause a reset.
     socket.on('end', end).on('close', end).on('error', end)
   }
 
@@ -36,7 +38,7 @@ export class RawConnection {
     return connection
   }
 
-  /** Resolves when the kernel has taken it, or the server has closed. */
+  /** Resolves when the kernel has taken the bytes, or the server has closed the connection. */
   async send(bytes: string | Buffer): Promise<void> {
     if (this.#isOver) return
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -46,17 +48,21 @@ export class RawConnection {
     this.#socket.off('close', resolve)
   }
 
-  /** Says that nothing more will be sent, and goes on to listen. */
+  /** Closes the sending side only: answers can still be read. */
   end(): void {
     this.#socket.end()
   }
 
-  /** Goes away without a word, as a client that crashes does. */
+  /** Closes both sides at once, as the kernel does for a client that crashes. */
   destroy(): void {
     this.#socket.destroy()
   }
 
-  /** The next answer. `null`: the connection was closed, and there was none. */
+  /**
+   * Reads the next final answer, and skips those with a status below 200.
+   * @param method - of the request, since an answer to HEAD has no body
+   * @returns `null` if the server closed the connection without an answer
+   */
   async answer(method = 'POST'): Promise<RawAnswer | null> {
     const raw = await this.#until(() => this.#received.indexOf('\r\n\r\n') + 1)
     if (raw === null) {
@@ -87,12 +93,12 @@ export class RawConnection {
     }
   }
 
-  /** What came that no answer claimed. */
+  /** What was received and belongs to no answer that was read, as latin1. */
   get rest(): string {
     return this.#received.toString('latin1')
   }
 
-  /** Whether the server closes it, within a second. */
+  /** Whether the server closes the connection within a second. */
   async isClosed(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, 1000)
@@ -134,7 +140,11 @@ export class RawConnection {
     return taken
   }
 
-  /** Waits until what was received has something, which is told by a number above 0; `null`: it never will. */
+  /**
+   * Waits, at most ten seconds, until `find` returns a number above 0 for the bytes received so far, and
+   * returns that.
+   * @returns `null` if the connection was closed before
+   */
   async #until(find: () => number): Promise<number | null> {
     for (const until = Date.now() + 10_000; ;) {
       const found = find()

@@ -1,6 +1,7 @@
+// This is the reporter of vitest: it prints how far a run is, what failed, and what was skipped and why.
+
 import { DefaultReporter, type TestCase, type TestModule, type TestSpecification } from 'vitest/node'
 
-/** Prints what is news of a run: how far it is, what failed, and what was skipped and why. */
 export default class NewsReporter extends DefaultReporter {
   override onTestRunStart(specifications: readonly TestSpecification[]): void {
     super.onTestRunStart(specifications)
@@ -11,7 +12,7 @@ export default class NewsReporter extends DefaultReporter {
   override onTestRunEnd(...[modules, ...rest]: Parameters<DefaultReporter['onTestRunEnd']>): void {
     const skips = modules.flatMap((module) => [...module.children.allTests('skipped')])
     const reasons = Map.groupBy(skips, whySkipped)
-    // Those that the command line leaves out are no news to whoever typed it.
+    // Tests that `-t` leaves out are skipped without a reason, and are not worth a line.
     if (this.ctx.config.testNamePattern) reasons.delete(undefined)
     if (reasons.size > 0) this.log()
     for (const [why = 'no reason is given', tests] of reasons) {
@@ -23,7 +24,7 @@ export default class NewsReporter extends DefaultReporter {
   }
 
   protected override printTestModule(module: TestModule): void {
-    // A terminal has a window in which this can be seen; a log has only lines to tell how far the run is.
+    // On a terminal vitest draws its progress. A log gets a line for each file instead.
     if (!this.isTTY || module.state() === 'failed') super.printTestModule(module)
   }
 

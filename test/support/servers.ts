@@ -1,3 +1,5 @@
+// This starts real Redis and PostgreSQL servers for tests, and finds the programs for them.
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -7,22 +9,25 @@ import { delimiter, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 
-/** A server process of the test tree, on a port of loopback and a folder of its own. */
+/** A server process that tests started, with its own port on 127.0.0.1 and its own folder. */
 export interface RunningServer {
   readonly url: string
   readonly port: number
   readonly process: ChildProcess
-  /** Everything that it printed. */
+  /** Everything that the process printed, on stdout and stderr. */
   output(): string
-  /** As `kill -9` would; its folder stays. */
+  /** Ends the process by SIGKILL. Its folder stays, for `restart`. */
   kill(): Promise<void>
-  /** Starts it again on the same port and folder. */
+  /** Starts the server again, on the same port and folder. */
   restart(): Promise<void>
-  /** Ends it, and removes its folder. */
+  /** Ends the process, and removes its folder. */
   stop(): Promise<void>
 }
 
-/** Where the binary is, also in the folders of Debian that are on few users' PATH. */
+/**
+ * The path of a program, or `null`. Besides PATH this looks where Debian has nginx and PostgreSQL, since few
+ * users have those folders in their PATH.
+ */
 export function findBinary(name: string): string | null {
   const versions = '/usr/lib/postgresql'
   const debian = ['/usr/sbin']
@@ -98,7 +103,8 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
     start: () =>
       spawn(postgres, ['-D', data, '-p', String(port), ...given.flatMap((each) => ['-c', each])], options),
     isReady: () => answersPostgres(url),
-    // The children of a postmaster that was killed end by themselves, and hold the port until then.
+    // On SIGINT PostgreSQL closes its connections; on SIGTERM it would wait for the clients to do so. After
+    // SIGKILL its child processes end by themselves, and hold the port until then.
     gentle: 'SIGINT',
   })
 }
@@ -161,7 +167,7 @@ async function run({
   }
 }
 
-/** PostgreSQL refuses to run as root. Debian's package brings a user along. */
+/** The user that Debian's package makes, for tests run as root: PostgreSQL refuses to run as root. */
 function postgresOwner(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null
   const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
@@ -174,7 +180,7 @@ async function answersRedis(port: number): Promise<boolean> {
     await once(socket, 'connect')
     socket.write('PING\r\n')
     const [reply] = (await once(socket, 'data')) as [Buffer]
-    // One with a password says so, and is up as well.
+    // A server with a password answers NOAUTH, and is up as well.
     return /^(?:\+PONG|-NOAUTH)/.test(reply.toString())
   } catch {
     return false

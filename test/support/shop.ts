@@ -1,3 +1,5 @@
+// This makes the server that most tests over HTTP use: a shop with session keys of different rights.
+
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { freshStore } from './fresh-store.ts'
@@ -14,7 +16,7 @@ export interface ShopData {
   [preference: `pref:${string}`]: unknown
 }
 
-/** A server for tests: its store is watched, its clock stands still. */
+/** Makes the server, a store that records the calls to it, and a clock that only the test moves. */
 export function shop(options: Partial<SessionServerOptions<ShopData>> = {}, backend?: KeyedStore) {
   const store = watched(backend ?? freshStore())
   const clock = manualClock()

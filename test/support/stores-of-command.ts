@@ -1,10 +1,12 @@
+// This checks that the command keeps sessions in a store from one process to the next.
+
 import { once } from 'node:events'
 import { afterAll, expect } from 'vitest'
 import { type Environment, serve } from './command.ts'
 import { Client } from './harness.ts'
 import type { RunningServer } from './servers.ts'
 
-/** A config that opens every key to clients. */
+/** The text of a config file that opens every key to clients. */
 export const openToAll = `export default { keys: { '*': { client: ['read', 'write'] } } }`
 export const set = 'mutation { setSessionKey(key: "k", value: "kept") { created } }'
 const get = '{ session { value(key: "k") } }'
@@ -12,14 +14,17 @@ const get = '{ session { value(key: "k") } }'
 const servers: RunningServer[] = []
 afterAll(() => Promise.all(servers.map((server) => server.stop())))
 
-/** A server that ends with the tests of the file. */
+/** Waits for a server to start, and stops it after the last test of the file. */
 export async function own(starting: Promise<RunningServer>): Promise<RunningServer> {
   const server = await starting
   servers.push(server)
   return server
 }
 
-/** Writes with one process of the command and reads with the next one. */
+/**
+ * Expects that what one process of the command writes is read by the next one.
+ * @returns what the second process printed at start
+ */
 export async function expectToKeep(env: Environment): Promise<string> {
   const first = await serve(openToAll, env)
   const client = new Client(first.url)

@@ -1,3 +1,5 @@
+// This starts nginx with the configuration that a page gives.
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +10,11 @@ import { findBinary, freePort } from '../servers.ts'
 import { accepts } from './play.ts'
 import { run } from './workshop.ts'
 
-/** nginx with the `server` that a page has, on a free port, with a certificate of its own, in front of `upstream`. */
+/**
+ * Starts nginx on a free port, with a new self-signed certificate.
+ * @param server - the `server` block of the page, whose paths and addresses are replaced
+ * @param upstream - the URL of the server behind nginx
+ */
 export async function startNginx(
   server: string,
   upstream: string,

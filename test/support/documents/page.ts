@@ -1,21 +1,24 @@
+// This reads the Markdown pages of the repository: their blocks of code, links and headings.
+
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { lexer, type Token, walkTokens } from 'marked'
 
 export const root = join(import.meta.dirname, '..', '..', '..')
 
-/** A Markdown file, as its text stands in the repository. */
+/** A Markdown file of the repository. */
 export interface Page {
-  /** From the root of the repository, e.g. `docs/errors.md`. */
+  /** The path from the root of the repository, e.g. `docs/errors.md`. */
   readonly path: string
   readonly text: string
 }
 
-/** A block of code. Behind its language stands the name of its file, or of the client that sends it. */
+/** A block of code, e.g. one that begins with "```ts server.ts". */
 export interface Fence {
   /** Where it begins, e.g. `docs/errors.md:12`. */
   readonly at: string
   readonly language: string
+  /** The word behind the language: the name of the file, or of the client that sends the operation. */
   readonly name: string | undefined
   readonly text: string
 }
@@ -27,10 +30,10 @@ export interface Link {
 
 const generated = 'docs/reference/'
 
-/** Whether a person wrote the page, so that its code is meant to be pasted. */
+/** Whether a person wrote the page. The code on generated pages is not meant to be pasted. */
 export const isWritten = ({ path }: Page): boolean => !path.startsWith(generated)
 
-/** Every page of the repository that a reader is sent to. */
+/** Every page for readers: those in the root, docs, decisions, examples and bench. */
 export function allPages(): Page[] {
   const below = (folder: string): string[] =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
@@ -55,13 +58,13 @@ export function linksOf(page: Page): Link[] {
     .map(({ at, token }) => ({ at, href: token['href'] as string }))
 }
 
-/** What stands between backticks within a line. */
+/** The code between backticks within the text of a page. */
 export const codeOf = (page: Page): { at: string; text: string }[] =>
   tokensOf(page)
     .filter(({ token }) => token.type === 'codespan')
     .map(({ at, token }) => ({ at, text: token['text'] as string }))
 
-/** The names by which a page's headings can be linked to, as code hosts make them. */
+/** The anchors of a page's headings, as code hosts make them: a repeated heading gets a number. */
 export function anchorsOf(page: Page): string[] {
   const used = new Map<string, number>()
   return tokensOf(page)
@@ -98,7 +101,7 @@ function tokensOf(page: Page): readonly Placed[] {
   return placed
 }
 
-/** The `tsconfig.json` that the pages give, as options of the command. */
+/** The `compilerOptions` of the `tsconfig.json` on one of the pages, as arguments of `tsc`. */
 export function compilerOptions(pages: readonly Page[]): string[] {
   const { text } = pages.flatMap(fencesOf).find(({ name }) => name === 'tsconfig.json')!
   const config = JSON.parse(text) as { compilerOptions: Record<string, unknown> }

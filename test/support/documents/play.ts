@@ -1,3 +1,5 @@
+// This runs a recipe: it starts the servers of a page, and does to them what the page tells its reader to do.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -10,24 +12,24 @@ import type { Fence } from './page.ts'
 import type { Recipe, Step } from './recipe.ts'
 import { run, save, type Workshop } from './workshop.ts'
 
-/** A recipe whose servers run. */
+/** A recipe whose servers are running. */
 export interface Running {
-  /** Of the first server, where GraphQL is. */
+  /** Where the first server has GraphQL. */
   readonly url: string
-  /** What the servers printed. */
+  /** What all servers printed so far. */
   output(): string
-  /** Does what the page does, and tells what comes out otherwise than it says. */
+  /** Does the steps of the page. @returns a line for each whose result is not the one on the page */
   play(): Promise<string[]>
   stop(): Promise<void>
 }
 
-/** What pages write, as every reader has them free. */
+/** The ports in the code of pages. Each is replaced by a free one, since tests run at the same time. */
 const ports = ['3000', '4000']
 
-/** `.listen(3000)`, `listen(server, { port: 3000 })`, and `serve({ fetch, port: 3000 })`. */
+/** Finds the port in `.listen(3000)`, `listen(server, { port: 3000 })` and `serve({ fetch, port: 3000 })`. */
 const listening = /\b(?:listen|serve)\([^)]*?\b([34]000)\b/
 
-/** Saves the files of a recipe, and starts its servers: the command for a configuration, Node for anything else. */
+/** Saves the files of a recipe, and starts its servers: a configuration by the command, others by Node. */
 export async function start(workshop: Workshop, name: string, recipe: Recipe): Promise<Running> {
   const own = new Map(await Promise.all(ports.map(async (port) => [port, String(await freePort())] as const)))
   const moved = (text: string): string => text.replaceAll(/\b[34]000\b/g, (port) => own.get(port)!)
@@ -43,7 +45,7 @@ export async function start(workshop: Workshop, name: string, recipe: Recipe): P
     const port = own.get(written)!
     const args = isConfig ? [cli, 'serve', '--config', server] : [server]
     const PATH = [dirname(node), process.env['PATH']].join(delimiter)
-    // As in a shell of a reader, whose NODE_ENV nobody set.
+    // vitest sets NODE_ENV to `test`, which it is in no reader's shell.
     const env = { ...process.env, PATH, PORT: port, NODE_ENV: 'development' }
     const child = spawn(node, args, { cwd: folder, env, timeout: 60_000, killSignal: 'SIGKILL' })
     children.push(child)
@@ -72,7 +74,7 @@ export async function start(workshop: Workshop, name: string, recipe: Recipe): P
     )
   }
   try {
-    // One that asks another when it starts finds it there.
+    // Servers start one after the other, since a later one may ask an earlier one for something at start.
     for (const server of recipe.servers) urls.push(await launch(server))
   } catch (error) {
     await stop()
@@ -111,7 +113,7 @@ export async function start(workshop: Workshop, name: string, recipe: Recipe): P
     async play() {
       const mistakes: string[] = []
       for (const step of recipe.steps) {
-        // A stream has no end to wait for.
+        // A subscription is not tried: its answer may never end.
         if (step.kind === 'operation' && /^\s*subscription\b/.test(step.query)) continue
         const found = await difference(step)
         if (found !== null) mistakes.push(`${step.answer?.at ?? step.at}: ${found}`)
@@ -125,7 +127,10 @@ function differs(actual: unknown, { text }: Fence): string | null {
   return matches(actual, JSON.parse(text)) ? null : JSON.stringify(actual)
 }
 
-/** "…" stands for anything. Of an error the page need not say everything. */
+/**
+ * Whether a result is as expected, where "…" stands for any value.
+ * @param isPart - whether objects may have more fields than expected, as errors may
+ */
 function matches(actual: unknown, expected: unknown, isPart = false): boolean {
   if (expected === '…') return actual !== undefined
   if (typeof expected !== 'object' || expected === null) return isDeepStrictEqual(actual, expected)

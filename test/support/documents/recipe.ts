@@ -1,21 +1,23 @@
+// This reads a page as recipes: files to save, servers to start, and operations to send with their answers.
+
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { type Fence, fencesOf, type Page, root } from './page.ts'
 import { isSdl } from './text.ts'
 
-/** What a reader does with a server that is made of the code before it, and what the page says that comes of it. */
+/** What a reader does with a server: an operation or a shell command, and the answer that the page shows. */
 export type Step =
   | {
       readonly kind: 'operation'
       readonly at: string
-      /** Whose cookie goes along. */
+      /** The name of the client whose cookies are sent. */
       readonly client: string
       readonly query: string
       readonly answer?: Fence
     }
   | { readonly kind: 'shell'; readonly at: string; readonly command: string; readonly answer?: Fence }
 
-/** The files of a page that belong together, the servers among them, and what is done with these. */
+/** Files of a page that belong together, which of them are servers, and what a reader does with those. */
 export interface Recipe {
   readonly at: string
   readonly files: ReadonlyMap<string, string>
@@ -23,14 +25,17 @@ export interface Recipe {
   readonly steps: readonly Step[]
 }
 
-/** Code with the files of its page that it imports. */
+/** A block of code with the files that it needs: those that it imports, SDL and configuration. */
 export interface Snippet {
   readonly at: string
   readonly entry: string
   readonly files: ReadonlyMap<string, string>
 }
 
-/** What code of the pages imports and is not installed here: test/package.test.ts installs it, and tries that code. */
+/**
+ * The packages that pages import and that are not installed in this repository. test/package.test.ts installs
+ * them, and tries the code that imports them.
+ */
 export const installedElsewhere: Readonly<Record<string, string>> = {
   '@hono/node-server': '2.1.9',
   express: '5.3.0',
@@ -49,7 +54,7 @@ const isFile = ({ name }: Fence): boolean => name?.includes('.') ?? false
 const isServer = (name: string): boolean => /(?:^|\/)(?:server\.ts|session\.config\.ts)$/.test(name)
 const isRun = (command: string): boolean => /^(?:curl|node --test) /m.test(command)
 
-/** Each block of code, as somebody would save it who followed the page so far. */
+/** Each block of TypeScript or JavaScript, with the files that a reader has saved up to there. */
 export function snippetsOf(page: Page): Snippet[] {
   const saved = besideOf(page)
   return fencesOf(page).flatMap((fence) => {
@@ -61,8 +66,9 @@ export function snippetsOf(page: Page): Snippet[] {
 }
 
 /**
- * A file called `server.ts` or `session.config.ts` begins a recipe, and one called `….test.ts`, too. What is saved or sent after
- * it belongs to it. A server to which nothing is sent is sent what the next one is.
+ * Reads the recipes of a page. A file called `server.ts`, `session.config.ts` or `….test.ts` begins one, and
+ * later servers and steps belong to it. A recipe without steps gets those of the next one that has any, since
+ * a page can show several servers before the steps for all of them.
  */
 export function recipesOf(page: Page): Recipe[] {
   const saved = new Map<string, string>()
@@ -97,7 +103,7 @@ export function recipesOf(page: Page): Recipe[] {
 
 const hasSteps = ({ steps }: Recipe): boolean => steps.length > 0
 
-/** An example and its page stand in one folder. */
+/** The files beside the page of an example, which the page imports without showing them. */
 function besideOf({ path }: Page): Map<string, string> {
   if (!path.startsWith('examples/')) return new Map()
   const folder = join(root, dirname(path))
@@ -105,7 +111,7 @@ function besideOf({ path }: Page): Map<string, string> {
   return new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]))
 }
 
-/** A file with those that it imports, and with what is no code: SDL, configuration. */
+/** A file with the saved files that it imports, and with all that are no code: SDL and configuration. */
 function together(entry: string, text: string, saved: ReadonlyMap<string, string>): Map<string, string> {
   const files = new Map([...saved].filter(([name]) => !/\.[jt]sx?$/.test(name)))
   const add = (name: string, content: string): void => {
@@ -120,7 +126,7 @@ function together(entry: string, text: string, saved: ReadonlyMap<string, string
   return files
 }
 
-/** The packages that code imports, without those of Node. */
+/** The names of the packages that code imports, without Node's modules. */
 export function packagesOf(files: ReadonlyMap<string, string>): string[] {
   const specifiers = [...files.values()].flatMap((text) =>
     [...text.matchAll(/\bfrom '([^'.][^']*)'/g)].map(([, specifier]) => specifier!),

@@ -1,3 +1,5 @@
+// This finds mistakes in pages that show without running them: dead links, wrong GraphQL, unknown commands.
+
 import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { buildSchema, type GraphQLSchema, parse, validate } from 'graphql'
@@ -7,14 +9,14 @@ import { anchorsOf, codeOf, type Fence, fencesOf, linksOf, type Page, root } fro
 
 const isElsewhere = (href: string): boolean => /^[a-z][a-z+.-]*:/.test(href)
 
-/** What a page refers to: a path from the root of the repository, and a heading in it. */
+/** What a link leads to: a path from the root of the repository, and the anchor of a heading there. */
 function targetOf(page: Page, href: string): { path: string; anchor: string | undefined } {
   const [path = '', anchor] = href.split('#')
   const target = path === '' ? page.path : normalize(join(dirname(page.path), path))
   return { path: target.replace(/\/$/, ''), anchor }
 }
 
-/** Links within the repository that lead to no file, or to no heading. */
+/** The links within the repository that lead to no file, or to no heading. */
 export function deadLinks(pages: readonly Page[]): string[] {
   return pages.flatMap((page) =>
     linksOf(page)
@@ -29,7 +31,7 @@ export function deadLinks(pages: readonly Page[]): string[] {
   )
 }
 
-/** Pages that nobody finds who begins at `from` and follows links. A folder leads to its README. */
+/** The pages that no path of links from `from` leads to. A link to a folder leads to its README. */
 export function unreachable(pages: readonly Page[], from: string): string[] {
   const byPath = new Map(pages.map((page) => [page.path, page]))
   const reached = new Set<string>()
@@ -43,7 +45,11 @@ export function unreachable(pages: readonly Page[], from: string): string[] {
   return pages.map(({ path }) => path).filter((path) => !reached.has(path))
 }
 
-/** SDL that builds no schema together with the session's, and operations that the schema of their page does not have. */
+/**
+ * Tries the GraphQL of one page: its SDL must build a schema with the session's, and its operations must be
+ * valid in it.
+ * @returns a line for each mistake
+ */
 export function wrongGraphQL(fences: readonly Fence[]): string[] {
   const documents = fences.filter(({ language }) => language === 'graphql')
   const sdl = documents.filter(({ text }) => isSdl(text))
@@ -64,7 +70,7 @@ export function wrongGraphQL(fences: readonly Fence[]): string[] {
     })
 }
 
-/** Whether a document makes a schema, and asks nothing of one. */
+/** Whether a document defines or extends a schema, and has no operation or fragment. */
 export function isSdl(text: string): boolean {
   try {
     return parse(text).definitions.every(
@@ -75,7 +81,7 @@ export function isSdl(text: string): boolean {
   }
 }
 
-/** YAML and JSON that cannot be read. */
+/** The blocks of YAML and JSON that cannot be parsed. */
 export function unreadable(fences: readonly Fence[]): string[] {
   return fences.flatMap(({ at, language, text }) => {
     if (language === 'yaml') return parseDocument(text).errors.map(({ message }) => `${at}: ${message}`)
@@ -89,14 +95,14 @@ export function unreadable(fences: readonly Fence[]): string[] {
   })
 }
 
-/** What can be typed: the names that package.json and `graphql-session --help` have. */
+/** The scripts and packages of package.json, and the text of `graphql-session --help`. */
 export interface Commands {
   readonly scripts: readonly string[]
   readonly packages: readonly string[]
   readonly help: string
 }
 
-/** Commands that are not there. Those of other programs are theirs to know. */
+/** Commands of npm and `graphql-session` that do not exist. Those of other programs are not looked at. */
 export function unknownCommands(page: Page, { scripts, packages, help }: Commands): string[] {
   const lines = [
     ...codeOf(page),
@@ -129,12 +135,12 @@ export function unknownCommands(page: Page, { scripts, packages, help }: Command
   })
 }
 
-/** "…" stands for the rest of a name. */
+/** Whether a name on a page means the script, where "…" stands for the rest of the name. */
 const isNamed =
   (name: string) =>
   (script: string): boolean =>
     name.endsWith('…') ? script.startsWith(name.slice(0, -1)) : script === name
 
-/** `npx`, and variables of the environment. */
+/** Whether the words before `graphql-session` call it: they are only `npx` and variables then. */
 const isCall = (words: readonly string[]): boolean =>
   words.every((word) => word === 'npx' || /^[A-Z_]+=/.test(word))

@@ -1,3 +1,5 @@
+// This makes the folder in which the code of pages is saved, compiled and run as a reader would.
+
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -5,16 +7,17 @@ import { dirname, join } from 'node:path'
 import { root } from './page.ts'
 import type { Snippet } from './recipe.ts'
 
-/** An empty folder in which packages can be imported, and the programs with which its files are tried. */
+/** A folder in which packages can be imported, and the programs that try its files. */
 export interface Workshop {
   readonly folder: string
   readonly node: string
-  /** Scripts for `node`. */
+  /** The script of graphql-codegen, for `node`. */
   readonly codegen: string
+  /** The script of the command `graphql-session`, for `node`. */
   readonly cli: string
 }
 
-/** One in which `graphql-session` is the source of this repository, and every package is there that is installed here. */
+/** Makes a workshop with the packages that are installed here, and with `src` here as `graphql-session`. */
 export async function ownWorkshop(): Promise<Workshop> {
   const outer = await mkdtemp(join(tmpdir(), 'graphql-session-documents-'))
   const [folder, self] = [join(outer, 'project'), join(outer, 'self')]
@@ -38,7 +41,10 @@ export async function ownWorkshop(): Promise<Workshop> {
   }
 }
 
-/** Saves the files as a reader would, in a folder of their own, and generates the types that they import. */
+/**
+ * Saves files as a reader would, and generates the types if a file imports them.
+ * @returns the folder, which is called `name`
+ */
 export async function save(
   { folder, node, codegen }: Workshop,
   name: string,
@@ -56,7 +62,10 @@ export async function save(
   return own
 }
 
-/** What a compiler finds in the snippets, each in a folder called by its number; by the place of the snippet. */
+/**
+ * Compiles snippets, each of which is saved in a folder named by its index.
+ * @returns the messages of the compiler, which begin with the place of the snippet on its page
+ */
 export async function typeErrors(
   workshop: Workshop,
   snippets: readonly Snippet[],
@@ -66,7 +75,7 @@ export async function typeErrors(
   const files = snippets.map(({ entry }, index) => `${index}/${entry}`)
   const { output, code } = await run([...compiler, ...options, ...files], workshop.folder)
   if (code === 0) return []
-  // Further lines of a message are indented.
+  // A message can have several lines. All but its first one are indented.
   return output
     .trim()
     .split(/\n(?! )/)
