@@ -5,7 +5,7 @@ export { type ChangeSet, apply, type Outcome, type SizeLimit } from './session/c
 export { type RefusalCode, SessionError, type SessionErrorCode } from './session/errors.ts'
 export type { Expiry } from './session/expiry.ts'
 export type { OnEvent, SessionEvent } from './session/events.ts'
-export type { KeyDeclaration, KeyDeclarations, KeyRight, ValueSchema } from './session/keys.ts'
+export type { KeyDeclaration, KeyDeclarations, KeyRight, ValueSchema } from './session/key-declarations.ts'
 export { listen, type Listener, type Listening, type ListenOptions } from './http/listen.ts'
 export type { SessionOptions } from './graphql/exchange.ts'
 export { type SessionContext, useSession } from './graphql/use-session.ts'

@@ -2,7 +2,7 @@
 
 import { type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
-import { keyRules } from '../session/keys.ts'
+import { keyRules } from '../session/key-declarations.ts'
 import { checkOptions } from '../session/options.ts'
 import { Session } from '../session/session.ts'
 import { resolveSettings, type SessionSettings, settingNames } from '../session/settings.ts'

@@ -2,7 +2,7 @@
 
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { isLoopback } from '../http/host.ts'
-import { keyRules } from '../session/keys.ts'
+import { keyRules } from '../session/key-declarations.ts'
 import { resolveSettings } from '../session/settings.ts'
 import { servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
 

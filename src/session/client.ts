@@ -2,7 +2,7 @@
 
 import { SessionError } from './errors.ts'
 import { encodePolicy, type Expiry } from './expiry.ts'
-import type { KeyRules } from './keys.ts'
+import type { KeyRules } from './key-declarations.ts'
 import { type AnySession, partsOf } from './session.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, encode, type Json } from './value.ts'

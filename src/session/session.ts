@@ -2,7 +2,7 @@
 
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
-import type { KeyRight, KeyRules } from './keys.ts'
+import type { KeyRight, KeyRules } from './key-declarations.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
 

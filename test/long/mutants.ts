@@ -85,7 +85,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'undeclared means denied',
-    file: 'session/keys.ts',
+    file: 'session/key-declarations.ts',
     from: 'find(key)?.granted.has(right) ?? false',
     to: 'find(key)?.granted.has(right) ?? true',
     tests: ['server/config', 'graphql/errors'],
@@ -1038,7 +1038,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a schema judges what clients write',
-    file: 'session/keys.ts',
+    file: 'session/key-declarations.ts',
     from: 'if (!result.issues) return result.value',
     to: 'return (result as { value: unknown }).value ?? value',
     tests: ['session/schemas'],

@@ -6,7 +6,7 @@ import { listen } from '../../src/http/listen.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
 import { sessionCookie } from '../../src/session/cookie.ts'
-import { keyRules } from '../../src/session/keys.ts'
+import { keyRules } from '../../src/session/key-declarations.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 const store = memoryStore({ max: 10 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { KeyDeclaration, ValueSchema } from '../../src/session/keys.ts'
+import type { KeyDeclaration, ValueSchema } from '../../src/session/key-declarations.ts'
 import { Client } from '../support/harness.ts'
 import { shop } from '../support/shop.ts'
 
