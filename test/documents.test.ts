@@ -8,9 +8,19 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestCon
 import packageJson from '../package.json' with { type: 'json' }
 import { useSessionGate } from '../src/graphql/use-gate.ts'
 import { useSession } from '../src/graphql/use-session.ts'
+import { listen } from '../src/http/listen.ts'
 import { createSessionServer } from '../src/server/create-session-server.ts'
+import { memoryStore } from '../src/stores/memory.ts'
 import { startNginx } from './support/documents/nginx.ts'
-import { allPages, compilerOptions, fencesOf, isWritten, type Page, root } from './support/documents/page.ts'
+import {
+  allPages,
+  compilerOptions,
+  fencesOf,
+  isWritten,
+  namesUnder,
+  type Page,
+  root,
+} from './support/documents/page.ts'
 import { type Running, start } from './support/documents/play.ts'
 import {
   installedElsewhere,
@@ -35,6 +45,8 @@ import { freePort } from './support/servers.ts'
 const pages = allPages()
 const written = pages.filter(isWritten)
 const recipes = written.flatMap(recipesOf)
+const main = join(root, 'src/server/main.ts')
+const help = execFileSync(process.execPath, [main, '--help'], { encoding: 'utf8' })
 
 let workshop: Workshop
 
@@ -161,7 +173,7 @@ describe('commands', () => {
       ...Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }),
       ...Object.keys(installedElsewhere),
     ],
-    help: execFileSync(process.execPath, [join(root, 'src/server/main.ts'), '--help'], { encoding: 'utf8' }),
+    help,
   }
 
   it('are there', () => {
@@ -185,27 +197,54 @@ describe('lists', () => {
   const source = (file: string): string => readFileSync(join(root, 'src', file), 'utf8')
   const quoted = (text: string, pattern: RegExp): string[] =>
     [...text.matchAll(pattern)].map(([, name]) => name!)
-  /** What an object with a wrong option is told. */
-  const known = (call: () => unknown): string[] => {
-    try {
-      call()
-      return []
-    } catch (error) {
-      return (error as Error).message.split(' Known: ')[1]!.replace(/\.$/, '').split(', ')
-    }
-  }
   const wrong = { none: true } as never
+  /** What somebody is told who gives a wrong option. */
+  const known = async (call: () => unknown): Promise<string[]> => {
+    const message = await Promise.resolve()
+      .then(call)
+      .then(String, (error: Error) => error.message)
+    return / Known: (.*)\.$/.exec(message)![1]!.split(', ')
+  }
+  const ofSession = () => known(() => useSession(wrong))
+  const ofGate = () => known(() => useSessionGate(wrong))
+  const [sessionCodes = '', requestCodes = ''] = source('session/errors.ts').split('export type RefusalCode')
+  const code = /^ {2}\| '([A-Z_]+)'$/gm
+  // The code of Yoga and GraphQL.js gives these, and its types do not list them.
+  const codesOfYoga = [
+    'GRAPHQL_PARSE_FAILED',
+    'GRAPHQL_VALIDATION_FAILED',
+    'OPERATION_RESOLUTION_FAILURE',
+    'INTERNAL_SERVER_ERROR',
+  ]
 
-  it.each([
-    ['docs/errors.md', quoted(source('session/errors.ts'), /^ {2}\| '([A-Z_]+)'$/gm)],
-    ['docs/deployment.md', quoted(source('session/events.ts'), /readonly type: '(\w+)'/g)],
-    ['docs/options.md', known(() => createSessionServer(wrong))],
-    ['docs/options.md', known(() => useSession(wrong))],
-    ['docs/options.md', known(() => useSessionGate(wrong))],
-  ])('are complete: %s', (path, names) => {
-    expect(names.length).toBeGreaterThan(5)
-    const { text } = pageOf(path)
-    expect(names.filter((name) => name !== 'limits' && !text.includes(`\`${name}\``))).toEqual([])
+  it.each<[path: string, heading: string, names: () => string[] | Promise<string[]>]>([
+    ['docs/errors.md', 'Of sessions', () => quoted(sessionCodes, code)],
+    ['docs/errors.md', 'Of requests', () => [...quoted(requestCodes, code), ...codesOfYoga]],
+    ['docs/deployment.md', 'Events', () => quoted(source('session/events.ts'), /readonly type: '(\w+)'/g)],
+    [
+      'docs/options.md',
+      'useSession',
+      async () => {
+        const limits = await known(() => useSession({ store: memoryStore({ max: 1 }), limits: wrong }))
+        const names = await ofSession()
+        return names.flatMap((name) => (name === 'limits' ? limits.map((limit) => `limits.${limit}`) : name))
+      },
+    ],
+    ['docs/options.md', 'useSessionGate', ofGate],
+    [
+      'docs/options.md',
+      'createSessionServer',
+      async () => {
+        const others = new Set([...(await ofSession()), ...(await ofGate())])
+        return (await known(() => createSessionServer(wrong))).filter((name) => !others.has(name))
+      },
+    ],
+    ['docs/options.md', 'listen', () => known(() => listen(() => {}, wrong))],
+    ['docs/options.md', 'The command', () => quoted(help.split('\nEnvironment\n')[1]!, /^ {2}([A-Z_]+) /gm)],
+  ])('have each name, and no other: %s, "%s"', async (path, heading, names) => {
+    const expected = await names()
+    expect(expected.length).toBeGreaterThan(5)
+    expect(namesUnder(pageOf(path), heading).toSorted()).toEqual(expected.toSorted())
   })
 })
 

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { lexer, type Token, walkTokens } from 'marked'
+import { lexer, type Token, type Tokens, walkTokens } from 'marked'
 
 export const root = join(import.meta.dirname, '..', '..', '..')
 
@@ -63,6 +63,20 @@ export const codeOf = (page: Page): { at: string; text: string }[] =>
   tokensOf(page)
     .filter(({ token }) => token.type === 'codespan')
     .map(({ at, token }) => ({ at, text: token['text'] as string }))
+
+/** The names between backticks in the first column of the tables that stand right under a heading. */
+export function namesUnder(page: Page, heading: string): string[] {
+  const blocks = lexer(page.text)
+  const isHeading = (block: Token): block is Tokens.Heading => block.type === 'heading'
+  const start = blocks.findIndex((block) => isHeading(block) && block.text === heading)
+  if (start < 0) throw new Error(`${page.path} has no heading "${heading}".`)
+  const below = blocks.slice(start + 1)
+  const end = below.findIndex(isHeading)
+  const cells = (end < 0 ? below : below.slice(0, end))
+    .filter(({ type }) => type === 'table')
+    .flatMap((table) => (table as Tokens.Table).rows.flatMap(([first]) => first!.tokens))
+  return cells.flatMap((token) => (token.type === 'codespan' ? [(token as Tokens.Codespan).text] : []))
+}
 
 /** The anchors of a page's headings, as code hosts make them: a repeated heading gets a number. */
 export function anchorsOf(page: Page): string[] {
