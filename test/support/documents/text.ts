@@ -103,36 +103,47 @@ export interface Commands {
 }
 
 /** Commands of npm and `graphql-session` that do not exist. Those of other programs are not looked at. */
-export function unknownCommands(page: Page, { scripts, packages, help }: Commands): string[] {
-  const lines = [
-    ...codeOf(page),
-    ...fencesOf(page)
-      .filter(({ language }) => language === 'sh')
-      .flatMap(({ at, text }) =>
-        text
-          .replaceAll('\\\n', ' ')
-          .split(/\n|&&/)
-          .map((line) => ({ at, text: line })),
-      ),
-  ]
-  return lines.flatMap(({ at, text }) => {
-    const words = text.trim().split(/\s+/)
-    const isKnown = (): boolean => {
-      const [first, second, third] = words
-      if (first === 'npm' && second === 'run') return scripts.some(isNamed(third ?? ''))
-      if (first === 'npm' && (second === 'start' || second === 'test')) return scripts.includes(second)
-      if (first === 'npm' && second === 'install') {
-        return words.slice(2).every((word) => word.startsWith('-') || packages.includes(word))
-      }
-      const index = words.indexOf('graphql-session')
-      const command = words[index + 1]
-      if (index < 0 || command === undefined || !isCall(words.slice(0, index))) return true
-      const flags = words.slice(index + 1).filter((word) => word.startsWith('-'))
-      const hasCommand = command.startsWith('-') || help.includes(`  graphql-session ${command} `)
-      return hasCommand && flags.every((flag) => help.includes(flag))
+export function unknownCommands(page: Page, commands: Commands): string[] {
+  const scripts = fencesOf(page).filter(({ language }) => language === 'sh')
+  return [...codeOf(page), ...scripts].flatMap(({ at, text }) =>
+    text
+      .replaceAll('\\\n', ' ')
+      .split(/\n|&&|\|\|?|;/)
+      .map((command) => command.trim())
+      .filter((command) => !isKnown(command, commands))
+      .map((command) => `${at}: ${command}`),
+  )
+}
+
+function isKnown(command: string, { scripts, packages, help }: Commands): boolean {
+  const words = command.split(/\s+/)
+  while (/^[A-Za-z_]\w*=/.test(words[0] ?? '')) words.shift()
+  if (words[0] === 'npx') {
+    words.shift()
+    while (words[0]?.startsWith('-')) words.shift()
+  }
+  const [program = '', ...rest] = words
+  const [first, ...others] = rest.filter((word) => !word.startsWith('-'))
+  if (first === undefined && program === 'npm') return true
+  if (program === 'npm') {
+    if (first === 'run') return scripts.some(isNamed(others[0] ?? ''))
+    if (first === 'start' || first === 'test') return scripts.includes(first)
+    if (['install', 'i', 'add'].includes(first!)) {
+      // A word in capitals stands for a name.
+      return others.every(
+        (name) => /^[A-Z]+$/.test(name) || packages.includes(name.replace(/(?<=.)@.*$/, '')),
+      )
     }
-    return isKnown() ? [] : [`${at}: ${text.trim()}`]
-  })
+    return ['ci', 'init', 'pkg', 'publish'].includes(first!)
+  }
+  if (program.replace(/^(?:\.\/)?node_modules\/\.bin\//, '') !== 'graphql-session') return true
+  const subcommands = new Set([...help.matchAll(/^ {2}graphql-session ([a-z]+) /gm)].map(([, name]) => name!))
+  const flags = new Set(help.match(/(?<![^\s[])--?[a-z][a-z-]*/g))
+  const isFlag = (word: string): boolean => flags.has(word.split('=')[0]!)
+  return (
+    (rest.length === 0 || rest[0]!.startsWith('-') || subcommands.has(rest[0]!)) &&
+    rest.filter((word) => word.startsWith('-')).every(isFlag)
+  )
 }
 
 /** Whether a name on a page means the script, where "…" stands for the rest of the name. */
@@ -140,7 +151,3 @@ const isNamed =
   (name: string) =>
   (script: string): boolean =>
     name.endsWith('…') ? script.startsWith(name.slice(0, -1)) : script === name
-
-/** Whether the words before `graphql-session` call it: they are only `npx` and variables then. */
-const isCall = (words: readonly string[]): boolean =>
-  words.every((word) => word === 'npx' || /^[A-Z_]+=/.test(word))
