@@ -16,6 +16,7 @@ import {
   allPages,
   compilerOptions,
   fencesOf,
+  isTriedAsPackage,
   isWritten,
   namesUnder,
   type Page,
@@ -118,8 +119,11 @@ describe('code', () => {
   }, 60_000)
 
   it('is tried here, or with packages that test/package.test.ts installs', () => {
-    const elsewhere = written.flatMap(snippetsOf).filter((snippet) => !isTriedHere(snippet))
-    expect(elsewhere.length).toBeGreaterThan(0)
+    const isElsewhere = (part: { readonly files: ReadonlyMap<string, string> }): boolean => !isTriedHere(part)
+    const elsewhere = (page: Page) => [...snippetsOf(page), ...recipesOf(page)].filter(isElsewhere)
+    expect(written.flatMap(elsewhere).length).toBeGreaterThan(0)
+    const untried = written.filter((page) => !isTriedAsPackage(page)).flatMap(elsewhere)
+    expect(untried.map(({ at }) => at)).toEqual([])
     for (const name of Object.keys(installedElsewhere)) {
       expect(existsSync(join(root, 'node_modules', name)), `${name} is installed here`).toBe(false)
     }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
-import { allPages, compilerOptions } from './support/documents/page.ts'
+import { allPages, compilerOptions, isTriedAsPackage } from './support/documents/page.ts'
 import { start } from './support/documents/play.ts'
 import {
   installedElsewhere,
@@ -81,7 +81,7 @@ describe('what is published', () => {
     expect(messages).toEqual([])
   })
 
-  it('resolves for every kind of importer (attw)', async () => {
+  it('resolves for importers that know `exports` (attw)', async () => {
     await run(
       'npx',
       [
@@ -302,7 +302,7 @@ function installNode(version: string): Promise<string> {
 }
 
 describe('what a reader pastes into an empty folder', () => {
-  const pages = allPages().filter(({ path }) => path === 'README.md' || /^docs\/[^/]+$/.test(path))
+  const pages = allPages().filter(isTriedAsPackage)
   const snippets = pages.flatMap(snippetsOf)
   const recipes = pages.flatMap(recipesOf)
   const compilers = ['5.6', '6', '7']
@@ -346,6 +346,18 @@ describe('what a reader pastes into an empty folder', () => {
     },
     120_000,
   )
+
+  // TypeScript 6 deprecates this resolution, and 7 does not have it. It reads `typesVersions` and no `exports`.
+  it('has types for --moduleResolution node10', async () => {
+    const own = join(pasted.folder, 'node10')
+    await mkdir(own)
+    const specifiers = Object.keys(await exportedBySource())
+    const lines = specifiers.map((specifier, index) => `export * as _${index} from '${specifier}'\n`)
+    await writeFile(join(own, 'all.ts'), lines.join(''))
+    const options = ['--module', 'esnext', '--moduleResolution', 'node10', '--target', 'es2022']
+    const strict = ['--strict', '--skipLibCheck', '--noEmit', '--types', 'node']
+    await run(process.execPath, [...compilerOf('5.6').slice(1), ...options, ...strict, 'all.ts'], own)
+  }, 60_000)
 
   // With `types`, as the page says: the one that TypeScript writes from 6 on is empty.
   it.each(compilers)(

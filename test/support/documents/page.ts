@@ -33,6 +33,10 @@ const generated = 'docs/reference/'
 /** Whether a person wrote the page. The code on generated pages is not meant to be pasted. */
 export const isWritten = ({ path }: Page): boolean => !path.startsWith(generated)
 
+/** Whether test/package.test.ts tries its code, in a folder like a reader's. */
+export const isTriedAsPackage = ({ path }: Page): boolean =>
+  path === 'README.md' || /^docs\/[^/]+$/.test(path)
+
 /** Every page for readers: those in the root, docs, decisions, examples and bench. */
 export function allPages(): Page[] {
   const below = (folder: string): string[] =>
