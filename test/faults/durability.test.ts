@@ -83,7 +83,7 @@ describe('every acknowledged write is there', { timeout: 300_000 }, () => {
     }
   })
 
-  it('on PostgreSQL after a kill -9 of the server, and of PostgreSQL', needs('postgresql'), async () => {
+  it('on PostgreSQL after a kill -9 of the server, and of PostgreSQL', needs('ownPostgres'), async () => {
     const store = await startCluster()
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.server.url })

@@ -54,7 +54,7 @@ function tally(history: readonly Operation[]): Record<Status, number> {
 const env = { STORE_TIMEOUT: '500' }
 
 describe('nothing acknowledged is lost, delivered twice or brought back, whatever fails', () => {
-  it('three servers on Redis', { timeout, ...needs('redis-server') }, async () => {
+  it('three servers on Redis', { timeout, ...needs('ownRedis') }, async () => {
     const store = await startRedis()
     try {
       await using proxy = await FaultyProxy.to(store.port)
@@ -65,7 +65,7 @@ describe('nothing acknowledged is lost, delivered twice or brought back, whateve
     }
   })
 
-  it('three servers on PostgreSQL', { timeout, ...needs('postgresql') }, async () => {
+  it('three servers on PostgreSQL', { timeout, ...needs('ownPostgres') }, async () => {
     const store = await startCluster()
     try {
       await using proxy = await FaultyProxy.to(store.server.port)

@@ -97,7 +97,7 @@ async function outage(name: string, send: Send, signal: (name: NodeJS.Signals) =
 }
 
 describe('a store that stops is an error within the deadline, and nothing else', { timeout: 120_000 }, () => {
-  it('Redis', needs('redis-server'), async () => {
+  it('Redis', needs('ownRedis'), async () => {
     const store = await startRedis()
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.url })
@@ -107,7 +107,7 @@ describe('a store that stops is an error within the deadline, and nothing else',
     }
   })
 
-  it('PostgreSQL', needs('postgresql'), async () => {
+  it('PostgreSQL', needs('ownPostgres'), async () => {
     const store = await startCluster()
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.server.url })

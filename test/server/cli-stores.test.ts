@@ -16,12 +16,12 @@ describe('SESSION_STORE', () => {
     expect(await expectToKeep({ SESSION_STORE: 'sqlite:kept.db' })).toContain('store     SQLite, kept.db')
   })
 
-  it('redis: keeps them in Redis, under a prefix', needs('redis'), async () => {
+  it('redis: keeps them in Redis, under a prefix', needs('sharedRedis'), async () => {
     const url = `${redisUrl}/3?prefix=shop:`
     expect(await expectToKeep({ SESSION_STORE: url })).toContain(`Redis at ${new URL(url).host}`)
   })
 
-  it('postgres: keeps them in PostgreSQL, once it is migrated', needs('postgresql'), async () => {
+  it('postgres: keeps them in PostgreSQL, once it is migrated', needs('ownPostgres'), async () => {
     const { url } = await own(startPostgres())
     const env = { SESSION_STORE: url }
     await expectRefusal(['serve'], env, /no table graphql_session.*graphql-session migrate/)
@@ -88,7 +88,7 @@ describe('what a store is set up not to keep', () => {
     return said.split('\n').filter((line) => line.includes('graphql-session: warning: '))
   }
 
-  it('is warned of for Redis, a line each with the remedy', needs('redis-server'), async () => {
+  it('is warned of for Redis, a line each with the remedy', needs('ownRedis'), async () => {
     const sound = await own(startRedis())
     expect(await warnings({ SESSION_STORE: sound.url })).toEqual([])
     const weak = await own(startRedis(['--appendonly', 'no', '--maxmemory', '10mb', '--maxmemory-policy', 'allkeys-lru'])) // prettier-ignore
@@ -98,7 +98,7 @@ describe('what a store is set up not to keep', () => {
     ])
   })
 
-  it('is warned of for PostgreSQL', needs('postgresql'), async () => {
+  it('is warned of for PostgreSQL', needs('ownPostgres'), async () => {
     const settings = ['synchronous_commit=off', 'default_transaction_isolation=serializable']
     const { url } = await own(startPostgres(settings))
     await run(['migrate'], { SESSION_STORE: url })

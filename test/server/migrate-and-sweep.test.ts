@@ -11,7 +11,7 @@ import { startPostgres } from '../support/servers.ts'
 import { expectToKeep, own } from '../support/stores-of-command.ts'
 
 describe('graphql-session migrate', () => {
-  it('--print prints the SQL, which can be run twice', needs('postgresql'), async () => {
+  it('--print prints the SQL, which can be run twice', needs('ownPostgres'), async () => {
     const { stdout, code } = await run(['migrate', '--print'])
     expect({ stdout, code }).toEqual({ stdout: postgresSchema(), code: 0 })
     const client = new pg.Client({ connectionString: (await own(startPostgres())).url })
@@ -32,29 +32,33 @@ describe('graphql-session migrate', () => {
     expect(await print({ SESSION_STORE: 'cookie:', SESSION_DENY_LIST: url })).toBe(inApp)
   })
 
-  it('makes the table in the schema of ?schema=, where the server uses it', needs('postgresql'), async () => {
-    const { url } = await own(startPostgres())
-    const env = { SESSION_STORE: `${url}?schema=app&application_name=shop` }
-    await expectRefusal(['migrate'], env, /there is no such schema \(3F000\)/)
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
-    await client.query('CREATE SCHEMA app')
-    await expectRefusal(['serve'], env, /no table app\.graphql_session/)
-    expect(await run(['migrate'], env)).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/has the table app\.graphql_session\n$/),
-      stderr: '',
-    })
-    await expectToKeep(env)
-    const { rows } = await client.query(
-      `SELECT schemaname FROM pg_tables WHERE tablename = 'graphql_session'`,
-    )
-    expect(rows).toEqual([{ schemaname: 'app' }])
-    expect((await client.query('SELECT FROM app.graphql_session')).rowCount).toBe(1)
-    await client.query(`UPDATE app.graphql_session SET expires_at = 1`)
-    await client.end()
-    expect((await run(['sweep'], env)).stdout).toMatch(/: 1 expired sessions removed/)
-  })
+  it(
+    'makes the table in the schema of ?schema=, where the server uses it',
+    needs('ownPostgres'),
+    async () => {
+      const { url } = await own(startPostgres())
+      const env = { SESSION_STORE: `${url}?schema=app&application_name=shop` }
+      await expectRefusal(['migrate'], env, /there is no such schema \(3F000\)/)
+      const client = new pg.Client({ connectionString: url })
+      await client.connect()
+      await client.query('CREATE SCHEMA app')
+      await expectRefusal(['serve'], env, /no table app\.graphql_session/)
+      expect(await run(['migrate'], env)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/has the table app\.graphql_session\n$/),
+        stderr: '',
+      })
+      await expectToKeep(env)
+      const { rows } = await client.query(
+        `SELECT schemaname FROM pg_tables WHERE tablename = 'graphql_session'`,
+      )
+      expect(rows).toEqual([{ schemaname: 'app' }])
+      expect((await client.query('SELECT FROM app.graphql_session')).rowCount).toBe(1)
+      await client.query(`UPDATE app.graphql_session SET expires_at = 1`)
+      await client.end()
+      expect((await run(['sweep'], env)).stdout).toMatch(/: 1 expired sessions removed/)
+    },
+  )
 })
 
 const key = randomBytes(32).toString('base64')
@@ -84,7 +88,7 @@ describe.each([
 it('graphql-session migrate has nothing to do for SQLite, which makes its table when it is opened', () =>
   expectRefusal(['migrate'], { SESSION_STORE: 'sqlite:new.db' }, /nothing to migrate in SQLite, new\.db/))
 
-it('migrate and sweep do their work for a deny-list', needs('postgresql'), async () => {
+it('migrate and sweep do their work for a deny-list', needs('ownPostgres'), async () => {
   const { url } = await own(startPostgres())
   const env = { SESSION_STORE: 'cookie:', SESSION_KEYS: key, SESSION_DENY_LIST: url }
   expect(await run(['migrate'], env)).toMatchObject({ code: 0, stderr: '' })

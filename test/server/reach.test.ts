@@ -55,7 +55,7 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
     silent.close()
   })
 
-  it('for a wrong password is told at once', needs('redis-server'), async () => {
+  it('for a wrong password is told at once', needs('ownRedis'), async () => {
     const { port } = await own(startRedis(['--requirepass', 'right']))
     await expectRefusal(['serve'], { SESSION_STORE: `redis://:hunter2@127.0.0.1:${port}` }, /WRONGPASS/)
     await expectRefusal(['serve'], { SESSION_STORE: `redis://127.0.0.1:${port}` }, /NOAUTH/)
@@ -63,11 +63,11 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
     expect(await expectToKeep({ SESSION_STORE: `redis://:right@127.0.0.1:${port}` })).not.toContain('right')
   })
 
-  it('for a Redis database that does not exist is told at once', needs('redis'), async () => {
+  it('for a Redis database that does not exist is told at once', needs('sharedRedis'), async () => {
     await expectRefusal(['serve'], { SESSION_STORE: `${redisUrl}/99` }, /refused a command \(ERR\)/)
   })
 
-  it('is none for a user of Redis who may do no more than sessions need', needs('redis-server'), async () => {
+  it('is none for a user of Redis who may do no more than sessions need', needs('ownRedis'), async () => {
     const { url, port } = await own(
       startRedis(['--user', 'lean', 'on', '>pw', '~session:*', '+@all', '-@dangerous']),
     )
@@ -76,13 +76,13 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
     expect(await expectToKeep(env)).toContain('Redis at')
   })
 
-  it('for a database that does not exist is told at once', needs('postgres'), async () => {
+  it('for a database that does not exist is told at once', needs('sharedPostgres'), async () => {
     const url = new URL(postgresUrl!)
     url.pathname = '/nowhere'
     await expectRefusal(['serve'], { SESSION_STORE: url.href }, /3D000/)
   })
 
-  it('is waited for while it starts', needs('redis-server'), async () => {
+  it('is waited for while it starts', needs('ownRedis'), async () => {
     const port = await freePort()
     const serving = serve(openToAll, { SESSION_STORE: `redis://127.0.0.1:${port}` })
     await setTimeout(500)

@@ -54,7 +54,7 @@ const grace = 250
 /** Milliseconds from the death of a master, in which its replica takes over and the client finds it. */
 const recovery = 15_000
 
-describe('redisStore in a cluster', needs('redis-server'), () => {
+describe('redisStore in a cluster', needs('ownRedis'), () => {
   let cluster: RunningCluster
   beforeAll(async () => {
     cluster = await startCluster()

@@ -27,8 +27,8 @@ interface Kept extends AsyncDisposable {
 
 const backends: [name: string, needed: TestOptions, open: () => Promise<Kept>][] = [
   ['memoryStore', {}, openMemory],
-  ['redisStore', needs('redis-server'), openRedis],
-  ['postgresStore', needs('postgresql'), openPostgres],
+  ['redisStore', needs('ownRedis'), openRedis],
+  ['postgresStore', needs('ownPostgres'), openPostgres],
   ['sqliteStore', {}, openSqlite],
 ]
 

@@ -9,7 +9,7 @@ import { runs } from '../support/runs.ts'
 const url = inject('postgresUrl')
 const histories = runs(1_000, 100_000)
 
-describe('postgresStore with pg', needs('postgres'), () => {
+describe('postgresStore with pg', needs('sharedPostgres'), () => {
   const pool = new pg.Pool({ connectionString: url!, max: 8 })
   beforeAll(() => pool.query(postgresSchema('suite_pg')))
   afterAll(() => pool.end())
@@ -17,7 +17,7 @@ describe('postgresStore with pg', needs('postgres'), () => {
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
-describe('postgresStore with postgres', needs('postgres'), () => {
+describe('postgresStore with postgres', needs('sharedPostgres'), () => {
   const sql = postgres(url!, { max: 8, onnotice() {} })
   beforeAll(() => sql.unsafe(postgresSchema('suite_postgres')))
   afterAll(() => sql.end())

@@ -13,7 +13,7 @@ import { startRedis } from '../support/servers.ts'
 const url = inject('redisUrl')
 const histories = runs(1_000, 100_000)
 
-describe('redisStore with ioredis', needs('redis'), () => {
+describe('redisStore with ioredis', needs('sharedRedis'), () => {
   const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0, enableAutoPipelining: true })
   const other = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
   afterAll(() => [client, other].forEach((each) => each.disconnect()))
@@ -21,7 +21,7 @@ describe('redisStore with ioredis', needs('redis'), () => {
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories, peer }))
 })
 
-describe('redisStore with redis', needs('redis'), () => {
+describe('redisStore with redis', needs('sharedRedis'), () => {
   const client = createClient({ url: url! })
   beforeAll(() => client.connect())
   afterAll(() => client.destroy())
@@ -29,7 +29,7 @@ describe('redisStore with redis', needs('redis'), () => {
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
-describe('a session in Redis', needs('redis', 'redis-server'), () => {
+describe('a session in Redis', needs('sharedRedis', 'ownRedis'), () => {
   const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
   afterAll(() => client.disconnect())
   const store = redisStore(client, { prefix: 'here:' })

@@ -111,7 +111,7 @@ function itTakes(opened: () => { store: KeyedStore; count: Count }): void {
   })
 }
 
-describe('round trips to Redis', needs('redis-server'), () => {
+describe('round trips to Redis', needs('ownRedis'), () => {
   let server: RunningServer
   let control: Redis
   let monitor: Redis
@@ -187,7 +187,7 @@ describe('round trips to Redis', needs('redis-server'), () => {
   })
 })
 
-describe('round trips to PostgreSQL', needs('postgresql'), () => {
+describe('round trips to PostgreSQL', needs('ownPostgres'), () => {
   let server: RunningServer
   let control: pg.Client
 

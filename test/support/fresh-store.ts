@@ -39,7 +39,8 @@ const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
   },
 }
 
-const { skip = false, meta } = storeName === 'redis' || storeName === 'postgres' ? needs(storeName) : {}
+const { skip = false, meta } =
+  storeName === 'redis' ? needs('sharedRedis') : storeName === 'postgres' ? needs('sharedPostgres') : {}
 if (skip) beforeEach((test) => test.skip(meta?.whySkipped))
 
 const shared = skip ? null : ((await makers[storeName]?.()) ?? null)

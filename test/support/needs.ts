@@ -6,31 +6,28 @@ import { findBinary } from './servers.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Why a suite or a test is skipped: reporter.ts prints this. */
+    /** Why a suite or a test is skipped. reporter.ts prints it. */
     whySkipped?: string
   }
 }
 
 export const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
-/** What some tests need beside Node: whether it is there, and which package of Debian has it. */
+/** What some tests need beside Node: whether it is there, and the package of Debian that has it. */
 const tools = {
-  /** The servers that all test files share (global-setup.ts). */
-  redis: [() => inject('redisUrl') !== null, 'redis-server'],
-  postgres: [() => inject('postgresUrl') !== null, 'postgresql'],
-  /** The programs, for tests that start servers of their own. */
-  'redis-server': [() => findBinary('redis-server') !== null, 'redis-server'],
-  postgresql: [() => findBinary('postgres') !== null, 'postgresql'],
+  /** One for all files, installed here or given by its URL. */
+  sharedRedis: [() => inject('redisUrl') !== null, 'redis-server'],
+  sharedPostgres: [() => inject('postgresUrl') !== null, 'postgresql'],
+  /** To start servers of one's own. */
+  ownRedis: [() => findBinary('redis-server') !== null, 'redis-server'],
+  ownPostgres: [() => findBinary('postgres') !== null, 'postgresql'],
   chromium: [() => existsSync(chromiumPath), 'chromium'],
   nginx: [() => findBinary('nginx') !== null, 'nginx'],
   curl: [() => findBinary('curl') !== null, 'curl'],
   openssl: [() => findBinary('openssl') !== null, 'openssl'],
 } as const satisfies Record<string, readonly [isThere: () => boolean, debian: string]>
 
-/**
- * Options of a suite or a test that is skipped where one of the names is not installed.
- * @throws {Error} in CI instead of skipping
- */
+/** Options of a suite or a test that is skipped where something is not installed. In CI that is an error. */
 export function needs(...names: (keyof typeof tools)[]): TestOptions {
   const missing = new Set(names.flatMap((name) => (tools[name][0]() ? [] : tools[name][1])))
   const why = `not installed (Debian: apt-get install ${[...missing].join(' ')})`
