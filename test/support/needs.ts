@@ -15,10 +15,10 @@ export const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
 /** What some tests need beside Node: whether it is there, and the package of Debian that has it. */
 const tools = {
-  /** One for all files, installed here or given by its URL. */
+  /** The servers that all test files share (global-setup.ts). */
   sharedRedis: [() => inject('redisUrl') !== null, 'redis-server'],
   sharedPostgres: [() => inject('postgresUrl') !== null, 'postgresql'],
-  /** To start servers of one's own. */
+  /** The programs, for tests that start servers of their own. */
   ownRedis: [() => findBinary('redis-server') !== null, 'redis-server'],
   ownPostgres: [() => findBinary('postgres') !== null, 'postgresql'],
   chromium: [() => existsSync(chromiumPath), 'chromium'],

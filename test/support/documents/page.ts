@@ -82,20 +82,23 @@ export function namesUnder(page: Page, heading: string): string[] {
   return cells.flatMap((token) => (token.type === 'codespan' ? [(token as Tokens.Codespan).text] : []))
 }
 
-/** The anchors of a page's headings, as code hosts make them: a repeated heading gets a number. */
-export function anchorsOf(page: Page): string[] {
+/** A page's headings, by the anchors that code hosts make of them. */
+export function headingsOf(page: Page): Map<string, string> {
   const used = new Map<string, number>()
-  return tokensOf(page)
-    .filter(({ token }) => token.type === 'heading')
-    .map(({ token }) => {
-      const slug = (token['text'] as string)
+  const headings = tokensOf(page).flatMap(({ token }) =>
+    token.type === 'heading' ? [token['text'] as string] : [],
+  )
+  return new Map(
+    headings.map((heading) => {
+      const slug = heading
         .toLowerCase()
         .replace(/[^\p{L}\p{N}\s_-]/gu, '')
         .replaceAll(' ', '-')
       const before = used.get(slug) ?? 0
       used.set(slug, before + 1)
-      return before === 0 ? slug : `${slug}-${before}`
-    })
+      return [before === 0 ? slug : `${slug}-${before}`, heading]
+    }),
+  )
 }
 
 interface Placed {

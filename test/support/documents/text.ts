@@ -5,7 +5,7 @@ import { dirname, join, normalize } from 'node:path'
 import { buildSchema, type GraphQLSchema, parse, validate } from 'graphql'
 import { parseDocument } from 'yaml'
 import { sessionTypeDefs } from '../../../src/graphql/resolvers.ts'
-import { anchorsOf, codeOf, type Fence, fencesOf, linksOf, type Page, root } from './page.ts'
+import { codeOf, type Fence, fencesOf, headingsOf, linksOf, type Page, root } from './page.ts'
 
 const isElsewhere = (href: string): boolean => /^[a-z][a-z+.-]*:/.test(href)
 
@@ -25,7 +25,7 @@ export function deadLinks(pages: readonly Page[]): string[] {
         const { path, anchor } = targetOf(page, href)
         const target = pages.find((each) => each.path === path)
         if (!target && (path.startsWith('..') || !existsSync(join(root, path)))) return [`${at}: ${href}`]
-        if (anchor === undefined || (target && anchorsOf(target).includes(anchor))) return []
+        if (anchor === undefined || (target && headingsOf(target).has(anchor))) return []
         return [`${at}: ${href}`]
       }),
   )
