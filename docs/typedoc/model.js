@@ -1,6 +1,5 @@
 /**
- * Changes what TypeDoc read from the source before pages are made of it. This folder imports nothing of typedoc, so that it
- * also works in a checkout whose node_modules is a link to that of another one.
+ * Changes what TypeDoc read from the source before pages are made of it.
  * @param {import('typedoc').Application} app
  * @param {ReadonlyMap<string, string>} specifiers by the name of a module
  */

@@ -1,3 +1,7 @@
+// This configures TypeDoc, which `npm run codegen` runs. npm installs TypeDoc within this folder, because it needs another
+// TypeScript than the project. It links only the commands of the folder's own package.json to where scripts of the project
+// find them: that is why `bin` there names the one of TypeDoc.
+
 import packageJson from '../../package.json' with { type: 'json' }
 import { finishModel } from './model.js'
 import { finishPages } from './pages.js'

@@ -2,10 +2,16 @@
 
 import { DefaultReporter, type TestCase, type TestModule, type TestSpecification } from 'vitest/node'
 
+/** How long all tests take, measured with nothing else running. */
+const usualTime = 'about 6 minutes on two cores'
+
+/** Prints what is news of a run: how far it is, what failed, and what was skipped and why. */
 export default class NewsReporter extends DefaultReporter {
   override onTestRunStart(specifications: readonly TestSpecification[]): void {
     super.onTestRunStart(specifications)
-    const time = process.env['npm_lifecycle_event'] === 'test' ? ', about 6 minutes on two cores' : ''
+    // `npm test` alone: with arguments, such as the name of a file, it takes any time.
+    const isWhole = process.env['npm_lifecycle_event'] === 'test' && process.argv.slice(2).join(' ') === 'run'
+    const time = isWhole ? `, ${usualTime}` : ''
     this.log(`      ${specifications.length} test files on Node ${process.version}${time}\n`)
   }
 
