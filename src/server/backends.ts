@@ -4,9 +4,9 @@ import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { invalid } from './invalid.ts'
 import { openPostgres } from './postgres-backend.ts'
-import type { Reachable } from './reach.ts'
 import { openCluster, openRedis } from './redis-backend.ts'
 import { onlyOptions, parse } from './store-url.ts'
+import type { Reachable } from './wait-for-store.ts'
 
 /** A store that this process opened, from the text of SESSION_STORE, and has to close. */
 export interface Backend extends Reachable {

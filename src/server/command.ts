@@ -7,8 +7,8 @@ import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { invalid } from './invalid.ts'
 import { isPostgres, postgresTable } from './postgres-backend.ts'
-import { reach } from './reach.ts'
 import { serve } from './serve.ts'
+import { reach } from './wait-for-store.ts'
 
 const help = `
 Usage

@@ -9,8 +9,8 @@ import { type Backend, openBackend } from './backends.ts'
 import { loadConfig } from './config-file.ts'
 import { createSessionServer, type SessionServer, type SessionServerConfig } from './create-session-server.ts'
 import { invalid } from './invalid.ts'
-import { reach } from './reach.ts'
 import { summary } from './summary.ts'
+import { reach } from './wait-for-store.ts'
 
 /** The options of the command line, as they were typed: `serve` checks them. */
 export interface ServeOptions {

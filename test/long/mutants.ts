@@ -1136,17 +1136,17 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a store that is away is told each second',
-    file: 'server/reach.ts',
+    file: 'server/wait-for-store.ts',
     from: '  }, 1000)',
     to: '  }, 4000)',
-    tests: ['server/reach'],
+    tests: ['server/wait-for-store'],
   },
   {
     guard: 'a store that has come is no longer waited for',
-    file: 'server/reach.ts',
+    file: 'server/wait-for-store.ts',
     from: 'clearInterval(telling)',
     to: 'telling.unref()',
-    tests: ['server/reach'],
+    tests: ['server/wait-for-store'],
   },
   {
     guard: 'no parameter of a PostgreSQL URL is ignored',
