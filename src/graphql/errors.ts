@@ -34,13 +34,16 @@ export function mistakesIn({ errors = [], incremental = [] }: Part): string[] {
     ...errors.flatMap(({ originalError, path = [] }) => {
       if (!(originalError instanceof SessionError) || isOfClient(originalError)) return []
       const { code, message } = originalError
-      return mistakes.has(code) ? [`${path.join('.')}: ${code}: ${message}`] : []
+      return mistakes.has(code) ? [`${path.join('.').slice(0, longestPath)}: ${code}: ${message}`] : []
     }),
     ...incremental.flatMap(mistakesIn),
   ]
 }
 
 /** The codes of errors that a mistake in a resolver causes, unless a client did. */
+/** Characters. A path holds aliases, which a client chose. */
+const longestPath = 200
+
 const mistakes = new Set<SessionErrorCode>([
   'SESSION_KEY_INVALID',
   'SESSION_VALUE_INVALID',

@@ -24,7 +24,8 @@ export class Refusals {
   /** Where hints are logged: Yoga's logger, once Yoga has started. */
   logger: YogaLogger | undefined
   readonly #emit: OnEvent | undefined
-  #hintedAt = Number.NEGATIVE_INFINITY
+  /** When each hint was logged last (milliseconds), by its text. */
+  readonly #hintedAt = new Map<string, number>()
 
   /** @throws {SessionError} CONFIG_INVALID */
   constructor(onEvent: OnEvent | undefined) {
@@ -51,13 +52,17 @@ export class Refusals {
   }
 
   /**
-   * Logs which option would let a refused page of another origin in: in development, once a minute at most.
+   * Logs which option would let a refused page of another origin in: in development, each hint once a minute at most.
    */
   hint(head: RequestHead): void {
+    if (process.env['NODE_ENV'] === 'production') return
     const now = Date.now()
-    if (process.env['NODE_ENV'] === 'production' || now - this.#hintedAt < hintInterval) return
-    this.#hintedAt = now
-    this.logger?.warn(`${crossSite.code}: ${hintText(head.header('origin'))}`)
+    const text = hintText(head.header('origin'))
+    if (now - (this.#hintedAt.get(text) ?? Number.NEGATIVE_INFINITY) < hintInterval) return
+    // A client that makes up origins would fill the memory.
+    if (this.#hintedAt.size >= 100) this.#hintedAt.clear()
+    this.#hintedAt.set(text, now)
+    this.logger?.warn(`${crossSite.code}: ${text}`)
   }
 
   #tell({ status, code }: Refusal): void {
@@ -67,10 +72,10 @@ export class Refusals {
 
 function hintText(origin: string | null | undefined): string {
   if (!origin) {
-    return 'refused a GET that has a cookie and does not say which page sent it. A client that is no browser can send Content-Type: application/json with it, or use POST.'
+    return 'refused a GET that has a cookie, and that a page of another site sent or may have sent. Let pages and other clients send POST, or Content-Type: application/json with it.'
   }
   if (!isOrigin(origin) || origin.length > 200) {
     return 'refused a page whose origin cannot be allowed, e.g. one that was opened as a file. Serve the page by http.'
   }
-  return `refused a page of another origin. To allow it, add it to the option origins: ['${origin}'].`
+  return `refused a page of another origin. To allow it, add it to the option origins: ['${origin}']. If it is the server's own origin behind a proxy, set trustProxy.`
 }

@@ -65,7 +65,7 @@ export const sessionResolvers: Resolvers = {
   Mutation: {
     setSessionKey: (_, args, { session }) => {
       const { key } = args
-      const { value, created } = asClient(session).set(key, given(args))
+      const { value, created } = asClient(session).set(key, () => given(args))
       return { session, entry: { key, value }, created }
     },
 
@@ -73,7 +73,7 @@ export const sessionResolvers: Resolvers = {
 
     setDefaultSessionKey: async (_, args, { session }) => {
       const { key } = args
-      const { value, created } = await asClient(session).setDefault(key, given(args))
+      const { value, created } = await asClient(session).setDefault(key, () => given(args))
       return { session, entry: { key, value }, created }
     },
 

@@ -1,13 +1,12 @@
 // This is the Yoga plugin that gives each request its session.
 
-import type { ExecutionResult } from 'graphql'
-import { isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
+import type { ExecutionResult, GraphQLError } from 'graphql'
+import { createGraphQLError, isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { endOfTurn } from '../http/end-of-turn.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
 import type { Json } from '../session/value.ts'
-import { toGraphQL } from './errors.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { scopeMutationFields } from './operation.ts'
 import { gatesOrigins } from './use-gate.ts'
@@ -117,7 +116,10 @@ function hooksAfter<Data extends object>(
         return setResult(exchanges.translate(result))
       },
       onSubscribeError({ error, setError }) {
-        if (error instanceof SessionError) setError(toGraphQL(error))
+        const { originalError = error, path } = error as Partial<GraphQLError>
+        if (!(originalError instanceof SessionError)) return
+        const located = createGraphQLError(originalError.message, { originalError, path: path ?? null })
+        setError(exchanges.translate({ errors: [located] }).errors[0])
       },
     },
   }

@@ -37,11 +37,13 @@ export type Encoded = (encoding: Encoding | null) => Promise<Uint8Array<ArrayBuf
 
 /** Content that is sent again and again. It is compressed when the first client asks for it, and kept. */
 export function encoded(content: string | Uint8Array): Encoded {
+  const plain = Buffer.from(content)
   const kept = new Map<Encoding, Promise<Uint8Array<ArrayBuffer>>>()
   return async (encoding) => {
-    if (encoding === null) return Buffer.from(content)
-    const bytes = kept.get(encoding) ?? compress(content, encoding)
+    if (encoding === null) return plain
+    const bytes = kept.get(encoding) ?? compress(plain, encoding)
     kept.set(encoding, bytes)
+    bytes.catch(() => kept.delete(encoding))
     return bytes
   }
 }

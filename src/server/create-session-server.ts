@@ -31,7 +31,8 @@ type YogaOptions = YogaServerOptions<{}, {}>
 /**
  * What `createSessionServer` takes: the options of `useSession` and of `useSessionGate`, and these.
  * @typeParam Data - the application's keys and the types of their values
- * @typeParam Context - what `context` adds to the GraphQL context
+ * @typeParam Context - what `context` adds to the GraphQL context. Whoever names `Data` has to name it, too:
+ * TypeScript infers all type parameters or none
  */
 export interface SessionServerOptions<Data extends object = Record<string, Json>, Context extends object = {}>
   extends SessionOptions<Data>, GateOptions {

@@ -45,7 +45,7 @@ if (active && (linked === null || linked === active.query)) {
 
 const isEdited = () => {
   const given = new Set(options.defaultTabs.map(({ query }) => query))
-  return storedTabs()?.tabs.some(({ query }) => query && !given.has(query))
+  return storedTabs()?.tabs?.some(({ query }) => query && !given.has(query))
 }
 
 const forgetTabs = () => {
@@ -56,14 +56,22 @@ const forgetTabs = () => {
 
 const startOver = async () => {
   if (isEdited() && !confirm('Some tabs were edited. Put all of them back as they were?')) return
-  // Unlike logout, it leaves no session at all. A schema without this library's mutations answers with an error.
-  const query = 'mutation { setSessionExpiry(expiry: { at: "1970-01-01T00:00:00Z" }) { __typename } }'
-  await send(endpoint, {
-    method: 'POST',
-    credentials: options.credentials ?? 'same-origin',
-    headers: { 'content-type': 'application/json', ...options.additionalHeaders },
-    body: JSON.stringify({ query }),
-  })
+  const run = async (query) => {
+    const response = await send(endpoint, {
+      method: 'POST',
+      credentials: options.credentials ?? 'same-origin',
+      headers: { 'content-type': 'application/json', ...options.additionalHeaders },
+      body: JSON.stringify({ query }),
+    })
+    return (await response.json()).errors
+  }
+  try {
+    // Unlike logout, this leaves no session at all. A session that is kept in its cookie cannot be ended, but cleared.
+    const errors = await run('mutation { setSessionExpiry(expiry: { at: "1970-01-01T00:00:00Z" }) { __typename } }')
+    if (errors) await run('mutation { clearSession { __typename } }')
+  } catch {
+    return alert('The server does not answer, so that the session goes on.')
+  }
   // When the page is left, as GraphiQL could store its tabs once more until then.
   addEventListener('pagehide', forgetTabs)
   location.replace(location.pathname)

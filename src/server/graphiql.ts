@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { FetchAPI, GraphiQLOptions as YogaGraphiQLOptions, Plugin } from 'graphql-yoga'
 import { compress, encoded, encodingFor } from '../http/encoding.ts'
+import { SessionError } from '../session/errors.ts'
 import { pageParameter, schemaName } from './graphiql-in-browser.ts'
 import { type Assets, type Content, loadAssets, pageOf } from './graphiql-page.ts'
 
@@ -22,9 +23,16 @@ export type GraphiQLOptions = YogaGraphiQLOptions & {
  * ```
  *
  * @param options - those of Yoga's `graphiql`, and `enabled`
+ * @throws {SessionError} CONFIG_INVALID
  */
 export function useGraphiQLPage(options: GraphiQLOptions = {}): Plugin {
+  if (typeof options !== 'object' || options === null) {
+    throw new SessionError('CONFIG_INVALID', 'useGraphiQLPage takes an object of options.')
+  }
   const { enabled = process.env['NODE_ENV'] !== 'production', ...shown } = options
+  if (typeof enabled !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'useGraphiQLPage: enabled must be true or false.')
+  }
   if (!enabled) return {}
   let endpoint: string
   let pattern: URLPattern | undefined
@@ -41,20 +49,22 @@ export function useGraphiQLPage(options: GraphiQLOptions = {}): Plugin {
       if (name === null && !request.headers.get('accept')?.includes('text/html')) return
       pattern ??= new fetchAPI.URLPattern({ pathname: endpoint })
       if (!pattern.test(url) && url.pathname !== `${endpoint}/`) return
-      const assets = await (loaded ??= loadAssets())
+      const assets = await (loaded ??= loadAssets().catch(forget))
       const content = name === null ? (page ??= pageContent(pageOf(shown, assets))) : assets.byName.get(name)
       endResponse(await answer(request, content, fetchAPI))
     },
 
     async onResponse({ request, response, setResponse, fetchAPI }) {
-      if (request.method !== 'POST' || !request.url.endsWith(`?${pageParameter}=${schemaName}`)) return
+      if (request.method !== 'POST' || new URL(request.url).searchParams.get(pageParameter) !== schemaName)
+        return
       const { status, headers } = response
       const encoding = encodingFor(request.headers.get('accept-encoding'))
       const isJson = headers.get('content-type')?.includes('json')
       if (!encoding || !isJson || headers.has('content-encoding')) return
       let body: string | Uint8Array<ArrayBuffer> = await response.text()
-      // The length of compressed data can give away what is in it. A schema is no secret from whoever asks for it.
-      if (body.startsWith('{"data":{"__schema"')) {
+      // The length of compressed data can give away what is in it, so that only a schema is compressed, which is no
+      // secret, and nothing beside it.
+      if (isSchemaAlone(body)) {
         body = await compress(body, encoding)
         headers.set('content-encoding', encoding)
         headers.delete('content-length')
@@ -64,8 +74,23 @@ export function useGraphiQLPage(options: GraphiQLOptions = {}): Plugin {
   }
 }
 
+function isSchemaAlone(body: string): boolean {
+  const { data, ...others } = JSON.parse(body) as {
+    data?: Readonly<Record<string, { types?: unknown }>> | null
+  }
+  const names = Object.keys(data ?? {})
+  return (
+    names.join() === '__schema' && Array.isArray(data!['__schema']!.types) && Object.keys(others).length === 0
+  )
+}
+
 /** Of all servers in this process, once a browser has asked one of them. */
 let loaded: Promise<Assets> | undefined
+
+function forget(error: unknown): never {
+  loaded = undefined
+  throw error
+}
 
 /** The page, which is asked for again each time, as its assets have new names when anything changes. */
 function pageContent(html: string): Content {

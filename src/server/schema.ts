@@ -1,7 +1,16 @@
 // This merges the session's schema with an application's, and names the line of SDL for which that fails.
 
 import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
-import { assertValidSchema, type DocumentNode, type GraphQLSchema, parse, visit } from 'graphql'
+import {
+  assertValidSchema,
+  type DocumentNode,
+  type GraphQLSchema,
+  isObjectType,
+  isScalarType,
+  Kind,
+  parse,
+  visit,
+} from 'graphql'
 import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
 import { SessionError } from '../session/errors.ts'
 
@@ -27,10 +36,11 @@ export function makeSchema({
   resolvers = [],
 }: ApplicationSchema): GraphQLSchema {
   const sources = sourcesOf(typeDefs, 'typeDefs')
+  if (made) checkMade(made)
   try {
     const parts = {
       typeDefs: [sessionTypeDefs, ...sources.map(({ source }) => source as string)],
-      resolvers: [sessionResolvers, resolvers].flat() as {}[],
+      resolvers: [ownResolvers(made), resolvers].flat() as {}[],
     }
     const schema = made ? mergeSchemas({ schemas: [made], ...parts }) : makeExecutableSchema(parts)
     // Without this, graphql-js reports an invalid schema with each request, and not when the server starts.
@@ -39,6 +49,43 @@ export function makeSchema({
   } catch (error) {
     throw new SessionError('CONFIG_INVALID', explain((error as Error).message, sources), { cause: error })
   }
+}
+
+const ours = parse(sessionTypeDefs).definitions
+
+/**
+ * Refuses a schema that cannot be merged: with other names of its root types the session's fields would be lost, and
+ * a type of its own under a name of ours would get our fields without their values.
+ * @throws {SessionError} CONFIG_INVALID
+ */
+function checkMade(made: GraphQLSchema): void {
+  const roots = {
+    Query: made.getQueryType(),
+    Mutation: made.getMutationType(),
+    Subscription: made.getSubscriptionType(),
+  }
+  for (const [name, root] of Object.entries(roots)) {
+    if (!root || root.name === name) continue
+    throw new SessionError('CONFIG_INVALID', `schema: its root type ${root.name} must be named ${name}.`)
+  }
+  for (const definition of ours) {
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION || definition.name.value in roots) continue
+    const name = definition.name.value
+    const type = made.getType(name)
+    const fields: object = isObjectType(type) ? type.getFields() : {}
+    // A schema that the session's was merged into before has all of its fields.
+    if (!type || definition.fields!.every((field) => field.name.value in fields)) continue
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `schema: it has a type "${name}" of its own, which is the name of a type of the session. Rename it.`,
+    )
+  }
+}
+
+/** The session's resolvers. A scalar that the application has as well, such as `DateTime`, stays the application's. */
+function ownResolvers(made: GraphQLSchema | undefined): object {
+  const isTaken = (name: string): boolean => isScalarType(made?.getType(name))
+  return Object.fromEntries(Object.entries(sessionResolvers).filter(([name]) => !isTaken(name)))
 }
 
 interface Source {

@@ -56,7 +56,7 @@ interface Yoga extends Members, Pick<YogaServerInstance<{}, {}>, 'fetchAPI'> {
 }
 
 /** Yoga's option `context`: what an application has in its GraphQL context beside the session. */
-export type ContextOption = object | ((initial: never) => Promise<object> | object) | undefined
+export type ContextOption = object | undefined
 
 type MaybePromise<T> = T | Promise<T>
 
@@ -102,6 +102,15 @@ export class ShortWay<Data extends object> {
       configurable: true,
       get(this: { req: IncomingMessage; res: ServerResponse }) {
         return requestOf(this.req, this.res)
+      },
+      // The option `context` may return the context that it was given, with its request.
+      set(value: Request) {
+        Object.defineProperty(this, 'request', {
+          value,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        })
       },
     }
   }
@@ -187,7 +196,8 @@ export class ShortWay<Data extends object> {
       exchange,
     ]
     try {
-      const own = typeof this.#context === 'function' ? this.#context(initial as never) : this.#context
+      const own =
+        typeof this.#context === 'function' ? (this.#context(initial) as MaybePromise<object>) : this.#context
       const go = (added: object): MaybePromise<Run<Data>> =>
         this.#call(operation, params, Object.assign(initial, added), exchange)
       return isPromise(own) ? own.then(go).catch(fail) : go(own)

@@ -62,14 +62,15 @@ export class ClientSession {
   }
 
   /**
+   * @param given - gives the value, and may throw; asked only if the client has the right
    * @returns the value as it is stored, and whether the key was absent. `created` is a function, as only that
    * may have to read the store, and a client that does not ask for it need not wait.
    */
-  set(key: string, value: unknown): { value: unknown; created: () => Promise<boolean> } {
+  set(key: string, given: () => unknown): { value: unknown; created: () => Promise<boolean> } {
     return asked(() => {
       this.#session.checkClientMay(key, 'write')
       const created = this.#unit.absence(key)
-      const conforming = this.#conform(key, value)
+      const conforming = this.#conform(key, given())
       this.#session.set(key, conforming)
       return { value: conforming, created }
     })
@@ -85,10 +86,11 @@ export class ClientSession {
     })
   }
 
-  setDefault(key: string, value: unknown): Promise<{ value: unknown; created: boolean }> {
+  /** @param given - as of `set` */
+  setDefault(key: string, given: () => unknown): Promise<{ value: unknown; created: boolean }> {
     return asked(async () => {
       this.#session.checkClientMay(key, 'read', 'write')
-      return this.#session.setDefault(key, this.#conform(key, value))
+      return this.#session.setDefault(key, this.#conform(key, given()))
     })
   }
 

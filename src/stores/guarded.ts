@@ -62,8 +62,9 @@ const caller =
   (traffic: Traffic, { timeout, inFlight }: CallLimits, watch: CallTimeout) =>
   <T>(verb: Verb, task: () => Promise<T>): Promise<T> => {
     const givenUp = traffic.givenUp[verb]
-    const isProbe = traffic.live + givenUp.calls.size >= inFlight
-    if (isProbe && !givenUp.mayProbe) return Promise.reject(unavailable())
+    const isFull = traffic.live + givenUp.calls.size >= inFlight
+    if (isFull && !givenUp.mayProbe) return Promise.reject(unavailable())
+    const isProbe = isFull
     const call = {}
     const before = isProbe ? [...givenUp.calls] : []
     if (isProbe) givenUp.probedAt = performance.now()

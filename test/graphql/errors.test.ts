@@ -170,6 +170,17 @@ describe('SESSION_VALUE_INVALID', () => {
     }
   })
 
+  it('an omitted value of a key that is none, or not for clients, is told by the key', async () => {
+    const client = new Client(shop().yoga)
+    for (const mutation of ['setSessionKey', 'setDefaultSessionKey']) {
+      const forbidden = await client.run(`mutation { ${mutation}(key: "server_only") { created } }`)
+      expect(forbidden.codes).toEqual(['SESSION_KEY_FORBIDDEN'])
+      const invalid = await client.run(`mutation { ${mutation}(key: "<b>canary</b>") { created } }`)
+      expect(invalid.codes).toEqual(['SESSION_KEY_INVALID'])
+      expect(invalid.text).not.toContain('canary')
+    }
+  })
+
   it('an omitted value is an error, and null is a value', async () => {
     const missing = 'The value for "dark_mode" is missing. To store null, say null.'
     const query = 'mutation ($value: JSON) { setSessionKey(key: "dark_mode", value: $value) { created } }'

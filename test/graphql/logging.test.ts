@@ -111,6 +111,37 @@ describe('a session error that a resolver caused', () => {
     expect(lines).toEqual([expect.stringContaining('error renewals: SESSION_VALUE_INVALID')])
   })
 
+  it('is logged in the source of a stream, and told by its code', async () => {
+    const { yoga } = shop({
+      ...application,
+      typeDefs: 'type Subscription { ticks: Boolean }',
+      resolvers: {
+        Subscription: {
+          ticks: {
+            async *subscribe(_: unknown, __: unknown, { session }: { session: any }) {
+              yield {}
+              session.set(`${secret}!`, 1)
+            },
+          },
+        },
+      },
+    })
+    const response = await yoga.fetch('http://localhost/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: 'subscription { ticks }' }),
+    })
+    expect(await response.text()).toContain('SESSION_KEY_INVALID')
+    expect(lines).toEqual([expect.stringContaining('SESSION_KEY_INVALID: A session key is')])
+  })
+
+  it('is logged with a path of bounded length, which a client can choose', async () => {
+    const client = await clientOf()
+    await client.run(`mutation { ${'a'.repeat(5000)}: renew(what: "date") }`)
+    expect(lines).toEqual([expect.stringContaining('SESSION_VALUE_INVALID')])
+    expect(lines[0]!.length).toBeLessThan(500)
+  })
+
   it.each([
     ['a resolver asks what a client may', '{ renew(what: "right") }'],
     ['nothing is wrong', 'mutation { renew(what: "fine") }'],
@@ -156,12 +187,22 @@ describe('a request that is refused for its origin', () => {
       }
       return lines
     }
-    const hint = `warn CSRF_CHECK_FAILED: refused a page of another origin. To allow it, add it to the option origins: ['${origin}'].`
+    const hint = `warn CSRF_CHECK_FAILED: refused a page of another origin. To allow it, add it to the option origins: ['${origin}']. If it is the server's own origin behind a proxy, set trustProxy.`
     expect(await refusedAt()).toEqual([hint])
     vi.advanceTimersByTime(59_999)
     expect(await refusedAt()).toEqual([])
     vi.advanceTimersByTime(1)
     expect(await refusedAt()).toEqual([hint])
+  })
+
+  it('is logged beside other hints of the same minute', async () => {
+    const client = await clientOf()
+    await client.run(query, {}, { origin: 'null', 'sec-fetch-site': 'cross-site' })
+    await client.run(query, {}, crossSite)
+    expect(lines).toEqual([
+      expect.stringContaining('whose origin cannot be allowed'),
+      expect.stringContaining(`origins: ['${origin}']`),
+    ])
   })
 
   it('is logged at its preflight', async () => {

@@ -1067,7 +1067,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a hint is logged once a minute',
     file: 'graphql/refusals.ts',
-    from: 'now - this.#hintedAt < hintInterval',
+    from: 'now - (this.#hintedAt.get(text) ?? Number.NEGATIVE_INFINITY) < hintInterval',
     to: 'false',
     tests: ['graphql/logging'],
   },
@@ -1235,7 +1235,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'of the answers only a schema is compressed',
     file: 'server/graphiql.ts',
-    from: `if (body.startsWith('{"data":{"__schema"')) {`,
+    from: 'if (isSchemaAlone(body)) {',
     to: 'if (body) {',
     tests: ['server/graphiql'],
   },
@@ -1273,6 +1273,27 @@ const mutants: readonly Mutant[] = [
     from: '.filter((each) => !/;q=0(?:\\.0*)?$/.test(each))',
     to: '',
     tests: ['server/graphiql'],
+  },
+  {
+    guard: 'what lies beside a schema is not compressed with it',
+    file: 'server/graphiql.ts',
+    from: "names.join() === '__schema' &&",
+    to: '',
+    tests: ['server/graphiql'],
+  },
+  {
+    guard: 'a schema keeps scalars of its own',
+    file: 'server/schema.ts',
+    from: 'isScalarType(made?.getType(name))',
+    to: 'false',
+    tests: ['server/application-schema'],
+  },
+  {
+    guard: 'a schema that cannot be merged is refused',
+    file: 'server/schema.ts',
+    from: 'if (made) checkMade(made)',
+    to: '',
+    tests: ['server/application-schema'],
   },
 ]
 

@@ -1,3 +1,4 @@
+import { makeExecutableSchema } from '@graphql-tools/schema'
 import {
   GraphQLEnumType,
   GraphQLInterfaceType,
@@ -11,6 +12,7 @@ import {
 import { createGraphQLError } from 'graphql-yoga'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Resolvers } from '../../src/graphql/generated/resolvers.ts'
+import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import {
   createSessionServer,
@@ -100,6 +102,17 @@ describe('the option context', () => {
     const client = await clientOf<MySession, { name: string }>({ typeDefs, resolvers, context })
     for (let time = 1; time <= 3; time++) {
       expect((await client.run('{ loaded }')).data).toEqual({ loaded: 'Ada' })
+    }
+  })
+
+  it('may return what it was given, with the request in it', async () => {
+    const client = await clientOf<MySession, { name: string }>({
+      typeDefs,
+      resolvers,
+      context: (initial) => ({ ...initial, name: initial.request.method }),
+    })
+    for (let time = 1; time <= 3; time++) {
+      expect((await client.run('{ loaded }')).data).toEqual({ loaded: 'POST' })
     }
   })
 
@@ -223,6 +236,57 @@ describe('the option schema', () => {
       session: { owner: 'none' },
     })
     expect(printType(codeFirst.getQueryType()!)).toBe(before)
+  })
+
+  it('keeps scalars of its own, under names of ours', async () => {
+    const DateTime = new GraphQLScalarType({ name: 'DateTime', serialize: (text) => `at ${String(text)}` })
+    const own = new GraphQLObjectType({
+      name: 'Query',
+      fields: { now: { type: DateTime, resolve: () => 'noon' } },
+    })
+    const client = await clientOf<MySession, {}>({ schema: new GraphQLSchema({ query: own }) })
+    expect((await client.run('{ now session { isNew } }')).data).toEqual({
+      now: 'at noon',
+      session: { isNew: true },
+    })
+  })
+
+  it('may have the session’s schema in it already', async () => {
+    const schema = makeExecutableSchema({
+      typeDefs: [sessionTypeDefs, 'extend type Query { hello: String }'],
+      resolvers: [sessionResolvers, { Query: { hello: () => 'world' } }],
+    })
+    const client = await clientOf<MySession, {}>({ schema })
+    expect((await client.run('{ hello session { keys } }')).data).toEqual({
+      hello: 'world',
+      session: { keys: [] },
+    })
+  })
+
+  it.each([
+    [
+      'type "Session"',
+      new GraphQLSchema({
+        query: new GraphQLObjectType({
+          name: 'Query',
+          fields: {
+            mine: {
+              type: new GraphQLObjectType({ name: 'Session', fields: { device: { type: GraphQLString } } }),
+            },
+          },
+        }),
+      }),
+    ],
+    [
+      'RootQuery must be named Query',
+      new GraphQLSchema({
+        query: new GraphQLObjectType({ name: 'RootQuery', fields: { a: { type: GraphQLString } } }),
+      }),
+    ],
+  ])('that cannot be merged is refused: %s', (says, schema) => {
+    expect(() => createSessionServer({ store: memoryStore({ max: 1 }), schema })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(says) }),
+    )
   })
 
   it('drops what a failed mutation of it recorded', async () => {

@@ -213,6 +213,15 @@ describe('the page', () => {
       expect(marked.bytes.length).toBeLessThan(plain.bytes.length / 5)
     })
 
+    it.each([
+      '{ __schema { types { name } } session { id } }',
+      '{ __schema: session { id } }',
+      '{ __schema { queryType { name } } }',
+    ])('is the only thing in an answer that is: %s', async (query) => {
+      const answer = await post('?graphiql=schema', JSON.stringify({ query }))
+      expect([answer.status, answer.headers.get('content-encoding')]).toEqual([200, null])
+    })
+
     it('is the only answer that is', async () => {
       const query = '{ session { id } }'
       const secret = await post('?graphiql=schema', JSON.stringify({ query }))
