@@ -71,7 +71,7 @@ async function versioned(name: string): Promise<string> {
 
 const elsewhere = skippedIf(
   !process.env['CI'] && !process.env['PACKAGE_NODES'],
-  'other Nodes are downloads of 50 MB each, tried in CI and with PACKAGE_NODES=1',
+  'other Nodes and compilers are downloads of 50 MB each, tried in CI and with PACKAGE_NODES=1',
 )
 
 describe('what is published', () => {
@@ -301,7 +301,7 @@ function installNode(version: string): Promise<string> {
   return known
 }
 
-describe('what a reader pastes into an empty folder', () => {
+describe('what a reader pastes into an empty folder', elsewhere, () => {
   const pages = allPages().filter(isTriedAsPackage)
   const snippets = pages.flatMap(snippetsOf)
   const recipes = pages.flatMap(recipesOf)

@@ -3,7 +3,7 @@
 import { DefaultReporter, type TestCase, type TestModule, type TestSpecification } from 'vitest/node'
 
 /** How long all tests take, measured with nothing else running. */
-const usualTime = 'about 6 minutes on two cores'
+const usualTime = 'less than 8 minutes on two cores'
 
 /** Prints what is news of a run: how far it is, what failed, and what was skipped and why. */
 export default class NewsReporter extends DefaultReporter {
