@@ -17,8 +17,19 @@ const overEachStore = [
 
 const over = (store: string, include: string[], way = 'yoga') => ({
   extends: true as const,
-  test: { name: way === 'yoga' ? store : way, include, env: { TEST_STORE: store, TEST_WAY: way } },
+  test: {
+    name: way === 'yoga' ? store : way,
+    include,
+    exclude: forCI,
+    env: { TEST_STORE: store, TEST_WAY: way },
+  },
 })
+/** Stores and servers that are killed and waited for: half a minute, for CI and `npm run test:faults`. */
+const forCI =
+  process.env['CI'] || process.env['FAULTS']
+    ? []
+    : ['test/faults/durability.test.ts', 'test/faults/outage.test.ts']
+
 const shared = overEachStore.map((name) => `test/${name}.test.ts`)
 
 export default defineConfig({
