@@ -1,5 +1,5 @@
 import type { ClassicLevel } from 'classic-level'
-import { apply, type KeyedStore, type SessionRecord } from 'graphql-session'
+import { apply, type KeyedStore, markRecord, seen, type SessionRecord } from 'graphql-session'
 
 type Row = Omit<SessionRecord, 'entries'> & { readonly entries: readonly [string, string][] }
 
@@ -16,6 +16,12 @@ export function levelStore(db: ClassicLevel): KeyedStore {
       .batch()
       .put(id, toRow(record), { sublevel: rows })
       .put(dated(id, record.expiresAt), '', { sublevel: deadlines })
+  const replace = async (id: string, before: SessionRecord, after: SessionRecord) => {
+    const batch = put(id, after)
+    const hasMoved = after.expiresAt !== before.expiresAt
+    if (hasMoved) batch.del(dated(id, before.expiresAt), { sublevel: deadlines })
+    await batch.write({ sync: true })
+  }
   const drop = (id: string, expiresAt: number) =>
     db.batch().del(id, { sublevel: rows }).del(dated(id, expiresAt), { sublevel: deadlines })
 
@@ -25,23 +31,23 @@ export function levelStore(db: ClassicLevel): KeyedStore {
         if (await rows.has(id)) throw new Error('There is a session under this id already.')
         await put(id, record).write({ sync: true })
       }),
-    read: async (id, now) => toRecord(await rows.get(id), now),
+    read: async (id, now) => seen(toRecord(await rows.get(id), now)),
     commit: (id, changes, now) =>
       inTurn(id, async () => {
         const before = toRecord(await rows.get(id), now)
         const { outcome, record: after } = apply(before, changes)
         if (outcome !== 'committed') return outcome
-        const batch = put(id, after!)
-        const hasMoved = after!.expiresAt !== before!.expiresAt
-        if (hasMoved) batch.del(dated(id, before!.expiresAt), { sublevel: deadlines })
-        await batch.write({ sync: true })
+        await replace(id, before!, after!)
         return outcome
       }),
-    delete: (id, now) =>
+    delete: (id, now, mark) =>
       inTurn(id, async () => {
         const row = await rows.get(id)
-        if (row) await drop(id, row.expiresAt).write({ sync: true })
-        return toRecord(row, now)
+        const last = seen(toRecord(row, now))
+        if (typeof last === 'string') return last
+        if (last && mark) await replace(id, last, markRecord(mark))
+        else if (row) await drop(id, row.expiresAt).write({ sync: true })
+        return last
       }),
     async sweep(now) {
       const due = await deadlines.keys({ lt: dated('', now + 1), limit: sweptAtOnce }).all()

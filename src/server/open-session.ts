@@ -4,6 +4,7 @@ import { type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { keyRules } from '../session/key-declarations.ts'
 import { checkOptions } from '../session/options.ts'
+import type { Departure } from '../session/record.ts'
 import { Session } from '../session/session.ts'
 import { resolveSettings, type SessionSettings, settingNames } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
@@ -31,6 +32,15 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
    */
   get token(): string | null {
     return this.#unit.token
+  }
+
+  /**
+   * Where the session of the token has gone, once it was read, if it was replaced a moment ago: `moved` by a
+   * sign-in, `ended` by a sign-out. Reads are then those of a visitor without a session, a change that would
+   * begin one is SESSION_MOVED or SESSION_GONE, and the client's cookie stays as it is.
+   */
+  get departure(): Departure | null {
+    return this.#unit.departure
   }
 
   /**
@@ -75,6 +85,6 @@ export function openSession<Data extends object = Record<string, Json>>(
   const resolved = resolveSettings(settings)
   const presented = token === null || typeof token === 'string' ? token : ''
   return new OpenSession(
-    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented),
+    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, true),
   )
 }

@@ -1,6 +1,6 @@
 // This defines the change set, in which a request hands its changes to a store, and what it does to a record.
 
-import type { SessionRecord } from './record.ts'
+import { type Departure, seen, type SessionRecord } from './record.ts'
 
 /** What one request did to one session. A store applies all of it at one instant, or none. */
 export interface ChangeSet {
@@ -19,8 +19,24 @@ export interface ChangeSet {
   readonly expiresAt?: number | undefined
   /** The policy that `expiresAt` was computed from. If the session has another one, its deadline stays. */
   readonly under?: string | undefined
+  /** The use of a session that was not read, which moves its deadline under the server's default policy. */
+  readonly activity?: Activity | undefined
   /** What the session may hold after the change, else `full`. Only given where an entry is set. */
   readonly limit?: SizeLimit | undefined
+}
+
+/**
+ * The use of a session by a request that did not read it. Under the policy `''` the deadline moves to `until`,
+ * but not beyond `createdAt + lifetime`, where that is at least `step` later or the last time. It never moves
+ * to an earlier instant.
+ */
+export interface Activity {
+  /** The new deadline. Milliseconds since the epoch. */
+  readonly until: number
+  /** Milliseconds that a session lives from its creation, at most. */
+  readonly lifetime: number
+  /** Milliseconds by which the deadline moves, at least, so that not every write moves it. */
+  readonly step: number
 }
 
 /** How large a session may become. */
@@ -33,10 +49,10 @@ export interface SizeLimit {
 
 /**
  * What became of a change set. Only `committed` changed anything. `conflict`: a key did not hold what
- * `expect` says. `gone`: there is no such session. `full`: the session would become larger than `limit`, or
- * than its store can hold.
+ * `expect` says. `gone`: there is no such session. `moved`, `ended`: there is only the mark that it left. `full`: the
+ * session would become larger than `limit`, or than its store can hold.
  */
-export type Outcome = 'committed' | 'conflict' | 'gone' | 'full'
+export type Outcome = 'committed' | 'conflict' | 'gone' | 'full' | Departure
 
 export const none: ReadonlyMap<string, never> = new Map<string, never>()
 
@@ -50,7 +66,8 @@ export const changeSet = (part: Partial<ChangeSet>): ChangeSet => ({
 /**
  * Defines what a change set does. The memory, SQLite and cookie stores call this function; the others do the
  * same in the language of their backend.
- * @param record - null for a session that is not there, because it was deleted or has expired
+ * @param record - what was found under the id, which may be a mark; null for a session that is not there,
+ * because it was deleted or has expired
  * @returns the outcome, and the record that the store holds from then on: the given one unless `committed`
  */
 export function apply(
@@ -58,6 +75,8 @@ export function apply(
   changes: ChangeSet,
 ): { outcome: Outcome; record: SessionRecord | null } {
   if (record === null) return { outcome: 'gone', record }
+  const found = seen(record)
+  if (typeof found === 'string') return { outcome: found, record }
   for (const [key, text] of changes.expect) {
     if ((record.entries.get(key) ?? null) !== text) return { outcome: 'conflict', record }
   }
@@ -69,8 +88,16 @@ export function apply(
   if (changes.limit && exceeds(entries, changes.limit)) return { outcome: 'full', record }
   const policy = changes.policy ?? (changes.clear ? '' : record.policy)
   const moves = changes.expiresAt !== undefined && (changes.under ?? policy) === policy
-  const expiresAt = moves ? changes.expiresAt : record.expiresAt
+  const expiresAt = moves ? changes.expiresAt : renewed(record, policy, changes.activity)
   return { outcome: 'committed', record: { entries, createdAt: record.createdAt, expiresAt, policy } }
+}
+
+function renewed({ createdAt, expiresAt }: SessionRecord, policy: string, activity?: Activity): number {
+  if (!activity || policy !== '') return expiresAt
+  const end = createdAt + activity.lifetime
+  const target = Math.min(activity.until, end)
+  const isDue = target - expiresAt >= activity.step || (target === end && target > expiresAt)
+  return isDue ? target : expiresAt
 }
 
 /**

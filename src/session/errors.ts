@@ -1,5 +1,7 @@
 // This lists the codes of all errors that a session or the gate answers with, and defines the error class.
 
+import type { Departure } from './record.ts'
+
 /** Why a session refuses something. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
   /**
@@ -19,8 +21,17 @@ export type SessionErrorCode =
   | 'SESSION_EXPIRY_INVALID'
   /** `update`, `pop` or `setDefault` met another writer at every one of its attempts. Nothing was written. */
   | 'SESSION_CONFLICT'
-  /** The session was deleted or expired while this request used it. */
+  /**
+   * The session was deleted or expired while this request used it, or a moment before, e.g. by a logout in
+   * another tab. The answer leaves the cookie alone. It is not to be sent again, since it would run as
+   * somebody else or as nobody.
+   */
   | 'SESSION_GONE'
+  /**
+   * The cookie was replaced a moment ago, e.g. by a sign-in, and the session goes on under another one. The
+   * request changed nothing in the session, and its answer leaves the cookie alone: send it again.
+   */
+  | 'SESSION_MOVED'
   /** The change comes too late: it needs a cookie or a save, and the headers of this response have left. */
   | 'SESSION_HEADERS_SENT'
   /** The store failed, or has too many calls to answer. A change sent to it may have been made or not. */
@@ -81,6 +92,21 @@ export class SessionError extends Error {
     this.outcome = options.outcome
   }
 }
+
+/** The error for a request with the cookie of a session that was replaced. */
+export const departed = (departure: Departure): SessionError =>
+  departure === 'moved'
+    ? new SessionError(
+        'SESSION_MOVED',
+        'The cookie was replaced a moment ago, for example by a sign-in. Nothing was saved; send the request again.',
+      )
+    : gone()
+
+export const gone = (): SessionError =>
+  new SessionError(
+    'SESSION_GONE',
+    'The session ended while this request was under way, for example by a logout. Nothing was saved.',
+  )
 
 export const headersSent = (): SessionError =>
   new SessionError(

@@ -1,6 +1,7 @@
 // This defines the events that `onEvent` gets, and calls it so that its failure does not fail a request.
 
 import { type RefusalCode, SessionError, type SessionErrorCode } from './errors.ts'
+import type { Departure } from './record.ts'
 
 /**
  * What happened, for logs, metrics and alarms. `id` is the public id of the session (`Session.id`). Of what a
@@ -23,9 +24,10 @@ export type SessionEvent =
   | { readonly type: 'forbidden'; readonly id: string | null; readonly key: string }
   /**
    * The cookie belongs to no session. `malformed`: it cannot be a token, or there are two of them. `unknown`:
-   * its session has ended or expired, or the token was guessed.
+   * its session has ended or expired, or the token was guessed. `moved`, `ended`: its session was replaced a
+   * moment ago, which is usual for requests that were under way beside a sign-in or a sign-out.
    */
-  | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' }
+  | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' | Departure }
   /** The gate refused a request or an operation, and nothing was run. */
   | { readonly type: 'refused'; readonly status: number; readonly code: RefusalCode }
   /** A call to the store failed or took too long. */

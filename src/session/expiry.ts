@@ -45,6 +45,36 @@ export function deadline(policy: string, createdAt: number, now: number, timeout
   return Math.min(end, now + idleSeconds(policy, timeouts) * 1000)
 }
 
+/** Milliseconds that browsers keep a cookie, at most: 400 days (RFC 6265bis, 5.5). */
+const longestCookie = 400 * 24 * 60 * 60 * 1000
+
+/**
+ * Computes when the cookie of a session ends. It follows the absolute deadline, and not the idle one, which
+ * the server judges: so activity sends no cookie, and an answer that is late cannot put an old cookie back.
+ * @returns milliseconds since the epoch; null: with the browser
+ */
+export function cookieDeadline(
+  { policy, createdAt }: SessionRecord,
+  now: number,
+  { absoluteTimeout }: Timeouts,
+): number | null {
+  if (endsWithBrowser(policy)) return null
+  const end = createdAt + absoluteTimeout * 1000
+  const last = policy.startsWith('@') ? Math.min(end, Number(policy.slice(1))) : end
+  return Math.min(last, now + longestCookie)
+}
+
+/**
+ * Whether the cookie of a session that outlives the cookies of browsers has to be sent again. That is in the
+ * first quarter of each hundred days after the first hundred, since nobody notes when it was sent last.
+ */
+export function needsNewCookie(record: SessionRecord, now: number, timeouts: Timeouts): boolean {
+  if (timeouts.absoluteTimeout * 1000 <= longestCookie || endsWithBrowser(record.policy)) return false
+  const period = longestCookie / 4
+  const age = now - record.createdAt
+  return age >= period && age % period < period / 4
+}
+
 /**
  * Whether the deadline `target` has to be stored. A later one is stored at most once per 1/20 of the idle
  * timeout, so that most reads do not write, and once when it reaches the absolute end. An earlier one, by

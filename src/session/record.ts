@@ -1,4 +1,4 @@
-// This defines the record: what a store keeps of one session.
+// This defines the record, what a store keeps of one session, and the mark that it leaves when it goes.
 
 /** What a store holds under an id. Entries are a Map, since a key of an object could reach its prototype. */
 export interface SessionRecord {
@@ -10,4 +10,34 @@ export interface SessionRecord {
   readonly expiresAt: number
   /** The expiry policy, which a store only keeps: printable ASCII, empty for the server's default. */
   readonly policy: string
+}
+
+/**
+ * Where a session that was deleted a moment ago has gone. `moved`: it goes on under another token, as after
+ * `rotate`. `ended`: it is over, as after `flush`.
+ */
+export type Departure = 'moved' | 'ended'
+
+/**
+ * What a deletion leaves under the id, so that requests that are still under way with the old cookie are told
+ * that it was replaced. It holds nothing of the session, and no way leads from it to a new token.
+ */
+export interface Mark {
+  readonly as: Departure
+  /** When the mark ends, and the id becomes unknown. Milliseconds since the epoch. */
+  readonly until: number
+}
+
+/** The policy of a record that is a mark. No session has such a policy, as none begins with `>`. */
+const policies: Readonly<Record<Departure, string>> = { moved: '>moved', ended: '>ended' }
+
+/** Gives the record in which a store keeps a mark: an ordinary one, with a policy that no session has. */
+export function markRecord({ as, until }: Mark): SessionRecord {
+  return { entries: new Map(), createdAt: 0, expiresAt: until, policy: policies[as] }
+}
+
+/** Gives what a record says that was found under an id: where its session has gone if it is a mark. */
+export function seen(record: SessionRecord | null): SessionRecord | Departure | null {
+  if (record?.policy === policies.moved) return 'moved'
+  return record?.policy === policies.ended ? 'ended' : record
 }

@@ -12,6 +12,13 @@ export interface SessionSettings {
   readonly idleTimeout?: number
   /** Seconds after its creation at which a session ends in any case. @default 7776000 (90 days) */
   readonly absoluteTimeout?: number
+  /**
+   * Seconds for which the cookie of a session that `rotate` or `flush` has replaced is known as such, so that
+   * requests that were under way with it are SESSION_MOVED or SESSION_GONE instead of anonymous. It should be
+   * as long as a request can take; 0 switches it off.
+   * @default 60
+   */
+  readonly handOverTimeout?: number
   /** Upper bounds of what can be stored, each in place of the default that `Limits` names. */
   readonly limits?: Partial<Limits>
   /**
@@ -34,6 +41,7 @@ export interface SessionSettings {
 export const settingNames: Record<keyof SessionSettings, true> = {
   idleTimeout: true,
   absoluteTimeout: true,
+  handOverTimeout: true,
   limits: true,
   storeTimeout: true,
   storeCalls: true,
@@ -52,6 +60,8 @@ export interface CallLimits {
 /** The settings, checked and complete. */
 export interface Settings {
   readonly timeouts: Timeouts
+  /** Milliseconds for which a replaced session leaves a mark; 0: none. */
+  readonly handOver: number
   readonly limits: Limits
   readonly calls: CallLimits
   /** Tells the listener of an event; undefined when there is none. */
@@ -68,10 +78,12 @@ const day = 24 * 60 * 60
 export function resolveSettings(options: SessionSettings): Settings {
   const { idleTimeout = 14 * day, absoluteTimeout = 90 * day, limits = {}, clock = Date.now } = options
   checkOptions('limits', limits, ['valueBytes', 'keys', 'sessionBytes'])
+  const { handOverTimeout = 60 } = options
   const { storeTimeout = 2000, storeCalls = 1000 } = options
   const { valueBytes = 8 * 1024, keys = 128, sessionBytes = 64 * 1024 } = limits
   checkNumber('idleTimeout', idleTimeout, 'seconds')
   checkNumber('absoluteTimeout', absoluteTimeout, 'seconds')
+  if (handOverTimeout !== 0) checkNumber('handOverTimeout', handOverTimeout, 'seconds')
   checkNumber('limits.valueBytes', valueBytes, 'bytes')
   checkNumber('limits.keys', keys, 'keys')
   checkNumber('limits.sessionBytes', sessionBytes, 'bytes')
@@ -88,6 +100,7 @@ export function resolveSettings(options: SessionSettings): Settings {
   }
   return {
     timeouts: { idleTimeout, absoluteTimeout },
+    handOver: handOverTimeout * 1000,
     limits: { valueBytes, keys, sessionBytes },
     calls: { timeout: storeTimeout, inFlight: storeCalls },
     emit: emitterOf(options.onEvent),

@@ -2,7 +2,7 @@
 
 import type { ChangeSet, Outcome } from './changes.ts'
 import type { SessionCookie } from './cookie.ts'
-import type { SessionRecord } from './record.ts'
+import type { Departure, Mark, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -15,21 +15,26 @@ import type { Settings } from './settings.ts'
  * becomes SESSION_STORE_UNAVAILABLE, unless it is a `SessionError` with a code of its own.
  */
 export interface KeyedStore {
-  /** Inserts a record. It throws for an id in use, whose record stays as it is. */
+  /** Inserts a record. It throws for an id in use, whose record or mark stays as it is. */
   create(id: string, record: SessionRecord): Promise<void>
-  /** Reads a record. @returns null when there is no such session */
-  read(id: string, now: number): Promise<SessionRecord | null>
+  /** Reads a record. @returns null when there is no such session, or what the mark says that it left */
+  read(id: string, now: number): Promise<SessionRecord | Departure | null>
   /**
    * Changes a record as `apply` says, at one instant, or not at all. It never creates: for a session that is
-   * not there it answers `gone`, whatever the change set. Once it has answered `committed`, every later verb
-   * sees the change.
+   * not there it answers `gone`, whatever the change set, or what the mark says that the session left. Once it
+   * has answered `committed`, every later verb sees the change.
    */
   commit(id: string, changes: ChangeSet, now: number): Promise<Outcome>
   /**
    * Removes a record, and hands back its last state: it has every commit that answered `committed`, and every
-   * later one answers `gone`. Of two deletes at the same time one gets the record and the other null.
+   * later one answers `gone`. Of two deletes at the same time one gets the record, and the other null or what
+   * the mark says.
+   * @param mark - is left in the place of the record, in the same step, where there was one. A store keeps it
+   * until its end: `read`, `commit` and `delete` answer what it says, and none of them removes it. Keep it as
+   * `markRecord` gives it, and hand out what `seen` makes of a record. A store that leaves no mark keeps all
+   * other promises, but requests under way beside a sign-in are anonymous
    */
-  delete(id: string, now: number): Promise<SessionRecord | null>
+  delete(id: string, now: number, mark?: Mark): Promise<SessionRecord | Departure | null>
   /**
    * Removes a batch of expired sessions, of bounded size. A store has it unless its backend drops them.
    * @returns how many were removed; 0 when none is left
@@ -80,14 +85,18 @@ export interface Store {
   /** Creates a session. @returns its token from then on */
   create(token: string, record: SessionRecord, now: number): Promise<string>
   /** Reads a session. */
-  read(token: string, now: number): Promise<SessionRecord | null>
+  read(token: string, now: number): Promise<SessionRecord | Departure | null>
   /** Changes a session. @returns its token from then on, with the outcome */
   commit(token: string, changes: ChangeSet, now: number): Promise<{ outcome: Outcome; token: string }>
-  /** Deletes a session, and hands back its last state. */
-  delete(token: string, now: number): Promise<SessionRecord | null>
+  /** Deletes a session, leaves a mark if one is given, and hands back its last state. */
+  delete(token: string, now: number, mark?: Mark): Promise<SessionRecord | Departure | null>
   /**
-   * Moves a session to a new token, and voids the old one at once.
-   * @returns null when there is no such session
+   * Moves a session to a new token, voids the old one at once, and leaves the mark if one is given.
+   * @returns null when there is no such session, or what the mark says that it left
    */
-  rotate(token: string, now: number): Promise<{ token: string; record: SessionRecord } | null>
+  rotate(
+    token: string,
+    now: number,
+    mark?: Mark,
+  ): Promise<{ token: string; record: SessionRecord } | Departure | null>
 }

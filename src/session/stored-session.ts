@@ -2,9 +2,9 @@
 
 import { apply, type ChangeSet, none } from './changes.ts'
 import type { SentCookie } from './cookie.ts'
-import { headersSent, SessionError, tooLarge } from './errors.ts'
-import { endsWithBrowser } from './expiry.ts'
-import type { SessionRecord } from './record.ts'
+import { departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
+import { cookieDeadline, needsNewCookie } from './expiry.ts'
+import type { Departure, Mark, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
 
@@ -24,22 +24,32 @@ export type CookieChange = SentCookie | 'clear' | null
  * The stored session as far as one request knows it, and what follows from that for the cookie. Only this
  * class calls the store. What the store answers moves the session among the four standings: `read` finds it
  * (`stored`) or not (`absent`), `create` and `rotate` make it `stored`, `flush` makes it `flushed`. If a
- * session that was seen alive is not there any more, that is SESSION_GONE. After its first failure the store
- * is not asked again.
+ * session that was seen alive is not there any more, that is SESSION_GONE.
+ *
+ * Where the store has only the mark that the session left, it was replaced a moment ago. Whoever presents the
+ * old token may be another person than the one who has the new one, so the request gets nothing of what came
+ * after: it is refused at every use, nothing is stored, and its answer does not touch the cookie, as it may
+ * arrive after the new one. After its first failure the store is not asked again.
  */
 export class StoredSession {
   readonly #store: Store
   readonly #settings: Settings
+  readonly #isLenient: boolean
   #token: string | null
   #standing: Standing
   #record: SessionRecord | null = null
   #successor: { readonly token: string; readonly createdAt: number } | null = null
   #cookie: CookieChange = null
+  #departure: Departure | null = null
   #failure: SessionError | null = null
   #sealed = false
 
-  /** @param presented - what the client sent as its token, which may not be one; null if it sent nothing */
-  constructor(store: Store, settings: Settings, presented: string | null) {
+  /**
+   * @param presented - what the client sent as its token, which may not be one; null if it sent nothing
+   * @param isLenient - whether a request whose session was replaced can read on, as one without a session
+   */
+  constructor(store: Store, settings: Settings, presented: string | null, isLenient = false) {
+    this.#isLenient = isLenient
     this.#store = store
     this.#settings = settings
     const isUsable = presented !== null && store.isToken(presented)
@@ -65,6 +75,11 @@ export class StoredSession {
     return this.#token
   }
 
+  /** Where the session of the token has gone, if it was replaced a moment ago. */
+  get departure(): Departure | null {
+    return this.#departure
+  }
+
   /** The first failure of the store, after which this request does not ask it again. */
   get failure(): SessionError | null {
     return this.#failure
@@ -75,7 +90,13 @@ export class StoredSession {
    * since its session may still exist.
    */
   get cookie(): CookieChange {
+    if (this.#departure) return null
     return this.#failure && this.#cookie === 'clear' ? null : this.#cookie
+  }
+
+  /** Whether the answer has to send the cookie again before browsers drop it. */
+  needsNewCookie(now: number): boolean {
+    return this.#record !== null && needsNewCookie(this.#record, now, this.#settings.timeouts)
   }
 
   /** Whether the headers have left, so that no cookie can be set any more. */
@@ -113,24 +134,32 @@ export class StoredSession {
     return { entries: none, createdAt, expiresAt: 0, policy: '' }
   }
 
-  /** Reads the session from the store, unless it was read before. */
+  /**
+   * Reads the session from the store, unless it was read before.
+   * @throws {SessionError} SESSION_MOVED, SESSION_GONE
+   */
   read(): Promise<void> {
     return this.#standing === 'unread' ? this.reread() : Promise.resolve()
   }
 
   /**
    * Reads the session from the store again.
-   * @throws {SessionError} SESSION_GONE when it was seen alive before
+   * @throws {SessionError} SESSION_MOVED; SESSION_GONE, also when it was seen alive before
    */
   async reread(): Promise<void> {
     const now = this.#settings.clock()
-    const record = await this.#call(() => this.#store.read(this.#token!, now))
-    if (record && this.#isAlive(record, now)) this.#keep(this.#token!, record)
+    const found = await this.#call(() => this.#store.read(this.#token!, now))
+    if (typeof found === 'string') {
+      const refusal = this.#depart(found)
+      if (!this.#isLenient || this.#standing === 'stored') throw refusal
+      this.#leave('absent')
+    } else if (found && this.#isAlive(found, now)) this.#keep(this.#token!, found)
     else this.#lose()
   }
 
   /** Creates a session with the changes. @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE */
   async create(changes: ChangeSet, now: number): Promise<void> {
+    if (this.#departure) throw departed(this.#departure)
     if (this.#sealed) throw headersSent()
     const { token } = this.issue()
     const { outcome, record } = apply(this.blank(), changes)
@@ -143,7 +172,7 @@ export class StoredSession {
   /**
    * Stores the changes.
    * @returns `gone` only when the session was never seen alive; then it is `absent`
-   * @throws {SessionError} SESSION_GONE when it was, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
+   * @throws {SessionError} SESSION_GONE when it was, SESSION_MOVED, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
   async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
     if (this.isInToken && this.#sealed) throw headersSent()
@@ -152,6 +181,7 @@ export class StoredSession {
     if (this.#token === null) return 'gone'
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
     if (outcome === 'full') throw tooLarge(this.#settings.limits)
+    if (outcome === 'moved' || outcome === 'ended') throw this.#depart(outcome)
     if (outcome === 'gone') this.#lose()
     if (outcome === 'committed') {
       this.#move(changes, token, now)
@@ -160,27 +190,35 @@ export class StoredSession {
     return outcome
   }
 
-  /** Moves the deadline only. It ignores that the session has ended, as the request has only read. */
+  /**
+   * Moves the deadline, and sends a cookie that browsers would drop. It ignores that the session has ended, as
+   * the request has only read.
+   */
   async touch(changes: ChangeSet, now: number): Promise<void> {
-    if (this.#sealed || changes.expiresAt === this.#record!.expiresAt) return
+    if (this.#sealed) return
+    if (changes.expiresAt === this.#record!.expiresAt) {
+      if (this.needsNewCookie(now)) this.#send(now)
+      return
+    }
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
     if (outcome === 'committed') this.#move(changes, token, now)
   }
 
   /**
-   * Deletes the session and its cookie, as its deadline is past.
-   * @throws {SessionError} SESSION_GONE, SESSION_NOT_REVOCABLE
+   * Deletes the session and its cookie, as its deadline is past. If another request has just ended it, that is
+   * as good.
+   * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE
    */
   async end(now: number): Promise<void> {
-    if (this.#standing === 'stored' && (await this.#delete(now)) === null) this.#lose()
+    if (this.#standing === 'stored' && (await this.#delete(now)) === null && !this.#departure) this.#lose()
     if (this.#standing !== 'absent') this.#cookie = 'clear'
     this.#leave('absent')
   }
 
   /**
-   * Deletes the session.
+   * Deletes the session. If another request has just ended it, that is as good.
    * @returns whether it was stored
-   * @throws {SessionError} SESSION_NOT_REVOCABLE
+   * @throws {SessionError} SESSION_MOVED, SESSION_NOT_REVOCABLE
    */
   async flush(now: number): Promise<boolean> {
     const last = await this.#delete(now)
@@ -193,13 +231,14 @@ export class StoredSession {
 
   /**
    * Moves the session to a new token.
-   * @throws {SessionError} SESSION_GONE when it was seen alive before, SESSION_NOT_REVOCABLE
+   * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE
    */
   async rotate(now: number): Promise<void> {
     this.#successor = null
     const token = this.#token
     if (token === null) return
-    const rotated = await this.#call(() => this.#store.rotate(token, now))
+    const rotated = await this.#call(() => this.#store.rotate(token, now, this.#mark('moved', now)))
+    if (typeof rotated === 'string') throw this.#depart(rotated)
     if (rotated === null) return this.#lose()
     if (!this.#isAlive(rotated.record, now)) {
       await this.#call(() => this.#store.delete(rotated.token, now))
@@ -221,9 +260,30 @@ export class StoredSession {
   async #delete(now: number): Promise<SessionRecord | null> {
     const token = this.#token
     if (token === null) return null
-    const last = await this.#call(() => this.#store.delete(token, now))
+    const last = await this.#call(() => this.#store.delete(token, now, this.#mark('ended', now)))
+    if (typeof last === 'string') {
+      const refusal = this.#depart(last)
+      if (last === 'moved') throw refusal
+      this.#leave('absent')
+      return null
+    }
     if (last) this.#settings.emit?.({ type: 'flushed', id: this.idOf(token) })
     return last
+  }
+
+  #mark(as: Departure, now: number): Mark | undefined {
+    const { handOver } = this.#settings
+    return handOver === 0 ? undefined : { as, until: now + handOver }
+  }
+
+  /** Takes note that only a mark is left of the session. @returns the error to refuse its use with */
+  #depart(departure: Departure): SessionError {
+    const id = this.id!
+    this.#departure = departure
+    this.#settings.emit?.(
+      this.#standing === 'stored' ? { type: 'gone', id } : { type: 'rejected', reason: departure },
+    )
+    return departed(departure)
   }
 
   /**
@@ -236,10 +296,7 @@ export class StoredSession {
   #lose(): void {
     if (this.#standing === 'stored') {
       this.#settings.emit?.({ type: 'gone', id: this.id! })
-      throw new SessionError(
-        'SESSION_GONE',
-        'The session ended while this request used it, for example by a logout. Its changes were not saved.',
-      )
+      throw gone()
     }
     this.#leave('absent')
     this.#cookie = 'clear'
@@ -259,26 +316,29 @@ export class StoredSession {
     this.#record = null
   }
 
-  /** Applies committed changes to the known record. A new token, deadline or policy needs a new cookie. */
+  /** Applies committed changes to the known record. A new token or policy needs a new cookie. */
   #move(changes: ChangeSet, token: string, now: number): void {
     const before = this.#record
     if (before === null) return
     // The store has judged `expect` and `limit` by its own record, which others may have changed since.
     this.#record = apply(before, { ...changes, expect: none, limit: undefined }).record!
-    const { expiresAt, policy } = this.#record
-    const isOther = token !== this.#token || expiresAt !== before.expiresAt || policy !== before.policy
+    const isOther = token !== this.#token || this.#record.policy !== before.policy
     this.#token = token
-    if (!this.#sealed && isOther) this.#send(now)
+    if (!this.#sealed && (isOther || this.needsNewCookie(now))) this.#send(now)
   }
 
   #send(now: number): void {
-    const { expiresAt, policy } = this.#record!
-    this.#cookie = { token: this.#token!, expiresAt: endsWithBrowser(policy) ? null : expiresAt, now }
+    const expiresAt = cookieDeadline(this.#record!, now, this.#settings.timeouts)
+    this.#cookie = { token: this.#token!, expiresAt, now }
   }
 
-  /** Calls the store, unless it failed before. Its first failure is kept, and the listener is told of it. */
+  /**
+   * Calls the store, unless it failed before or has only the mark of the session. Its first failure is kept,
+   * and the listener is told of it.
+   */
   async #call<T>(verb: () => Promise<T>): Promise<T> {
     if (this.#failure !== null) throw this.#failure
+    if (this.#departure !== null && this.#standing !== 'absent') throw departed(this.#departure)
     try {
       return await verb()
     } catch (error) {

@@ -1,11 +1,11 @@
 // This holds the work of one request on one session, and decides what is saved at the end of the request.
 
-import { apply, type ChangeSet, changeSet } from './changes.ts'
-import { headersSent, SessionError, tooLarge } from './errors.ts'
+import { type Activity, apply, type ChangeSet, changeSet } from './changes.ts'
+import { departed, headersSent, SessionError, tooLarge } from './errors.ts'
 import { deadline } from './expiry.ts'
 import { adds, Journal } from './journal.ts'
 import { OneAtATime } from './one-at-a-time.ts'
-import type { SessionRecord } from './record.ts'
+import type { Departure, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
 import { type CookieChange, type Standing, StoredSession } from './stored-session.ts'
@@ -43,10 +43,13 @@ export class UnitOfWork {
   #closed = false
   #verifying: NodeJS.Immediate | undefined
 
-  /** @param presented - what the client sent as its token, which may not be one; null if it sent nothing */
-  constructor(store: Store, settings: Settings, presented: string | null) {
+  /**
+   * @param presented - what the client sent as its token, which may not be one; null if it sent nothing
+   * @param isLenient - whether a request whose session was replaced can read on, as one without a session
+   */
+  constructor(store: Store, settings: Settings, presented: string | null, isLenient = false) {
     this.settings = settings
-    this.#stored = new StoredSession(store, settings, presented)
+    this.#stored = new StoredSession(store, settings, presented, isLenient)
     this.#view = new View(this.#stored, this.#journal, settings)
   }
 
@@ -73,6 +76,11 @@ export class UnitOfWork {
   /** The first failure of the store; null if it did not fail. */
   get failure(): SessionError | null {
     return this.#stored.failure
+  }
+
+  /** Where the session of the presented token has gone, if it was replaced a moment ago. */
+  get departure(): Departure | null {
+    return this.#stored.departure
   }
 
   /** Marks that the headers have left. From then on a change that needs a cookie is SESSION_HEADERS_SENT. */
@@ -128,7 +136,7 @@ export class UnitOfWork {
 
   /**
    * Records a change in the name of a scope, to be saved at the end of the request.
-   * @throws {SessionError} SESSION_HEADERS_SENT
+   * @throws {SessionError} SESSION_HEADERS_SENT; SESSION_MOVED, SESSION_GONE where that is known already
    * @throws {SessionError} SESSION_TOO_LARGE by the record as known; the store judges again when it is saved
    */
   record(scope: object, part: Partial<ChangeSet>): void {
@@ -136,7 +144,8 @@ export class UnitOfWork {
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
     if (change.limit && apply(this.#view.record, change).outcome === 'full')
       throw tooLarge(this.settings.limits)
-    const { isInToken, standing } = this.#stored
+    const { departure, isInToken, standing } = this.#stored
+    if (departure && adds(change)) throw departed(departure)
     const needsCookie = isInToken || change.policy !== undefined || (standing === 'absent' && adds(change))
     if (this.#closed || (this.#stored.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change)
@@ -212,7 +221,8 @@ export class UnitOfWork {
     if (this.#verbs.isBusy || !this.#journal.isEmpty) return true
     const { standing, record } = this.#stored
     if (standing !== 'stored') return standing === 'flushed'
-    return this.#view.deadline(this.settings.clock()) !== record!.expiresAt
+    const now = this.settings.clock()
+    return this.#view.deadline(now) !== record!.expiresAt || this.#stored.needsNewCookie(now)
   }
 
   /**
@@ -253,10 +263,14 @@ export class UnitOfWork {
         break
       case 'commit': {
         // A deadline that stays as it was read is left out, since another request may have moved it in the
-        // meantime. Where the record was not read, only a clear moves the deadline, as it resets the policy.
+        // meantime. Where the record was not read, a clear moves the deadline, as it resets the policy, and
+        // other changes tell the store of the activity.
         const moves = record ? expiresAt !== record.expiresAt : sum.clear
-        const renews = moves && !this.#stored.isSealed
-        const changes = renews ? { ...sum, expiresAt, under } : sum
+        const changes = moves
+          ? { ...sum, expiresAt, under }
+          : record
+            ? sum
+            : { ...sum, activity: this.#activity(now) }
         const outcome = await this.#stored.commit(changes, now)
         // The cookie was worthless. What the changes add goes into a new session.
         if (outcome === 'gone') return this.#save()
@@ -301,6 +315,12 @@ export class UnitOfWork {
     const { standing, failure } = this.#stored
     if (failure) return Promise.reject(failure)
     return standing === 'unread' ? this.#verbs.run(() => this.#stored.read()) : known
+  }
+
+  #activity(now: number): Activity {
+    const idle = this.settings.timeouts.idleTimeout * 1000
+    const lifetime = this.settings.timeouts.absoluteTimeout * 1000
+    return { until: now + idle, lifetime, step: idle / 20 }
   }
 
   /** The limit for a change: none if it sets no entry, so that a session over the limit can be emptied. */

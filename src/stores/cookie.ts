@@ -6,7 +6,7 @@ import type { SessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { endsWithBrowser } from '../session/expiry.ts'
 import { checkOptions } from '../session/options.ts'
-import type { SessionRecord } from '../session/record.ts'
+import type { Departure, Mark, SessionRecord } from '../session/record.ts'
 import type { Settings } from '../session/settings.ts'
 import type { KeyedStore, SealedStore, Store } from '../session/store.ts'
 import { digest, mint } from '../session/token.ts'
@@ -77,16 +77,22 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
         return fits(cookie, token, record, now) ? token : null
       }
 
-      const find = async (token: string, now: number): Promise<Sealed | null> => {
+      const find = async (token: string, now: number): Promise<Sealed | Departure | null> => {
         const sealed = await unseal(token, keys, cookie.name, now)
-        return sealed && !(await denyList?.has(sealed, now)) ? sealed : null
+        const ended = sealed && (await denyList?.look(sealed, now))
+        return ended ? ended.departure : sealed
       }
 
-      const revoke = async (token: string, now: number): Promise<SessionRecord | null> => {
+      const revoke = async (
+        token: string,
+        now: number,
+        mark?: Mark,
+      ): Promise<SessionRecord | Departure | null> => {
         const sealed = await find(token, now)
-        if (sealed === null) return null
+        if (sealed === null || typeof sealed === 'string') return sealed
         if (!denyList) throw notRevocable()
-        return (await denyList.add(sealed, now)) ? sealed.record : null
+        const before = await denyList.add(sealed, now, mark)
+        return before ? before.departure : sealed.record
       }
 
       const store: Store = {
@@ -100,19 +106,22 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
           return token
         },
         async read(token, now) {
-          return (await find(token, now))?.record ?? null
+          const sealed = await find(token, now)
+          return sealed === null || typeof sealed === 'string' ? sealed : sealed.record
         },
         async commit(token, changes, now) {
           const sealed = await find(token, now)
-          const { outcome, record } = apply(sealed?.record ?? null, changes)
+          if (sealed === null || typeof sealed === 'string') return { outcome: sealed ?? 'gone', token }
+          const { outcome, record } = apply(sealed.record, changes)
           if (outcome !== 'committed') return { outcome, token }
-          const next = await seal(sealed!.name, record!, now)
+          const next = await seal(sealed.name, record!, now)
           return next === null ? { outcome: 'full', token } : { outcome, token: next }
         },
         delete: revoke,
-        async rotate(token, now) {
-          const record = await revoke(token, now)
-          return record && { token: await store.create(mint(), record, now), record }
+        async rotate(token, now, mark) {
+          const record = await revoke(token, now, mark)
+          if (record === null || typeof record === 'string') return record
+          return { token: await store.create(mint(), record, now), record }
         },
       }
       return store
@@ -192,26 +201,47 @@ function fits(cookie: SessionCookie, token: string, record: SessionRecord, now: 
   return Buffer.byteLength(cookie.set({ token, expiresAt, now })) <= maxCookieBytes
 }
 
+/** An ended session, with where it has gone while the mark of that lasts. */
+interface Ended {
+  readonly departure: Departure | null
+}
+
+/** The entry of a record of the deny-list that holds a mark: when it ends, as JSON. Its key is the departure. */
+const marksOf = (mark: Mark | undefined): Map<string, string> =>
+  new Map(mark ? [[mark.as, String(mark.until)]] : [])
+
 function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
   const list = guarded(backend, calls)
-  const has = async ({ name }: Sealed, now: number): Promise<boolean> =>
-    (await list.read(digest(name), now)) !== null
+
+  /** @returns null where the session has not ended */
+  const look = async ({ name }: Sealed, now: number): Promise<Ended | null> => {
+    const record = await list.read(digest(name), now)
+    if (record === null || typeof record === 'string') return record && { departure: record }
+    const departures = (['moved', 'ended'] as const).filter((as) => Number(record.entries.get(as)) > now)
+    return { departure: departures[0] ?? null }
+  }
+
   return {
-    has,
-    /** Ends a session for good. @returns false when another request has ended it before */
-    async add(sealed: Sealed, now: number): Promise<boolean> {
+    look,
+    /** Ends a session for good. @returns null, or what another request has ended it as before */
+    async add(sealed: Sealed, now: number, mark: Mark | undefined): Promise<Ended | null> {
       // An older copy of the cookie may have a later deadline, but none after the absolute timeout.
       const expiresAt = Math.max(
         sealed.record.expiresAt,
         sealed.record.createdAt + timeouts.absoluteTimeout * 1000,
       )
-      const ended = { entries: new Map<string, string>(), createdAt: now, expiresAt, policy: '' }
       try {
-        await list.create(digest(sealed.name), ended)
-        return true
+        await list.create(digest(sealed.name), {
+          entries: marksOf(mark),
+          createdAt: now,
+          expiresAt,
+          policy: '',
+        })
+        return null
       } catch (error) {
         const isUnknown = error instanceof SessionError && error.outcome === 'unknown'
-        if (!isUnknown && (await has(sealed, now))) return false
+        const before = isUnknown ? null : await look(sealed, now)
+        if (before) return before
         throw error
       }
     },

@@ -54,7 +54,7 @@ export function guarded(backend: KeyedStore, limits: CallLimits): KeyedStore {
     create: (id, record) => call('create', () => backend.create(id, record)),
     read: (id, now) => call('read', () => backend.read(id, now)),
     commit: (id, changes, now) => call('commit', () => backend.commit(id, changes, now)),
-    delete: (id, now) => call('delete', () => backend.delete(id, now)),
+    delete: (id, now, mark) => call('delete', () => backend.delete(id, now, mark)),
   }
 }
 

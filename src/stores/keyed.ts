@@ -22,10 +22,10 @@ export function keyed(backend: KeyedStore): Store {
     async commit(token, changes, now) {
       return { outcome: await backend.commit(digest(token), changes, now), token }
     },
-    delete: (token, now) => backend.delete(digest(token), now),
-    async rotate(token, now) {
-      const record = await backend.delete(digest(token), now)
-      if (record === null) return null
+    delete: (token, now, mark) => backend.delete(digest(token), now, mark),
+    async rotate(token, now, mark) {
+      const record = await backend.delete(digest(token), now, mark)
+      if (record === null || typeof record === 'string') return record
       const successor = mint()
       await backend.create(digest(successor), record)
       return { token: successor, record }

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { apply } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
-import type { SessionRecord } from '../session/record.ts'
+import { markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { pack, unpack } from './packed.ts'
 
@@ -63,16 +63,18 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
       }
     },
     async read(id, now) {
-      return find(id, now)
+      return seen(find(id, now))
     },
     async commit(id, changes, now) {
       const { outcome, record } = apply(find(id, now), changes)
       return outcome === 'committed' && !put(id, record!) ? 'full' : outcome
     },
-    async delete(id, now) {
-      const record = find(id, now)
+    async delete(id, now, mark) {
+      const found = seen(find(id, now))
+      if (typeof found === 'string') return found
       sessions.delete(id)
-      return record
+      if (found && mark) put(id, markRecord(mark))
+      return found
     },
   }
 }

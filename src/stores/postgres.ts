@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import type { ChangeSet, Outcome } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
-import type { SessionRecord } from '../session/record.ts'
+import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 
 /** What the store uses of a `Pool` of the package `pg`. */
@@ -90,8 +90,9 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
       const [row] = await run(sql.commit, [id, String(now), toJson(changes)])
       return (row as { outcome: Outcome } | undefined)?.outcome ?? 'gone'
     },
-    async delete(id, now) {
-      return toRecord((await run(sql.delete, [id]))[0], now)
+    async delete(id, now, mark) {
+      const left = mark ? [String(mark.until), markRecord(mark).policy] : ['0', '']
+      return toRecord((await run(sql.delete, [id, String(now), ...left]))[0], now)
     },
     async sweep(now) {
       return Number(((await run(sql.sweep, [String(now)]))[0] as { count: string }).count)
@@ -113,7 +114,17 @@ function statements(table: string): Statements {
       VALUES ($1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb)`,
     read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
     commit: commitStatement(table),
-    delete: `DELETE FROM ${table} WHERE id = $1 RETURNING ${columns}`,
+    // The row is locked first, as in a commit, and the answer is what it held then. A mark stays.
+    delete: `WITH hit AS MATERIALIZED (
+        SELECT ${columns}, expires_at > $2::text::bigint AS alive, policy LIKE '>%' AS marks
+        FROM ${table} WHERE id = $1 FOR UPDATE
+      ), marked AS (
+        UPDATE ${table} SET created_at = 0, expires_at = $3::text::bigint, policy = $4, entries = '[]'
+        FROM hit WHERE id = $1 AND $4 <> '' AND alive AND NOT marks
+      ), deleted AS (
+        DELETE FROM ${table} USING hit WHERE id = $1 AND (NOT alive OR ($4 = '' AND NOT marks))
+      )
+      SELECT created, expires, policy, entries FROM hit`,
     // A sweep does not wait for the disk, as the rows that a crash brings back have expired.
     sweep: `WITH relaxed AS (
         SELECT set_config('synchronous_commit', 'off', true)
@@ -143,7 +154,7 @@ const commitStatement = (table: string): string =>
   withoutComments(`
     -- The session, unless it has expired.
     WITH hit AS MATERIALIZED (
-      SELECT entries, policy, expires_at FROM ${table}
+      SELECT entries, policy, created_at, expires_at FROM ${table}
       WHERE id = $1 AND expires_at > $2::text::bigint FOR UPDATE
     ),
     -- The change set.
@@ -184,18 +195,24 @@ const commitStatement = (table: string): string =>
     -- The outcome, and what the row is to hold.
     verdict AS (
       SELECT CASE
+          WHEN hit.policy LIKE '>%' THEN substr(hit.policy, 2)
           WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
           WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
           ELSE 'committed'
         END AS outcome, next.entries, hit.expires_at, (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
-        coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy
+        coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy,
+        hit.created_at + (change#>>'{activity,lifetime}')::bigint AS last,
+        (change#>>'{activity,until}')::bigint AS active_until, (change#>>'{activity,step}')::bigint AS step
       FROM hit, asked, next
     ),
-    -- The deadline moves where its policy still stands.
+    -- The deadline moves where its policy still stands, and by activity under the policy of the server.
     done AS (
       UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy,
-        expires_at = CASE WHEN coalesce(under, verdict.policy) = verdict.policy
-          THEN coalesce(moved_to, verdict.expires_at) ELSE verdict.expires_at END
+        expires_at = CASE
+          WHEN moved_to IS NOT NULL AND coalesce(under, verdict.policy) = verdict.policy THEN moved_to
+          WHEN verdict.policy = '' AND (least(active_until, last) - verdict.expires_at >= step
+            OR (active_until >= last AND last > verdict.expires_at)) THEN least(active_until, last)
+          ELSE verdict.expires_at END
       FROM verdict WHERE id = $1 AND outcome = 'committed'
     )
     SELECT outcome FROM verdict`)
@@ -207,7 +224,7 @@ function toJson({ expect, entries, ...rest }: ChangeSet): string {
   return JSON.stringify({ ...rest, expect: [...expect], entries: [...entries] })
 }
 
-function toRecord(row: unknown, now: number): SessionRecord | null {
+function toRecord(row: unknown, now: number): SessionRecord | Departure | null {
   if (row === undefined) return null
   const { created, expires, policy, entries } = row as Record<string, string>
   const [createdAt, expiresAt] = [Number(created), Number(expires)]
@@ -215,7 +232,7 @@ function toRecord(row: unknown, now: number): SessionRecord | null {
   if (Number.isNaN(expiresAt)) throw new Error('PostgreSQL answered with columns that were not asked for.')
   if (expiresAt <= now) return null
   const pairs = JSON.parse(entries!) as [string, string][]
-  return { entries: new Map(pairs), createdAt, expiresAt, policy: policy! }
+  return seen({ entries: new Map(pairs), createdAt, expiresAt, policy: policy! })
 }
 
 function runner(client: PgPool | PostgresSql, prepare: boolean) {

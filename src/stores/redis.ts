@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import type { ChangeSet, Outcome } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
-import type { SessionRecord } from '../session/record.ts'
+import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 
 /**
@@ -66,14 +66,7 @@ export function redisStore(
 
   return {
     async create(id, record) {
-      const { createdAt, expiresAt, policy, entries } = record
-      let bytes = 0
-      const fields = [...entries].flatMap(([key, text], index) => {
-        bytes += Buffer.byteLength(key) + Buffer.byteLength(text)
-        return [key, `${index + 1} ${text}`]
-      })
-      const head = `${createdAt} ${expiresAt} ${entries.size} ${bytes} ${policy}`
-      const reply = await run(scripts.create, prefix + id, [String(expiresAt), '', head, ...fields])
+      const reply = await run(scripts.create, prefix + id, [String(record.expiresAt), ...toFields(record)])
       if (reply !== 'created') throw new Error(`The session was not created: ${String(reply)}.`)
     },
     async read(id, now) {
@@ -82,8 +75,9 @@ export function redisStore(
     async commit(id, changes, now) {
       return toOutcome(await run(scripts.commit, prefix + id, toArguments(changes, now)))
     },
-    async delete(id, now) {
-      return toRecord(await run(scripts.delete, prefix + id, []), now)
+    async delete(id, now, mark) {
+      const left = mark ? [String(now), String(mark.until), ...toFields(markRecord(mark))] : []
+      return toRecord(await run(scripts.delete, prefix + id, left), now)
     },
     async check() {
       return judge(await run(scripts.info, `${prefix}check`, []))
@@ -95,7 +89,8 @@ export function redisStore(
  * The scripts, one for each verb. The hash of a session has a field for each entry, `place text`, and a field
  * without a name, which no key can have: `createdAt expiresAt places bytes policy`. That field keeps an
  * emptied session alive, since Redis deletes an empty hash, and spares `limit` from reading every entry.
- * `places` counts up, for the order in which keys were first set.
+ * `places` counts up, for the order in which keys were first set. The mark that a session leaves is such a hash
+ * without entries, with a policy that begins with `>`.
  *
  * Instants stay text, as Lua would print a large number as 4.1e+12. A script writes nothing before the
  * verdict: when Redis is out of memory it refuses the first write of a script, and so the whole change, but
@@ -113,24 +108,34 @@ const scripts = {
 
   delete: script(`
     local last = redis.call('HGETALL', KEYS[1])
+    local expiresAt, policy = string.match(redis.call('HGET', KEYS[1], '') or '', '^%S+ (%S+) %S+ %S+ (.*)$')
+    local isAlive = expiresAt and tonumber(expiresAt) > tonumber(ARGV[1] or 0)
+    if isAlive and string.sub(policy, 1, 1) == '>' then return last end
     redis.call('DEL', KEYS[1])
+    if isAlive and ARGV[2] then
+      redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+      redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+    end
     return last`),
 
   commit: script(`
     local id, now, clear, newPolicy, newExpiresAt, under = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4], ARGV[5]
-    local maxKeys, maxBytes, expectEnd = tonumber(ARGV[6]), tonumber(ARGV[7]), 8 + 2 * ARGV[8]
+    local maxKeys, maxBytes = tonumber(ARGV[6]), tonumber(ARGV[7])
+    local activeUntil, lifetime, step = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+    local expectEnd = 11 + 2 * ARGV[11]
 
     local head = redis.call('HGET', id, '')
     if not head then return 'gone' end
     local createdAt, expiresAt, places, bytes, policy = string.match(head, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
     if tonumber(expiresAt) <= tonumber(now) then return 'gone' end
+    if string.sub(policy, 1, 1) == '>' then return string.sub(policy, 2) end
 
     local function held(key)
       local field = redis.call('HGET', id, key)
       if field then return string.match(field, '^(%d+) (.*)$') end
     end
 
-    for i = 9, expectEnd, 2 do
+    for i = 12, expectEnd, 2 do
       local _, text = held(ARGV[i])
       if (text or '') ~= ARGV[i + 1] then return 'conflict' end
     end
@@ -155,7 +160,14 @@ const scripts = {
 
     if newPolicy ~= '' then policy = string.sub(newPolicy, 2) elseif clear then policy = '' end
     local moves = newExpiresAt ~= '' and (under == '' or string.sub(under, 2) == policy)
-    if moves then expiresAt = newExpiresAt end
+    if moves then
+      expiresAt = newExpiresAt
+    elseif activeUntil and policy == '' then
+      local last = createdAt + lifetime
+      local target = math.min(activeUntil, last)
+      local isLast = target == last and target > tonumber(expiresAt)
+      if isLast or target - expiresAt >= step then moves, expiresAt = true, string.format('%.0f', target) end
+    end
     if clear then redis.call('DEL', id) end
     redis.call('HSET', id, '', string.format('%s %s %d %d %s', createdAt, expiresAt, places, bytes, policy))
     for _, write in ipairs(writes) do
@@ -185,7 +197,7 @@ function script(text: string): Script {
  * JSON, and a policy begins with "=", so that the empty policy differs from none.
  */
 function toArguments(changes: ChangeSet, now: number): string[] {
-  const { expect, clear, entries, policy, expiresAt, under, limit } = changes
+  const { expect, clear, entries, policy, expiresAt, under, activity, limit } = changes
   const pairs = [...expect, ...entries].flatMap(([key, text]) => [key, text ?? ''])
   return [
     String(now),
@@ -195,19 +207,39 @@ function toArguments(changes: ChangeSet, now: number): string[] {
     under === undefined ? '' : `=${under}`,
     String(limit?.keys ?? ''),
     String(limit?.bytes ?? ''),
+    String(activity?.until ?? ''),
+    String(activity?.lifetime ?? ''),
+    String(activity?.step ?? ''),
     String(expect.size),
     ...pairs,
   ]
 }
 
-const outcomes: readonly unknown[] = ['committed', 'conflict', 'gone', 'full'] satisfies Outcome[]
+/** Writes a record as the fields of its hash, each with its name before it. */
+function toFields({ createdAt, expiresAt, policy, entries }: SessionRecord): string[] {
+  let bytes = 0
+  const fields = [...entries].flatMap(([key, text], index) => {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(text)
+    return [key, `${index + 1} ${text}`]
+  })
+  return ['', `${createdAt} ${expiresAt} ${entries.size} ${bytes} ${policy}`, ...fields]
+}
+
+const outcomes: readonly unknown[] = [
+  'committed',
+  'conflict',
+  'gone',
+  'full',
+  'moved',
+  'ended',
+] satisfies Outcome[]
 
 function toOutcome(reply: unknown): Outcome {
   if (outcomes.includes(reply)) return reply as Outcome
   throw strange()
 }
 
-function toRecord(reply: unknown, now: number): SessionRecord | null {
+function toRecord(reply: unknown, now: number): SessionRecord | Departure | null {
   if (!Array.isArray(reply) || reply.some((each) => typeof each !== 'string')) throw strange()
   const flat = reply as string[]
   const placed: { place: number; key: string; text: string }[] = []
@@ -222,12 +254,12 @@ function toRecord(reply: unknown, now: number): SessionRecord | null {
   if (head === undefined) throw strange()
   const [createdAt, expiresAt, , , ...policy] = head.split(' ')
   if (!(Number(expiresAt) > now)) return null
-  return {
+  return seen({
     entries: new Map(placed.toSorted((a, b) => a.place - b.place).map(({ key, text }) => [key, text])),
     createdAt: Number(createdAt),
     expiresAt: Number(expiresAt),
     policy: policy.join(' '),
-  }
+  })
 }
 
 // A driver can take stray bytes for a reply: "+" and the rest of a line. It must not mean `no session`.

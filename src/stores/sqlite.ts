@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { apply } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
-import type { SessionRecord } from '../session/record.ts'
+import { markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { pack, unpack } from './packed.ts'
 
@@ -61,7 +61,7 @@ export function sqliteStore(
   const insert = db.prepare('INSERT INTO graphql_session (id, expires_at, record) VALUES (?, ?, ?)')
   const select = db.prepare('SELECT record FROM graphql_session WHERE id = ? AND expires_at > ?')
   const update = db.prepare('UPDATE graphql_session SET expires_at = ?, record = ? WHERE id = ?')
-  const remove = db.prepare('DELETE FROM graphql_session WHERE id = ? RETURNING expires_at, record')
+  const remove = db.prepare('DELETE FROM graphql_session WHERE id = ?')
   const sweep = db.prepare(`
     DELETE FROM graphql_session WHERE id IN
       (SELECT id FROM graphql_session WHERE expires_at <= ? ORDER BY expires_at LIMIT ${sweptAtOnce})`)
@@ -70,6 +70,7 @@ export function sqliteStore(
     const row = select.get(id, now)
     return row ? unpack(row['record'] as string) : null
   }
+  const put = (id: string, record: SessionRecord): void => void update.run(record.expiresAt, pack(record), id)
 
   /**
    * Runs `work` in a transaction, within one turn of the event loop. The transaction takes the lock before it
@@ -100,18 +101,21 @@ export function sqliteStore(
   return {
     create: (id, record) => alone(() => void insert.run(id, record.expiresAt, pack(record))),
     async read(id, now) {
-      return find(id, now)
+      return seen(find(id, now))
     },
     commit: (id, changes, now) =>
       alone(() => {
         const { outcome, record } = apply(find(id, now), changes)
-        if (outcome === 'committed') update.run(record!.expiresAt, pack(record!), id)
+        if (outcome === 'committed') put(id, record!)
         return outcome
       }),
-    delete: (id, now) =>
+    delete: (id, now, mark) =>
       alone(() => {
-        const row = remove.get(id)
-        return row && (row['expires_at'] as number) > now ? unpack(row['record'] as string) : null
+        const found = seen(find(id, now))
+        if (typeof found === 'string') return found
+        if (found && mark) put(id, markRecord(mark))
+        else remove.run(id)
+        return found
       }),
     sweep: (now) => alone(() => Number(sweep.run(now).changes), isOwn ? relaxed : strict),
     async check() {

@@ -19,6 +19,13 @@ type Heard = Pick<Operation, 'status' | 'isDead' | 'result' | 'deleted' | 'entri
 
 const nothing = { isDead: false, result: null, deleted: false, entries: new Map<string, number>() }
 
+/** A read of a session that has ended is an answer, and a change of it is refused. */
+const dead = (kind: Kind): Heard => ({
+  ...nothing,
+  status: kind === 'read' ? 'acked' : 'refused',
+  isDead: true,
+})
+
 /**
  * What an answer says of the session behind the cookie that was sent.
  * @throws when no server may answer so, whatever fails
@@ -30,7 +37,7 @@ export function hear(kind: Kind, sent: string | null, answer: Answer): Heard {
     if (status !== 503 || answer.retryAfter === null || token !== null) throw unheardOf(kind, answer)
     return { ...nothing, status: 'unknown' }
   }
-  if (codes.includes('SESSION_GONE')) return { ...nothing, status: 'refused', isDead: true }
+  if (codes.includes('SESSION_GONE') || codes.includes('SESSION_MOVED')) return dead(kind)
   if (codes.includes('SESSION_CONFLICT')) return { ...nothing, status: 'refused' }
   if (status !== 200 || codes.length > 0) throw unheardOf(kind, answer)
   // Another cookie is that of another session, save that a logout or a rotation gives one on success.
@@ -38,7 +45,7 @@ export function hear(kind: Kind, sent: string | null, answer: Answer): Heard {
   const isDead =
     kind === 'logout' ? !data.logout.flushed : kind === 'rotate' ? token === null || token === '' : isOther
   if (kind === 'read' && sent !== null && data.session.isNew !== isDead) throw unheardOf(kind, answer)
-  if (isDead) return { ...nothing, status: kind === 'read' ? 'acked' : 'refused', isDead }
+  if (isDead) return dead(kind)
   return {
     status: 'acked',
     isDead,

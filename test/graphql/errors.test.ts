@@ -380,7 +380,7 @@ describe('SESSION_GONE', () => {
       errors: [
         {
           message:
-            'The session ended while this request used it, for example by a logout. Its changes were not saved.',
+            'The session ended while this request was under way, for example by a logout. Nothing was saved.',
           extensions: { code: 'SESSION_GONE' },
         },
       ],

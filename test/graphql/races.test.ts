@@ -165,8 +165,8 @@ describe('a slow mutation held open while another request flushes', () => {
     expect(answer.setCookies).toEqual([])
     expect(store.calls).not.toContain('create')
     for (let replay = 0; replay < 3; replay++) {
-      const { data } = await old.fork().run('{ session { isNew isEmpty } }')
-      expect(data.session).toEqual({ isNew: true, isEmpty: true })
+      const replayed = await old.fork().run('{ session { isEmpty } }')
+      expect(replayed).toMatchObject({ data: null, codes: ['SESSION_GONE'], setCookies: [] })
     }
     await open[Symbol.asyncDispose]()
   })
@@ -185,7 +185,7 @@ describe('a slow mutation held open while another request flushes', () => {
     const answer = await slow
     expect(answer.data).toEqual({ slow: true })
     expect(answer.setCookies).toEqual([])
-    expect((await old.run('{ session { isNew } }')).data.session.isNew).toBe(true)
+    expect((await old.run('{ session { isNew } }')).codes).toEqual(['SESSION_GONE'])
     await open[Symbol.asyncDispose]()
   })
 
@@ -204,18 +204,15 @@ describe('a slow mutation held open while another request flushes', () => {
     await open[Symbol.asyncDispose]()
   })
 
-  it('uses the session for the first time afterwards: it is anonymous, as any late request', async () => {
+  it('uses the session for the first time afterwards: SESSION_GONE, and no new session', async () => {
     const { client, reached, release, ...open } = await openSlow(() => {}, write)
     const slow = client.fork()
     const answering = slow.run('mutation { slow }')
     await reached
     await client.run('mutation { logout { flushed } }')
-    const { token } = client
     release()
-    expect((await answering).data).toEqual({ slow: true })
-    const { data } = await slow.run('{ session { keys } }')
-    expect(data.session.keys).toEqual(['user_id'])
-    expect(slow.token).not.toBe(token)
+    expect(await answering).toMatchObject({ data: null, codes: ['SESSION_GONE'], setCookies: [] })
+    expect((await client.run('{ session { keys } }')).data.session.keys).toEqual([])
     await open[Symbol.asyncDispose]()
   })
 })
@@ -230,10 +227,11 @@ describe('rotation', () => {
       setCookies.filter((cookie) => !cookie.includes('Max-Age=0')),
     )
     expect(cookies).toHaveLength(1)
-    const alive = await Promise.all(
-      [one, two].map(async (it) => (await it.run('{ session { keys } }')).data.session.keys),
+    expect(answers.flatMap(({ codes }) => codes)).toEqual(['SESSION_MOVED'])
+    const alive = await Promise.all([one, two].map((it) => it.run('{ session { keys } }')))
+    expect(alive.map(({ data, codes }) => data?.session.keys ?? codes)).toEqual(
+      expect.arrayContaining([['dark_mode'], ['SESSION_MOVED']]),
     )
-    expect(alive.toSorted((a, b) => a.length - b.length)).toEqual([[], ['dark_mode']])
   })
 })
 

@@ -95,7 +95,7 @@ describe('a caching proxy', needs('nginx'), () => {
         async (visitor, query) => {
           origin.clock.forward(day)
           const answer = await visitor.get(query)
-          expect(answer.setCookies).toHaveLength(visitor.cookies.size)
+          expect(answer.setCookies).toEqual([])
           return answer
         },
       ],

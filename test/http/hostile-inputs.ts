@@ -154,10 +154,16 @@ const times = (count: number, text: (index: number) => string): string =>
 const nested = (depth: number, open: string, close: string, inner = ''): string =>
   open.repeat(depth) + inner + close.repeat(depth)
 
-const rejected = (reason: 'malformed' | 'unknown'): readonly SessionEvent[] => [{ type: 'rejected', reason }]
+const rejected = (reason: Extract<SessionEvent, { type: 'rejected' }>['reason']): readonly SessionEvent[] => [
+  { type: 'rejected', reason },
+]
 const anonymous = { status: 200, data: { session: { value: null, keys: [] } } } as const
 const malformed = { ...anonymous, cookie: 'deleted', events: rejected('malformed') } as const
 const unknown = { ...anonymous, cookie: 'deleted', calls: ['read'], events: rejected('unknown') } as const
+const departed = {
+  ended: { status: 200, data: null, code: 'SESSION_GONE', calls: ['read'], events: rejected('ended') },
+  moved: { status: 200, data: null, code: 'SESSION_MOVED', calls: ['read'], events: rejected('moved') },
+} as const
 const victim = { status: 200, data: asVictim, calls: ['read'], events: [] } as const
 const harmless = { status: 200, data: typename } as const
 /** The request is one that is fine, and is run. */
@@ -263,9 +269,13 @@ const cookies: Input[] = [
     markup: `<script>${canary}</script>`,
     'two of them with a comma': `${token},${token}`,
   }, (value) => [withCookie(cookieOf(value)), malformed]),
-  ...each('K16', 'a token after', ended, (old) => [withCookie(cookieOf(old)), unknown]),
-  ...each('K16', 'a pop with a token after', ended, (old) => [withCookie(cookieOf(old), 'mutation { popSessionKey(key: "dark_mode") { found value } }'), { status: 200, data: { popSessionKey: { found: false, value: null } }, calls: ['read'], cookie: 'deleted', events: rejected('unknown') }]),
-  row('K16', 'a second logout', withCookie(cookieOf(ended.logout), 'mutation { logout { flushed } }'), { status: 200, data: { logout: { flushed: false } }, calls: ['delete'], cookie: 'deleted' }),
+  ...each('K16', 'a token after', { idle: ended.idle, absolute: ended.absolute }, (old) => [withCookie(cookieOf(old)), unknown]),
+  ...each('K16', 'a token a moment after', { logout: ended.logout, flush: ended.flush }, (old) => [withCookie(cookieOf(old)), departed.ended]),
+  row('K16', 'a token a moment after: rotation', withCookie(cookieOf(ended.rotate)), departed.moved),
+  ...each('K16', 'a write a moment after', { logout: ended.logout, flush: ended.flush }, (old) => [withCookie(cookieOf(old), 'mutation { setSessionKey(key: "dark_mode", value: false) { created } }'), departed.ended]),
+  ...each('K16', 'a pop with a token after', { idle: ended.idle, absolute: ended.absolute }, (old) => [withCookie(cookieOf(old), 'mutation { popSessionKey(key: "dark_mode") { found value } }'), { status: 200, data: { popSessionKey: { found: false, value: null } }, calls: ['read'], cookie: 'deleted', events: rejected('unknown') }]),
+  row('K16', 'a second logout', withCookie(cookieOf(ended.logout), 'mutation { logout { flushed } }'), { status: 200, data: { logout: { flushed: false } }, calls: ['delete'] }),
+  row('K16', 'a logout after a rotation', withCookie(cookieOf(ended.rotate), 'mutation { logout { flushed } }'), { ...departed.moved, calls: ['delete'] }),
   row('K18', 'the token in the URL', http({ target: `/graphql?sid=${token}&__Host-session=${token}`, body: bodyOf(reading), headers: { Cookie: null } }), anonymous),
   ...each('K18', 'the token in', {
     Bearer: { Authorization: `Bearer ${token}` },

@@ -191,7 +191,7 @@ describe('recorded and at once', () => {
     await next.get('a')
     await other().rotate()
     next.setExpiry(new Date(0))
-    await expect(next.save()).rejects.toThrow(code('SESSION_GONE'))
+    await expect(next.save()).rejects.toThrow(code('SESSION_MOVED'))
   })
 
   it('update reads what this request set, and refuses what is not JSON', async () => {

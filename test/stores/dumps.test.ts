@@ -161,9 +161,9 @@ const signIn = {
 
 /**
  * Six clients begin, two of them again as theirs expired. Each signs in and rotates, and two log out: whoever goes on
- * gets another token, and so does whoever writes with the cookie from before.
+ * gets another token, and whoever comes with the cookie from before gets none.
  */
-const tokensOfADay = 6 + 2 + 2 * (6 + 6 + 2)
+const tokensOfADay = 6 + 2 + (6 + 6 + 2)
 
 async function live(store: SessionStore) {
   const { yoga, clock } = shop({ ...signIn, store })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
+import { recordOf } from '../support/record-of.ts'
 import { runs } from '../support/runs.ts'
 
 const blank = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 100, policy: '' }
@@ -43,7 +44,7 @@ describe('memoryStore', () => {
     await store.create('a', { ...blank, entries: new Map([['k', '1']]) })
     const tooLarge = changeSet({ entries: new Map([['k', `"${'x'.repeat(300)}"`]]) })
     expect(await store.commit('a', tooLarge, 1)).toBe('full')
-    expect((await store.read('a', 1))?.entries.get('k')).toBe('1')
+    expect(recordOf(await store.read('a', 1))?.entries.get('k')).toBe('1')
   })
 
   it.each([

@@ -7,6 +7,7 @@ import { changeSet } from '../../src/session/changes.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { needs } from '../support/needs.ts'
+import { recordOf } from '../support/record-of.ts'
 import { runs } from '../support/runs.ts'
 import { startRedis } from '../support/servers.ts'
 
@@ -62,7 +63,7 @@ describe('a session in Redis', needs('sharedRedis', 'ownRedis'), () => {
     expect(await full.delete('a', 0)).toEqual(record)
     // Clearing makes room first.
     expect(await full.commit('b', changeSet({ clear: true, entries }), 0)).toBe('committed')
-    expect((await full.read('b', 0))?.entries).toEqual(new Map([['other', '2']]))
+    expect(recordOf(await full.read('b', 0))?.entries).toEqual(new Map([['other', '2']]))
     own.disconnect()
     await server.stop()
   })

@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, it } from 'vitest'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
+import { recordOf } from '../support/record-of.ts'
 import { runs } from '../support/runs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'graphql-session-sqlite-'))
@@ -62,7 +63,7 @@ describe('a SQLite file', () => {
     const source = new URL(`data:text/javascript,${encodeURIComponent(writer)}`)
     const threads = Array.from({ length: 3 }, () => new Worker(source, { workerData: { path, writes: 200 } }))
     const conflicts = await Promise.all(threads.map((thread) => once(thread, 'message')))
-    expect((await store.read('shared', 0))?.entries.get('count')).toBe('600')
+    expect(recordOf(await store.read('shared', 0))?.entries.get('count')).toBe('600')
     // Otherwise they did not meet.
     expect(conflicts.flat().reduce((sum, each: number) => sum + each, 0)).toBeGreaterThan(0)
     store.close()

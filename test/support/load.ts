@@ -6,6 +6,7 @@ import type { SessionError } from '../../src/session/errors.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
 import { end, start } from '../../src/stores/suite/histories.ts'
+import { recordOf } from './record-of.ts'
 
 /**
  * What the store answered. A call that failed may have been carried out or not, so that it is only counted,
@@ -116,7 +117,7 @@ export async function startLoad(store: KeyedStore): Promise<Load> {
     const session = await attempt(() => store.read(id, now))
     if (session === undefined) return
     if (session === null) return void ledger.odd.push('read: null')
-    const text = session.entries.get('code') ?? null
+    const text = recordOf(session)?.entries.get('code') ?? null
     const next = text === null ? `"${round}"` : null
     const changes = changeSet({ expect: new Map([['code', text]]), entries: new Map([['code', next]]) })
     const outcome = await attempt(() => store.commit(id, changes, now))
@@ -182,7 +183,7 @@ export async function startLoad(store: KeyedStore): Promise<Load> {
       await Promise.all(Array.from({ length: 8 }, lane))
       const lost = [...ledger.vanished]
       for (const [id, keys] of ledger.written) {
-        const session = await store.read(id, now)
+        const session = recordOf(await store.read(id, now))
         lost.push(...keys.filter((key) => !session?.entries.has(key)))
       }
       return lost

@@ -1,8 +1,8 @@
 // This generates random sessions, changes and histories, to compare stores with `apply`.
 
 import * as fc from 'fast-check'
-import { type ChangeSet, changeSet } from '../../session/changes.ts'
-import type { SessionRecord } from '../../session/record.ts'
+import { type Activity, type ChangeSet, changeSet } from '../../session/changes.ts'
+import type { Departure, SessionRecord } from '../../session/record.ts'
 
 /**
  * When the sessions of the suite begin: far ahead, so that a backend that goes by its own clock drops none of
@@ -27,6 +27,12 @@ export const recordedChange: fc.Arbitrary<ChangeSet> = fc
   .record({ clear: fc.boolean(), entries, policy: fc.option(policyText, { nil: undefined }) })
   .map(changeSet)
 
+const activity: fc.Arbitrary<Activity> = fc.record({
+  until: fc.integer({ min: end - 100_000, max: end + 100_000 }),
+  lifetime: fc.integer({ min: end - start - 50_000, max: end - start + 50_000 }),
+  step: fc.nat(20_000),
+})
+
 /** A change set of any kind. */
 export const anyChange: fc.Arbitrary<ChangeSet> = fc
   .record({
@@ -37,6 +43,7 @@ export const anyChange: fc.Arbitrary<ChangeSet> = fc
     limit: fc.option(fc.record({ keys: fc.nat(5), bytes: fc.nat(60) }), { nil: undefined }),
     expiresAt: fc.option(fc.integer({ min: start + 20_000, max: end }), { nil: undefined }),
     under: fc.option(policyText, { nil: undefined }),
+    activity: fc.option(activity, { nil: undefined }),
   })
   .map(changeSet)
 
@@ -44,16 +51,22 @@ export const record: fc.Arbitrary<SessionRecord> = fc
   .tuple(fc.array(fc.tuple(key, text), { maxLength: 5 }), policyText)
   .map(([pairs, policy]) => ({ entries: new Map(pairs), createdAt: start, expiresAt: end, policy }))
 
-/** One step of a history: what happens to the session, and how many milliseconds after the step before. */
+/** Milliseconds for which a mark of the suite lasts. */
+export const marked = 60_000
+
+/**
+ * One step of a history: what happens to the session, and how many milliseconds after the step before. A
+ * departure is a deletion that leaves that mark.
+ */
 export interface Step {
   readonly wait: number
-  readonly change: ChangeSet | 'delete'
+  readonly change: ChangeSet | 'delete' | Departure
 }
 
 export const step: fc.Arbitrary<Step> = fc.record({
   wait: fc.oneof({ weight: 5, arbitrary: fc.nat(100) }, { weight: 1, arbitrary: fc.nat(400_000) }),
   change: fc.oneof(
     { weight: 30, arbitrary: anyChange },
-    { weight: 1, arbitrary: fc.constant('delete' as const) },
+    { weight: 2, arbitrary: fc.constantFrom('delete', 'moved', 'ended') },
   ),
 })

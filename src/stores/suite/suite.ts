@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import { apply, type ChangeSet, changeSet } from '../../session/changes.ts'
-import type { SessionRecord } from '../../session/record.ts'
+import { type Activity, apply, type ChangeSet, changeSet, type Outcome } from '../../session/changes.ts'
+import { type Departure, markRecord, seen, type SessionRecord } from '../../session/record.ts'
 import type { KeyedStore } from '../../session/store.ts'
 import { digest, mint } from '../../session/token.ts'
-import { anyChange, end, record, start, step } from './histories.ts'
+import { anyChange, end, marked, record, start, step } from './histories.ts'
 
 /** One promise of a `KeyedStore`, and the check that proves it. */
 export interface Guarantee {
@@ -34,14 +34,19 @@ const now = start + 10_000
 const blank: SessionRecord = { entries: new Map(), createdAt: start, expiresAt: end, policy: '' }
 const holding = (...pairs: [string, string][]): SessionRecord => ({ ...blank, entries: new Map(pairs) })
 const setting = (...pairs: [string, string | null][]): ChangeSet => changeSet({ entries: new Map(pairs) })
-const pairsOf = (session: SessionRecord | null): [string, string][] => [...(session?.entries ?? [])]
-const keysOf = (session: SessionRecord | null): string[] => pairsOf(session).map(([key]) => key)
+
+/** What a store hands out for an id. */
+type Found = SessionRecord | Departure | null
+
+const recordOf = (found: Found): SessionRecord | null => (typeof found === 'string' ? null : found)
+const pairsOf = (found: Found): [string, string][] => [...(recordOf(found)?.entries ?? [])]
+const keysOf = (found: Found): string[] => pairsOf(found).map(([key]) => key)
 
 // `assert` takes two maps with another order of entries for equal, so the entries become a list.
-const ordered = (session: SessionRecord | null) =>
-  session && { ...session, entries: [...session.entries.entries()] }
+const ordered = (found: Found) =>
+  found === null || typeof found === 'string' ? found : { ...found, entries: [...found.entries.entries()] }
 
-function assertSame(actual: SessionRecord | null, expected: SessionRecord | null): void {
+function assertSame(actual: Found, expected: Found): void {
   assert.deepEqual(ordered(actual), ordered(expected))
 }
 
@@ -52,14 +57,14 @@ async function created(store: KeyedStore, session: SessionRecord = blank): Promi
 }
 
 async function popped(store: KeyedStore, id: string, key: string): Promise<string | null> {
-  const text = (await store.read(id, now))?.entries.get(key) ?? null
+  const text = recordOf(await store.read(id, now))?.entries.get(key) ?? null
   if (text === null) return null
   const changes = changeSet({ expect: new Map([[key, text]]), entries: new Map([[key, null]]) })
   return (await store.commit(id, changes, now)) === 'committed' ? text : null
 }
 
-const shown = (answer: SessionRecord | string | null) =>
-  typeof answer === 'string' ? answer : ordered(answer)
+const shown = (answer: Found | Outcome) =>
+  answer === null || typeof answer === 'string' ? answer : ordered(answer)
 
 async function sweepAll(store: KeyedStore, instant: number): Promise<number> {
   let swept = 0
@@ -79,7 +84,7 @@ function inTurn(stores: readonly KeyedStore[]): KeyedStore {
     create: (id, session) => next().create(id, session),
     read: (id, instant) => next().read(id, instant),
     commit: (id, changes, instant) => next().commit(id, changes, instant),
-    delete: (id, instant) => next().delete(id, instant),
+    delete: (id, instant, mark) => next().delete(id, instant, mark),
     ...(canSweep && { sweep: (instant: number) => next().sweep!(instant) }),
   }
 }
@@ -156,17 +161,25 @@ const promises: readonly Guarantee[] = [
         for (const [index, { wait, change }] of steps.entries()) {
           instant += wait
           if (expected && expected.expiresAt <= instant) expected = null
-          const applied: ReturnType<typeof apply> | null =
-            change === 'delete' ? null : apply(expected, change)
-          const answer =
-            change === 'delete' ? await store.delete(id, instant) : await store.commit(id, change, instant)
-          const right: SessionRecord | string | null = applied?.outcome ?? expected
-          expected = applied?.record ?? null
+          const until = instant + marked
+          let right: Found | Outcome
+          let answer: Found | Outcome
+          if (typeof change === 'string') {
+            const mark = change === 'delete' ? undefined : { as: change, until }
+            right = seen(expected)
+            if (typeof right !== 'string') expected = right && mark ? markRecord(mark) : null
+            answer = await store.delete(id, instant, mark)
+          } else {
+            const applied = apply(expected, change)
+            right = applied.outcome
+            expected = applied.record
+            answer = await store.commit(id, change, instant)
+          }
           if (expected && expected.expiresAt <= instant) expected = null
           const read = await store.read(id, instant)
           assert.deepEqual(
             { step: index + 1, answer: shown(answer), read: ordered(read) },
-            { step: index + 1, answer: shown(right), read: ordered(expected) },
+            { step: index + 1, answer: shown(right), read: ordered(seen(expected)) },
           )
         }
       })
@@ -210,7 +223,7 @@ const promises: readonly Guarantee[] = [
       await store.commit(id, setting(['b', '2']), now)
       const deleted = await Promise.all([store.delete(id, now), store.delete(id, now)])
       assert.deepEqual(
-        deleted.map(ordered).filter((session) => session !== null),
+        deleted.map(ordered).filter((found) => found !== null),
         [ordered(holding(['a', '1'], ['b', '2']))],
       )
     },
@@ -243,7 +256,7 @@ const promises: readonly Guarantee[] = [
       assert.equal(await store.commit(id, setting(['a', '2']), now), 'committed')
       assertSame(await store.read(id, now), holding(['a', '2']))
       assert.equal(await store.commit(id, changeSet({ expiresAt: end + 500 }), now), 'committed')
-      assert.equal((await store.read(id, end + 499))?.expiresAt, end + 500)
+      assert.equal(recordOf(await store.read(id, end + 499))?.expiresAt, end + 500)
       assert.equal(await store.commit(id, changeSet({ expiresAt: now + 1 }), now), 'committed')
       assert.equal(await store.read(id, now + 1), null)
     },
@@ -404,7 +417,7 @@ const promises: readonly Guarantee[] = [
       const after = async (part: Partial<ChangeSet>) => {
         const id = await created(store, { ...blank, policy: '300' })
         await store.commit(id, changeSet(part), now)
-        const session = await store.read(id, now)
+        const session = recordOf(await store.read(id, now))
         return session && [session.policy, session.expiresAt - end]
       }
       const expiresAt = end + 9
@@ -490,6 +503,105 @@ const promises: readonly Guarantee[] = [
       assert.equal(await store.commit(id, { ...setting(...pairs), expect: absent }, now), 'committed')
       assertSame(await store.read(id, now), holding(...pairs))
       assert.equal(await store.commit(id, changeSet({ expect: absent }), now), 'conflict')
+    },
+  },
+  {
+    id: 'S23',
+    title: 'MUST move the deadline by the activity of a request that did not read, within the lifetime',
+    async check(store) {
+      const after = async (part: Partial<Activity>, policy = '', change: Partial<ChangeSet> = {}) => {
+        const id = await created(store, { ...blank, policy })
+        const activity = { until: end + 500, lifetime: end - start + 1000, step: 500, ...part }
+        await store.commit(id, changeSet({ ...change, activity }), now)
+        const session = recordOf(await store.read(id, now))
+        return session && session.expiresAt - end
+      }
+      assert.deepEqual(
+        {
+          'by a step': await after({}),
+          'by less than a step': await after({ until: end + 499 }),
+          'to an earlier instant': await after({ until: end - 500 }),
+          'beyond the lifetime': await after({ until: end + 5000, step: 1 }),
+          'to the last instant, by less than a step': await after({ until: end + 5000, step: 9999 }),
+          'under another policy': await after({}, '300'),
+          'after a clear of another policy': await after({}, '300', { clear: true }),
+          'beside a deadline': await after({}, '', { expiresAt: end + 7 }),
+        },
+        {
+          'by a step': 500,
+          'by less than a step': 0,
+          'to an earlier instant': 0,
+          'beyond the lifetime': 1000,
+          'to the last instant, by less than a step': 1000,
+          'under another policy': 0,
+          'after a clear of another policy': 500,
+          'beside a deadline': 7,
+        },
+      )
+    },
+  },
+  {
+    id: 'M01',
+    title: 'MUST answer what the mark says that a delete leaves, until it ends, and leave it where it is',
+    async check(store) {
+      for (const as of ['moved', 'ended'] as const) {
+        const id = await created(store, holding(['a', '1']))
+        const until = now + marked
+        assertSame(await store.delete(id, now, { as, until }), holding(['a', '1']))
+        const answers = async (instant: number) => ({
+          read: await store.read(id, instant),
+          blind: await store.commit(id, setting(['b', '2']), instant),
+          clear: await store.commit(id, changeSet({ clear: true, policy: '60', expiresAt: end }), instant),
+          judged: await store.commit(id, changeSet({ expect: new Map([['a', '1']]) }), instant),
+          delete: await store.delete(id, instant),
+          'delete with a mark': await store.delete(id, instant, { as: 'ended', until: end }),
+        })
+        const told = { read: as, blind: as, clear: as, judged: as, delete: as, 'delete with a mark': as }
+        assert.deepEqual({ at: 'once', ...(await answers(now)) }, { at: 'once', ...told })
+        await assert.rejects(store.create(id, blank), 'a create under a marked id was accepted')
+        assert.deepEqual({ at: 'last', ...(await answers(until - 1)) }, { at: 'last', ...told })
+        assert.deepEqual(
+          { read: await store.read(id, until), commit: await store.commit(id, setting(['b', '2']), until) },
+          { read: null, commit: 'gone' },
+        )
+      }
+    },
+  },
+  {
+    id: 'M02',
+    title: 'MUST leave the mark in the step of the delete, so that the id is never unknown in between',
+    async check(store) {
+      for (let round = 0; round < 10; round++) {
+        const id = await created(store)
+        const mark = { as: 'moved', until: now + marked } as const
+        const asked = (count: number) =>
+          Array.from({ length: count }, (_, index) =>
+            index % 2 === 0 ? store.read(id, now) : store.commit(id, setting([`k${index}`, '1']), now),
+          )
+        const before = asked(6)
+        const deletions = [store.delete(id, now, mark), store.delete(id, now, mark)]
+        const answers: (Found | Outcome)[] = await Promise.all([...before, ...asked(6)])
+        const unknown = answers.filter((answer) => answer === null || answer === 'gone')
+        assert.deepEqual(unknown, [], `beside a delete with a mark ${unknown.length} found nothing`)
+        const deleted = (await Promise.all(deletions)).map((last) => (recordOf(last) ? 'record' : last))
+        assert.deepEqual(deleted.toSorted(), ['moved', 'record'])
+      }
+    },
+  },
+  {
+    id: 'M03',
+    title: 'MUST leave a mark only where a session was, and sweep it like a session, where it sweeps',
+    async check(store) {
+      const mark = { as: 'ended', until: end } as const
+      const [absent, expired, marks] = [digest(mint()), await created(store), await created(store)]
+      assert.equal(await store.delete(absent, now, mark), null)
+      assert.equal(await store.delete(expired, end, { as: 'ended', until: end + marked }), null)
+      assert.equal(await store.read(absent, now), null, 'a mark was left for an id that was never created')
+      assert.equal(await store.read(expired, end), null, 'a mark was left for a session that had expired')
+      await store.delete(marks, now, mark)
+      if (!store.sweep) return
+      await sweepAll(store, end)
+      assert.equal(await store.read(marks, now), null, 'a mark that had ended was not swept')
     },
   },
 ]
