@@ -217,8 +217,8 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
   const look = async ({ name }: Sealed, now: number): Promise<Ended | null> => {
     const record = await list.read(digest(name), now)
     if (record === null || typeof record === 'string') return record && { departure: record }
-    const departures = (['moved', 'ended'] as const).filter((as) => Number(record.entries.get(as)) > now)
-    return { departure: departures[0] ?? null }
+    const departure = (['moved', 'ended'] as const).find((as) => Number(record.entries.get(as)) > now)
+    return { departure: departure ?? null }
   }
 
   return {
