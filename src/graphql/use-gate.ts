@@ -13,7 +13,15 @@ import {
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { discard, readingOf, readMessage, type Reading, readRequest, readSearch } from '../http/body.ts'
+import {
+  discardUnread,
+  isUntouched,
+  readingOf,
+  readMessage,
+  type Reading,
+  readRequest,
+  readSearch,
+} from '../http/body.ts'
 import {
   corsHeaders,
   crossSite,
@@ -129,7 +137,7 @@ export class Gate {
         const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
         const refusal = this.#judge(request)
         if (refusal) {
-          if (req?.readableDidRead === false) await discard(req)
+          await discardUnread(request, req)
           return endResponse(this.#respond(request, refusal, fetchAPI))
         }
         setRequestParser(async () => {
@@ -200,7 +208,7 @@ export class Gate {
     if (known) return known
     if (request.method === 'GET') return readSearch(new URL(request.url, 'http://localhost').searchParams)
     const { maxRequestBodySize } = this.rules
-    return message?.readableDidRead === false
+    return message && isUntouched(message)
       ? readMessage(message, maxRequestBodySize)
       : readRequest(request, maxRequestBodySize)
   }

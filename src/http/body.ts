@@ -97,21 +97,65 @@ export function discard(message: IncomingMessage): Promise<void> {
  * @param limit - bytes
  */
 export async function readRequest(request: Request, limit: number): Promise<Reading> {
-  const collected = new Collected()
   try {
     // Where Express, for example, has parsed the body already, only `text` still gives it.
-    const body: AsyncIterable<Uint8Array | string> | string[] = request.body ?? [await request.text()]
-    const declared = Number(request.headers.get('content-length'))
-    for await (const chunk of declared > limit ? [] : body) {
-      collected.add(Buffer.from(chunk))
-      if (collected.size > limit) break
+    const reader = request.body ? request.body.getReader() : readerOf(await request.text())
+    let isTooLarge = Number(request.headers.get('content-length')) > limit
+    const collected = new Collected()
+    while (!isTooLarge) {
+      const { done, value } = await reader.read()
+      if (done) return parse(collected.bytes)
+      collected.add(Buffer.from(value))
+      isTooLarge = collected.size > limit
     }
-    if (declared <= limit && collected.size <= limit) return parse(collected.bytes)
-    void request.body?.cancel().catch(() => {})
+    await readOn(reader)
     return tooLarge(limit)
   } catch {
     return aborted
   }
+}
+
+type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, 'read'>
+
+const readerOf = (text: string): BodyReader => new Blob([text]).stream().getReader()
+
+/**
+ * Throws away what is still to come of a body, as `discard` does. The stream is not cancelled: where it is made of a
+ * message of node:http, by `Readable.toWeb` for example, what arrives later would be put into a closed stream, and
+ * that error would end the process. Other servers close the connection of a stream that is cancelled.
+ */
+async function readOn(reader: BodyReader): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<{ done: true }>()
+  const timer = setTimeout(resolve, discardTimeout, { done: true } as const)
+  const began = performance.now()
+  try {
+    // The clock is asked, too: while a stream has data at hand, no timer fires.
+    while (performance.now() - began < discardTimeout) {
+      const { done } = await Promise.race([reader.read(), late])
+      if (done) break
+    }
+  } catch {
+    // The client has left.
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Whether a message is still to be read by whoever wants to. It is not where a server has made a stream of the Fetch
+ * API of it, which then reads the message by a listener of its own.
+ */
+export const isUntouched = (message: IncomingMessage): boolean =>
+  !message.readableDidRead && message.listenerCount('data') === 0
+
+/**
+ * Throws away the body of a request that is refused unread, unless somebody else has begun to read it.
+ * @param message - of which node:http made the request, where it did
+ */
+export async function discardUnread(request: Request, message: IncomingMessage | undefined): Promise<void> {
+  if (message && isUntouched(message)) return discard(message)
+  if (message?.complete || request.bodyUsed || !request.body || request.body.locked) return
+  await readOn(request.body.getReader())
 }
 
 /** Reads the parameters of a GET, whose `variables` and `extensions` are JSON text. */

@@ -14,6 +14,7 @@ import { Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/e
 import { trackStreams } from '../graphql/streams.ts'
 import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
 import { type SessionContext, sessionPlugin } from '../graphql/use-session.ts'
+import { discard, discardUnread } from '../http/body.ts'
 import { badHost, hasOneHost } from '../http/host.ts'
 import { send } from '../http/reply.ts'
 import { SessionError } from '../session/errors.ts'
@@ -150,7 +151,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     if (!(message instanceof IncomingMessage)) return Reflect.apply(yoga, undefined, args)
     if (!hasOneHost(message)) {
       const reply = gate.refusals.toReply(badHost, message.headers.accept)
-      return send(message, response, reply, gate.rules)
+      return discard(message).then(() => send(message, response, reply, gate.rules))
     }
     // Without a host Yoga takes localhost, on which the cookie need not be Secure.
     if (message.httpVersionMajor === 1) message.headers.host ??= 'unknown.invalid'
@@ -226,8 +227,9 @@ export const servesGraphiQL = (option: SessionServerOptions['graphiql']): boolea
 
 /** Answers 404 to other paths than `/graphql`: Yoga would serve each one that ends in it. */
 const exactPath: Plugin = {
-  onRequest({ url, fetchAPI, endResponse }) {
+  async onRequest({ request, serverContext, url, fetchAPI, endResponse }) {
     if (url.pathname === '/graphql' || url.pathname === '/graphql/') return
+    await discardUnread(request, (serverContext as { req?: IncomingMessage }).req)
     endResponse(new fetchAPI.Response(null, { status: 404 }))
   },
 }

@@ -1,6 +1,8 @@
 // This answers health checks: whether the process lives, and whether it is ready for requests.
 
+import type { IncomingMessage } from 'node:http'
 import type { Plugin } from 'graphql-yoga'
+import { discardUnread } from '../http/body.ts'
 import type { Settings } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
 import { digest } from '../session/token.ts'
@@ -41,11 +43,12 @@ export function useHealth(
   }
 
   return {
-    async onRequest({ request, url, fetchAPI: { Response }, endResponse }) {
+    async onRequest({ request, serverContext, url, fetchAPI: { Response }, endResponse }) {
       if (!request.url.includes('/health/')) return
       const answer = Object.hasOwn(answers, url.pathname) && answers[url.pathname]
       if (!answer) return
       const isRead = request.method === 'GET' || request.method === 'HEAD'
+      if (!isRead) await discardUnread(request, (serverContext as { req?: IncomingMessage }).req)
       const word = isRead ? await answer() : 'method not allowed'
       const status = isRead ? (word === 'live' || word === 'ready' ? 200 : 503) : 405
       const headers = {

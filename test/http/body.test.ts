@@ -69,18 +69,15 @@ it('takes a stream that breaks for a body that did not arrive', async () => {
   expect(await readRequest(broken(), limit)).toMatchObject({ refusal: { status: 400, code: 'BAD_REQUEST' } })
 })
 
-it('reads no more of a stream than it takes', async () => {
-  let pulls = 0
+it('reads a stream without an end for half a second, and never cancels it', async () => {
   let isCancelled = false
   const body = new ReadableStream({
-    pull(controller) {
-      pulls++
-      controller.enqueue(Buffer.alloc(limit))
-    },
+    pull: (controller) => controller.enqueue(Buffer.alloc(limit)),
     cancel: () => void (isCancelled = true),
   })
   const request = new Request('http://a', { method: 'POST', duplex: 'half', body } as RequestInit)
+  const began = performance.now()
   expect(await readRequest(request, limit)).toMatchObject({ refusal: { status: 413 } })
-  expect(pulls).toBeLessThan(5)
-  expect(isCancelled).toBe(true)
+  expect(performance.now() - began).toBeLessThan(1000)
+  expect(isCancelled).toBe(false)
 })
