@@ -19,7 +19,7 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['session/'],
     packages: { 'lru-cache': 'memory.ts', jose: 'cookie.ts', 'fast-check': 'suite/' },
   },
-  http: { rooms: ['session/errors.ts', 'session/options.ts'], packages: {} },
+  http: { rooms: ['session/errors.ts', 'session/options.ts', 'session/runtime.ts'], packages: {} },
   graphql: {
     rooms: ['session/', 'stores/open.ts', 'http/'],
     packages: {

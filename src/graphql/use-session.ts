@@ -70,7 +70,7 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       return settled instanceof Promise ? settled.then(setResult) : undefined
     },
 
-    onResponse({ request, response, setResponse, fetchAPI }) {
+    onResponse({ request, response, setResponse, fetchAPI, serverContext }) {
       const { headers } = response
       const finish = exchanges.find(request)?.finish(response.status, headers.get('vary'))
       if (!finish) return undefined
@@ -82,7 +82,8 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       if (finish.status !== response.status) {
         setResponse(new fetchAPI.Response(response.body, { status: finish.status, headers }))
       }
-      return endOfTurn()
+      // The promise is shared by requests, and this plugin runs in any runtime: only answers of node:http wait for it.
+      return serverContext && 'res' in serverContext ? endOfTurn() : undefined
     },
   }
 }

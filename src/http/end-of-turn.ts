@@ -1,6 +1,7 @@
 // This holds answers until the end of a turn of the event loop, so that their reader is woken once for all.
 
 import { clearImmediate, setImmediate } from 'node:timers'
+import { mayShare } from '../session/runtime.ts'
 
 /**
  * Milliseconds that the first answer of a turn waits for others at most. Work that the next request does
@@ -21,10 +22,16 @@ let turn: Turn | null = null
  * Lets an answer leave at the end of this turn of the event loop, together with the others of the turn. A
  * client that waits for several answers, a proxy for example, is then woken once for all of them instead of
  * once for each. Waking the client is the most expensive part of a write.
+ *
+ * Requests then wait for one promise. Where the runtime forbids that, the answer leaves at once.
  * @param leave - sends the answer; must not throw
  * @returns a promise that resolves when all answers of the turn have left
  */
 export function endOfTurn(leave?: () => void): Promise<void> {
+  if (!mayShare()) {
+    leave?.()
+    return Promise.resolve()
+  }
   turn ??= begin()
   const { leaving, ended, end, since } = turn
   if (leave) leaving.push(leave)

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Plugin } from 'graphql-yoga'
 import { discardUnread } from '../http/body.ts'
+import { mayShare } from '../session/runtime.ts'
 import type { Settings } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
 import { digest } from '../session/token.ts'
@@ -28,14 +29,15 @@ export function useHealth(
   const asked = backing && guarded(backing, { ...calls, timeout: readinessTimeout })
   let asking: Promise<string> | undefined
 
-  // However many requests come, the store is asked once at a time.
+  const probe = (): Promise<string> =>
+    (asked ? asked.read(probeId, clock()) : Promise.resolve(null)).then(
+      () => 'ready',
+      () => 'store unavailable',
+    )
+
+  // However many requests come, the store is asked once at a time, unless requests may not share the answer.
   const ask = (): Promise<string> =>
-    (asking ??= (asked ? asked.read(probeId, clock()) : Promise.resolve(null))
-      .then(
-        () => 'ready',
-        () => 'store unavailable',
-      )
-      .finally(() => (asking = undefined)))
+    mayShare() ? (asking ??= probe().finally(() => (asking = undefined))) : probe()
 
   const answers: Readonly<Record<string, () => Promise<string> | string>> = {
     '/health/live': () => 'live',

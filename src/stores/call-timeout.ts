@@ -1,5 +1,7 @@
 // This tells which calls take too long, with one timer for all that begin together.
 
+import { mayShare } from '../session/runtime.ts'
+
 /**
  * Starts to wait for a call, and calls `late` if it takes too long.
  * @returns a function that ends the wait
@@ -13,7 +15,8 @@ interface Group {
 
 /**
  * Makes a timeout for calls. There is one timer for all calls that begin in one turn of the event loop, and
- * none if all of them end in it, as those of a store in memory do.
+ * none if all of them end in it, as those of a store in memory do. Where requests may not share a timer, each call has
+ * its own.
  * @param timeout - milliseconds from the end of the turn, as no answer can be read before that
  */
 export function callTimeout(timeout: number): CallTimeout {
@@ -32,6 +35,10 @@ export function callTimeout(timeout: number): CallTimeout {
   }
 
   return (late) => {
+    if (!mayShare()) {
+      const timer = setTimeout(late, timeout)
+      return () => clearTimeout(timer)
+    }
     const { waiting } = (group ??= begin())
     const own = group
     waiting.add(late)

@@ -1,11 +1,11 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { createSchema, createYoga, type Plugin } from 'graphql-yoga'
-import { describe, expect, expectTypeOf, it, vi } from 'vitest'
+import { describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
 import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
 import type { Session } from '../../src/session/session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { Client } from '../support/harness.ts'
+import { Client, listen } from '../support/harness.ts'
 
 interface Data {
   visits: number
@@ -69,12 +69,14 @@ describe('useSession in somebody’s own Yoga', () => {
     expect((await client.run('{ visits }')).data.visits).toBe(2)
   })
 
-  it('lets answers go at the end of a turn of the event loop', async () => {
+  it('lets answers of node:http go at the end of a turn of the event loop', async () => {
     let ended = false
     const before: Plugin = { onResponse: () => void setImmediate(() => (ended = true)) }
     const after: Plugin = { onResponse: ({ response }) => response.headers.set('ended', String(ended)) }
     const plugins = [before, useSession<Data>({ store: memoryStore({ max: 10 }) }), after]
-    const { headers } = await new Client(createYoga({ schema: schema(), plugins })).run('{ visits }')
+    const running = await listen(createYoga({ schema: schema(), plugins }))
+    onTestFinished(() => running.close())
+    const { headers } = await new Client(running.url).run('{ visits }')
     expect(headers.get('ended')).toBe('true')
   })
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { SessionError } from '../../src/session/errors.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
@@ -44,6 +44,21 @@ describe('a call to a guarded store', () => {
     expect(await store.commit('a', changeSet({ clear: true }), 1)).toBe('committed')
     expect(await store.delete('a', 1)).toEqual(record)
     await vi.advanceTimersByTimeAsync(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('has a timer of its own where the runtime lets requests share none', async () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const { reads, store } = waiting()
+    const calls = [store.read('a', 1), store.read('a', 1)].map(outcomeOf)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(vi.getTimerCount()).toBe(2)
+    reads[0]!.resolve(record)
+    expect(await calls[0]).toEqual(record)
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await calls[1]).toEqual(timeout)
     expect(vi.getTimerCount()).toBe(0)
   })
 
