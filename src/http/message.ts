@@ -10,7 +10,9 @@ export const headOf = (message: IncomingMessage): RequestHead => ({
   header: (name) => message.headers[name] as string | undefined,
 })
 
-const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' => ('encrypted' in socket ? 'https' : 'http')
+/** The sockets of Bun have `encrypted` without TLS, too, so that its value is asked for. */
+const schemeOf = ({ socket }: IncomingMessage): 'http' | 'https' =>
+  'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
 
 const requestKey = Symbol('request')
 

@@ -81,9 +81,11 @@ describe('useSession in somebody’s own Yoga', () => {
   })
 
   it('answers under a test’s fake timers', async () => {
-    vi.useFakeTimers()
+    const running = await listen(yogaWith())
+    onTestFinished(() => running.close())
+    vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] })
     try {
-      const { data } = await new Client(yogaWith()).run('mutation { visit }')
+      const { data } = await new Client(running.url).run('mutation { visit }')
       expect(data.visit).toBe(1)
     } finally {
       vi.useRealTimers()

@@ -631,6 +631,13 @@ const mutants: readonly Mutant[] = [
     tests: ['session/session'],
   },
   {
+    guard: 'a socket that could have TLS has none',
+    file: 'http/message.ts',
+    from: ' && socket.encrypted === true',
+    to: '',
+    tests: ['http/message'],
+  },
+  {
     guard: 'requests share no promise outside of node:http',
     file: 'graphql/use-session.ts',
     from: "serverContext && 'res' in serverContext ? endOfTurn() : undefined",
@@ -1032,8 +1039,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'answers of a Yoga leave at the end of a turn',
     file: 'graphql/use-session.ts',
-    from: 'return endOfTurn()',
-    to: '',
+    from: "'res' in serverContext ? endOfTurn() : undefined",
+    to: 'undefined',
     tests: ['graphql/use-session'],
   },
   {
