@@ -32,7 +32,9 @@ const config: CodegenConfig = {
     'src/graphql/generated/client.ts': {
       documents: './schema/operations.graphql',
       plugins: [
-        { add: { content: `import type { Json } from '../../session/value.ts'` } },
+        {
+          add: { content: `import type { Json, JsonInput, JsonObjectInput } from '../../session/value.ts'` },
+        },
         'typescript-operations',
         'typed-document-node',
       ],
@@ -40,8 +42,8 @@ const config: CodegenConfig = {
         ...strict,
         documentMode: 'documentNode',
         scalars: {
-          JSON: 'Json',
-          JSONObject: '{ readonly [key: string]: Json }',
+          JSON: { input: 'JsonInput', output: 'Json' },
+          JSONObject: { input: 'JsonObjectInput', output: '{ readonly [key: string]: Json }' },
           DateTime: 'string',
           ID: 'string',
         },

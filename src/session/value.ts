@@ -5,6 +5,17 @@ import { SessionError } from './errors.ts'
 /** Any JSON value, as a session gives it: deeply frozen. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
+/**
+ * A value that a client sends as JSON. Objects of an interface fit, which has no index signature. What JSON cannot
+ * hold inside of an object (a function, a BigInt) is for the serializer of the client, and for the server to refuse.
+ */
+export type JsonInput = null | boolean | number | string | object
+
+/** A {@link JsonInput} that is an object, and no array. */
+export type JsonObjectInput =
+  | { readonly [key: string]: unknown }
+  | (object & { readonly [Symbol.iterator]?: never })
+
 /** The upper bounds of what clients and resolvers can store. They are checked before anything is stored. */
 export interface Limits {
   /** UTF-8 bytes of one value as JSON text. @default 8192 */

@@ -9,6 +9,7 @@ import {
   ClearSessionDocument,
   DeleteSessionKeyDocument,
   GetSessionDocument,
+  GetSessionEntriesDocument,
   GetSessionKeyDocument,
   LogoutDocument,
   PopSessionKeyDocument,
@@ -165,7 +166,7 @@ describe.each([
       { key: 'theme', value: 'sepia' },
     ])
     expect(updateSession.session).toMatchObject({ id, keys: ['dark_mode', 'cart', 'theme'] })
-    const some = await query(GetSessionDocument, { keys: ['theme', 'unknown'] })
+    const some = await query(GetSessionEntriesDocument, { keys: ['theme', 'unknown'] })
     expect(some.session.entries).toMatchObject([{ key: 'theme', value: 'sepia' }])
 
     const deleted = await mutate(DeleteSessionKeyDocument, { key: 'theme' })
@@ -228,6 +229,26 @@ describe.each([
 })
 
 describe('the documents type what a client sends and gets', () => {
+  interface Cart {
+    readonly items: readonly { readonly sku: string }[]
+  }
+
+  it('takes values of an interface, and no variables where there are none', async () => {
+    const cart: Cart = { items: [{ sku: 'engine' }] }
+    const client = requestClient(browserFetch(new CookieJar()))
+    await client.request(SetSessionKeyDocument, { key: 'cart', value: cart })
+    await client.request(UpdateSessionDocument, { data: cart })
+    // @ts-expect-error an array is no object of entries
+    await expect(client.request(UpdateSessionDocument, { data: [cart] })).rejects.toThrow(/data/)
+    const { session } = await client.request(GetSessionDocument)
+    expect(session.entries).toContainEqual({ key: 'cart', value: cart })
+    const { clearSession } = await client.request(ClearSessionDocument)
+    expect(clearSession.session.entries).toEqual([])
+    await client.request(LogoutDocument)
+    await apolloClient(browserFetch(new CookieJar())).mutate({ mutation: LogoutDocument })
+    await urqlClient(browserFetch(new CookieJar())).mutation(ClearSessionDocument, {})
+  })
+
   const dark = { key: 'dark_mode', value: true }
 
   it('with urql', async () => {
