@@ -56,7 +56,8 @@ beforeAll(async () => {
   await mkdir(project)
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   const drivers = ['ioredis', 'pg', '@types/pg', 'postgres', 'redis', 'jose', 'fast-check']
-  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node', '@urql/core', ...drivers].map(
+  const frontends = ['@apollo/client', 'rxjs', '@urql/core', 'wonka']
+  const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node', ...frontends, ...drivers].map(
     versioned,
   )
   await run('npm', [...install, tarball, ...(await Promise.all(others))], project)

@@ -1,0 +1,139 @@
+// This decides, for fetch, Apollo Client and urql alike, whether an operation is sent again, and what its answer means.
+
+import { joinHeader, joinNonce } from './join.ts'
+import type { Sent } from './operation.ts'
+import { announceOldCookie, announceSessionChange } from './tabs.ts'
+
+/**
+ * Calls back after so many milliseconds.
+ * @returns calls it off
+ */
+export type Timer = (run: () => void, milliseconds: number) => () => void
+
+/** What `sessionFetch`, `sessionLink` and `sessionExchange` take. */
+export interface SessionClientOptions {
+  /**
+   * Milliseconds before an operation is sent again that was answered by `SESSION_MOVED`: an item for each time. `[]`
+   * sends nothing again.
+   * @default [50, 150, 450]
+   */
+  readonly retryDelays?: readonly number[]
+  /**
+   * Whether requests have the header `session-join`: random text, the same one for each request of the page until its
+   * session changes. By it the server puts first writes that run in parallel into one session. It is sent only where
+   * there is a `window`, never by a server that renders pages.
+   * @default true
+   */
+  readonly join?: boolean
+  /**
+   * The root fields of your own mutations that change who is signed in, like `login`: the other tabs are told when one
+   * has succeeded. `logout`, `clearSession` and `rotateSession` are known.
+   * @default none
+   */
+  readonly changes?: readonly string[]
+  /** How to wait; for tests. @default setTimeout */
+  readonly timer?: Timer
+}
+
+/** The part of an answer that matters here. */
+export interface Answer {
+  readonly data?: unknown
+  readonly errors?: readonly GraphQLFailure[] | undefined
+}
+
+interface GraphQLFailure {
+  readonly path?: readonly (string | number)[] | undefined
+  readonly extensions?: { readonly code?: unknown } | undefined
+}
+
+const ownChanges = ['logout', 'clearSession', 'rotateSession']
+
+const setTimer: Timer = (run, milliseconds) => {
+  const timer = setTimeout(run, milliseconds)
+  return () => clearTimeout(timer)
+}
+
+/** The options of a client, with their defaults. */
+export class Settings {
+  readonly retryDelays: readonly number[]
+  readonly changes: ReadonlySet<string>
+  readonly timer: Timer
+  readonly #join: boolean
+
+  constructor({
+    retryDelays = [50, 150, 450],
+    join = true,
+    changes = [],
+    timer = setTimer,
+  }: SessionClientOptions) {
+    this.retryDelays = retryDelays
+    this.changes = new Set([...ownChanges, ...changes])
+    this.timer = timer
+    this.#join = join
+  }
+
+  /** The request headers to add. */
+  get headers(): Readonly<Record<string, string>> {
+    const nonce = this.#join ? joinNonce() : null
+    return nonce ? { [joinHeader]: nonce } : {}
+  }
+}
+
+/** The attempts at one operation. */
+export class Attempts {
+  readonly #settings: Settings
+  readonly #sent: Sent
+  #retries = 0
+  #isAnswered = false
+
+  constructor(settings: Settings, sent: Sent) {
+    this.#settings = settings
+    this.#sent = sent
+  }
+
+  /**
+   * Judges an answer; of a stream, each of its parts. One that is handed on may be told to the other tabs.
+   * @returns the milliseconds after which to send the operation again, or null if the answer is to be handed on
+   */
+  judge(answer: Answer): number | null {
+    const isFirst = !this.#isAnswered
+    const delay =
+      isFirst && nothingRan(answer, this.#sent) ? this.#settings.retryDelays[this.#retries] : undefined
+    if (delay !== undefined) {
+      this.#retries++
+      return delay
+    }
+    this.#isAnswered = true
+    if (isFirst && this.#changed(answer)) announceSessionChange()
+    else if ((isFirst && this.#retries > 0) || isOfOldCookie(answer)) announceOldCookie()
+    return null
+  }
+
+  #changed({ data }: Answer): boolean {
+    const { isMutation, fields } = this.#sent
+    if (!isMutation || !fields || !data) return false
+    return fields.some(({ name }) => this.#settings.changes.has(name))
+  }
+}
+
+const isOfOldCookie = ({ errors }: Answer): boolean =>
+  errors?.some(({ extensions }) => ['SESSION_GONE', 'SESSION_MOVED'].includes(extensions?.code as string)) ??
+  false
+
+/**
+ * Whether the server refused an operation because its cookie was replaced a moment ago, and has run nothing of it. The
+ * root fields of a mutation run one after the other: one that ran before the session was asked for must not run twice.
+ */
+function nothingRan({ data, errors }: Answer, { isMutation, fields }: Sent): boolean {
+  const moved = errors?.filter(({ extensions }) => extensions?.code === 'SESSION_MOVED') ?? []
+  if (moved.length === 0) return false
+  if (!isMutation || moved.some(({ path }) => !path)) return true
+  if (moved.length < errors!.length || moved.some(({ path }) => path!.length > 1)) return false
+  const refused = new Set(moved.map(({ path }) => path![0]))
+  if (data) return Object.keys(data).every((key) => refused.has(key))
+  // Without data, the fields after the last one that was refused did not begin.
+  const keys = fields?.map(({ key }) => key)
+  return (
+    keys?.slice(0, keys.findLastIndex((key) => refused.has(key)) + 1).every((key) => refused.has(key)) ?? true
+  )
+}

@@ -1,0 +1,110 @@
+import { gql } from '@apollo/client/core'
+import { describe, expect, it } from 'vitest'
+import type { Timer } from '../../src/client/attempts.ts'
+import { LogoutDocument, GetSessionKeyDocument } from '../../src/graphql/generated/client.ts'
+import { answering, clients, refused } from './answering.ts'
+
+/** A timer that is due at once, and what was waited for. */
+function patience(): { waits: number[]; timer: Timer } {
+  const waits: number[] = []
+  const timer: Timer = (run, milliseconds) => {
+    waits.push(milliseconds)
+    setImmediate(run)
+    return () => {}
+  }
+  return { waits, timer }
+}
+
+const dark = { session: { id: 'x', has: true, value: true } }
+const key = { key: 'dark_mode' }
+
+describe.each(clients)('%s', (_, connect) => {
+  it.each([
+    ['as a whole', refused('SESSION_MOVED')],
+    ['at a field', refused('SESSION_MOVED', 'session')],
+  ])('sends a query again that was refused %s', async (_, moved) => {
+    const { url, received } = await answering(moved, moved, { data: dark })
+    const { waits, timer } = patience()
+    expect(await connect(url, { timer })(GetSessionKeyDocument, key)).toEqual(dark)
+    expect(waits).toEqual([50, 150])
+    expect(received.map(({ body }) => body.variables)).toEqual([key, key, key])
+  })
+
+  it('sends a mutation again', async () => {
+    const { url, received } = await answering(refused('SESSION_MOVED', 'logout'), { data: { logout: null } })
+    const { waits, timer } = patience()
+    expect(await connect(url, { timer })(LogoutDocument)).toEqual({ logout: null })
+    expect(waits).toEqual([50])
+    expect(received[1]!.body).toEqual(received[0]!.body)
+  })
+
+  it('hands the error on after the third time', async () => {
+    const { url, received } = await answering(refused('SESSION_MOVED'))
+    const { waits, timer } = patience()
+    await expect(connect(url, { timer })(LogoutDocument)).rejects.toEqual(['SESSION_MOVED'])
+    expect(waits).toEqual([50, 150, 450])
+    expect(received).toHaveLength(4)
+  })
+
+  it('waits as long as it is told', async () => {
+    const { url } = await answering(refused('SESSION_MOVED'))
+    const { waits, timer } = patience()
+    await expect(connect(url, { timer, retryDelays: [1] })(LogoutDocument)).rejects.toEqual(['SESSION_MOVED'])
+    expect(waits).toEqual([1])
+  })
+
+  it.each(['SESSION_GONE', 'SESSION_CONFLICT'])('sends nothing again for %s', async (code) => {
+    const { url, received } = await answering(refused(code), { data: dark })
+    await expect(connect(url, patience())(GetSessionKeyDocument, key)).rejects.toEqual([code])
+    expect(received).toHaveLength(1)
+  })
+
+  const moved = (...path: (string | number)[]): object => ({
+    message: 'Refused.',
+    path,
+    extensions: { code: 'SESSION_MOVED' },
+  })
+  const failed = { message: 'Failed.', path: ['b'], extensions: { code: 'X' } }
+
+  it.each([
+    ['one before it ran', { data: { a: true, b: null }, errors: [moved('b')] }],
+    ['one before it ran, and the answer has no data', { data: null, errors: [moved('b')] }],
+    ['one after it ran', { data: { a: null, b: true }, errors: [moved('a')] }],
+    ['one after it failed', { data: { a: null, b: null }, errors: [moved('a'), failed] }],
+    ['a field of it ran', { data: { a: { c: null }, b: null }, errors: [moved('a', 'c'), moved('b')] }],
+    ['a field of it ran, and the answer has no data', { data: null, errors: [moved('a', 'c')] }],
+  ])('does not send a mutation twice of which a field ran: %s', async (_, answer) => {
+    const { url, received } = await answering(answer, { data: {} })
+    await expect(
+      connect(
+        url,
+        patience(),
+      )(gql`
+        mutation {
+          a
+          b: c
+        }
+      `),
+    ).rejects.toContain('SESSION_MOVED')
+    expect(received).toHaveLength(1)
+  })
+
+  it.each([
+    ['all were refused', { data: { a: null, b: null }, errors: [moved('a'), moved('b')] }],
+    ['the first one was refused', { data: null, errors: [moved('a')] }],
+  ])('sends a mutation again of which no field ran: %s', async (_, answer) => {
+    const { url, received } = await answering(answer, { data: { a: 1, b: 2 } })
+    expect(
+      await connect(
+        url,
+        patience(),
+      )(gql`
+        mutation {
+          a
+          b: c
+        }
+      `),
+    ).toEqual({ a: 1, b: 2 })
+    expect(received).toHaveLength(2)
+  })
+})
