@@ -37,22 +37,12 @@ describe('what is read out of the text of an operation is what a parser finds', 
   )
 })
 
-it.each([
-  '',
-  '}',
-  ')))',
-  '{',
-  'mutation {',
-  'mutation { : }',
-  'mutation { : a }',
-  'mutation { a',
-  '"',
-  '"""',
-  '\\',
-])('what no server would take is unknown, or read as anything: %s', (text) => {
-  const sent = sentText(text)
-  if (!text.endsWith('}')) expect(sent).toEqual(unknownOperation)
-})
+it.each(['', '}', ')))', '{', 'mutation {', 'mutation { : a', 'mutation { a', '"'])(
+  'what no server would take is unknown: %s',
+  (text) => {
+    expect(sentText(text)).toEqual(unknownOperation)
+  },
+)
 
 it('a document without the operation is unknown', () => {
   expect(sentDocument(parse('{ a }'), 'B')).toEqual(unknownOperation)

@@ -14,6 +14,27 @@ interface Mutant {
 
 const mutants: readonly Mutant[] = [
   {
+    guard: 'two tabs do not tell each other of an old cookie for ever',
+    file: 'client/tabs.ts',
+    from: 'if (performance.now() - lastTold > remembered) ',
+    to: '',
+    tests: ['client/tabs'],
+  },
+  {
+    guard: 'a server that renders for many has no join nonce',
+    file: 'client/join.ts',
+    from: "!('window' in globalThis) || ",
+    to: '',
+    tests: ['client/tabs'],
+  },
+  {
+    guard: 'a mutation of which a field ran is not sent again',
+    file: 'client/attempts.ts',
+    from: 'if (data) return Object.keys(data).every((key) => refused.has(key))',
+    to: 'if (data) return true',
+    tests: ['client/retry'],
+  },
+  {
     guard: 'create never overwrites',
     file: 'stores/memory.ts',
     from: "if (sessions.has(id)) throw new Error('The id is in use.')",
