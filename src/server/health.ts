@@ -7,7 +7,7 @@ import { mayShare } from '../session/runtime.ts'
 import type { Settings } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
 import { digest } from '../session/token.ts'
-import { guarded } from '../stores/guarded.ts'
+import { probed } from '../stores/guarded.ts'
 
 /** Milliseconds in which the store has to answer to count as ready. */
 const readinessTimeout = 250
@@ -17,20 +17,17 @@ const probeId = digest('')
 
 /**
  * Makes the Yoga plugin that answers `GET /health/live` without asking the store, and `GET /health/ready`
- * with asking it. Each answer is one of a few fixed words, as the message of a driver may hold a password.
+ * with asking it: a read and a delete of a session that is not there, as a replica of a database answers reads
+ * and refuses writes. Each answer is one of a few fixed words, as the message of a driver may hold a password.
  * @param isDraining - whether the process is about to end, and so no longer ready
  */
-export function useHealth(
-  store: SessionStore,
-  { calls, clock }: Settings,
-  isDraining: () => boolean,
-): Plugin {
+export function useHealth(store: SessionStore, { clock }: Settings, isDraining: () => boolean): Plugin {
   const backing = 'open' in store ? store.denyList : store
-  const asked = backing && guarded(backing, { ...calls, timeout: readinessTimeout })
+  const asked = backing && probed(backing, readinessTimeout)
   let asking: Promise<string> | undefined
 
   const probe = (): Promise<string> =>
-    (asked ? asked.read(probeId, clock()) : Promise.resolve(null)).then(
+    Promise.all([asked?.read(probeId, clock()), asked?.delete(probeId, clock())]).then(
       () => 'ready',
       () => 'store unavailable',
     )

@@ -49,6 +49,18 @@ const traffics = new WeakMap<KeyedStore, Traffic>()
 export function guarded(backend: KeyedStore, limits: CallLimits): KeyedStore {
   const traffic = traffics.get(backend) ?? new Traffic()
   traffics.set(backend, traffic)
+  return bounded(backend, traffic, limits)
+}
+
+/**
+ * Gives the backend to find out whether it works. These calls are counted apart from those of requests, so
+ * that a backend that is only busy is not taken for a broken one.
+ * @param timeout - milliseconds that a call may take
+ */
+export const probed = (backend: KeyedStore, timeout: number): KeyedStore =>
+  bounded(backend, new Traffic(), { timeout, inFlight: 2 })
+
+function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): KeyedStore {
   const call = caller(traffic, limits, callTimeout(limits.timeout))
   return {
     create: (id, record) => call('create', () => backend.create(id, record)),

@@ -701,6 +701,13 @@ const mutants: readonly Mutant[] = [
     tests: ['stores/guarded'],
   },
   {
+    guard: 'a probe of health has a place of its own',
+    file: 'stores/guarded.ts',
+    from: 'bounded(backend, new Traffic(), { timeout, inFlight: 2 })',
+    to: 'guarded(backend, { timeout, inFlight: 2 })',
+    tests: ['server/health'],
+  },
+  {
     guard: 'lost calls count, too, while the store is silent',
     file: 'stores/guarded.ts',
     from: 'if (!isProbe) givenUp.calls.add(call)',
@@ -1081,8 +1088,15 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'ready is patient for a moment',
     file: 'server/health.ts',
-    from: '{ ...calls, timeout: readinessTimeout }',
-    to: 'calls',
+    from: 'const readinessTimeout = 250',
+    to: 'const readinessTimeout = 2000',
+    tests: ['server/health'],
+  },
+  {
+    guard: 'ready asks whether the store takes writes',
+    file: 'server/health.ts',
+    from: ', asked?.delete(probeId, clock())]',
+    to: ']',
     tests: ['server/health'],
   },
   {

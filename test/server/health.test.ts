@@ -61,7 +61,7 @@ describe('GET /health/ready', () => {
       [200, 'ready'],
       [200, 'ready'],
     ])
-    expect(store.calls).toEqual(['read', 'read'])
+    expect(store.calls).toEqual(['read', 'delete', 'read', 'delete'])
     expect(new Set(ids).size).toBe(1)
   })
 
@@ -69,12 +69,12 @@ describe('GET /health/ready', () => {
     const { promise, resolve } = Promise.withResolvers<null>()
     const { yoga, store } = broken(() => promise)
     const asked = Array.from({ length: 100 }, () => ready(yoga))
-    await vi.waitFor(() => expect(store.calls).toEqual(['read']))
+    await vi.waitFor(() => expect(store.calls).toEqual(['read', 'delete']))
     resolve(null)
     expect(new Set((await Promise.all(asked)).map(String))).toEqual(new Set(['200,ready']))
-    expect(store.calls).toEqual(['read'])
+    expect(store.calls).toEqual(['read', 'delete'])
     await ready(yoga)
-    expect(store.calls).toEqual(['read', 'read'])
+    expect(store.calls).toEqual(['read', 'delete', 'read', 'delete'])
   })
 
   it('waits 250 ms for a store that hangs', async () => {
@@ -111,6 +111,56 @@ describe('GET /health/ready', () => {
     expect(seen.filter((each) => each.includes('hunter2'))).toEqual([])
   })
 
+  it('is answered though every place for calls of requests is taken', async () => {
+    const { promise, resolve } = Promise.withResolvers<null>()
+    let calls = 0
+    const store = {
+      ...memoryStore({ max: 10 }),
+      read: () => (++calls <= 2 ? promise : Promise.resolve(null)),
+    }
+    const keys = { a: { client: ['read', 'write'] } } as const
+    const yoga = createSessionServer({ store, keys, storeCalls: 2, logging: false })
+    const read = async () => {
+      const client = new Client(yoga, 'http://localhost/graphql')
+      client.cookies.set('session', 'x'.repeat(43))
+      return (await client.run('{ session { value(key: "a") } }')).codes
+    }
+    const held = [read(), read()]
+    await vi.waitFor(() => expect(calls).toBe(2))
+    expect(await read()).toEqual(['SESSION_STORE_UNAVAILABLE'])
+    expect(await ready(yoga)).toEqual([200, 'ready'])
+    resolve(null)
+    expect(await Promise.all(held)).toEqual([[], []])
+  })
+
+  it('takes no place from the calls of requests', async () => {
+    const { promise, resolve } = Promise.withResolvers<null>()
+    let calls = 0
+    const store = {
+      ...memoryStore({ max: 10 }),
+      read: () => (++calls === 1 ? promise : Promise.resolve(null)),
+    }
+    const yoga = createSessionServer({ store, keys: { a: { client: ['read'] } }, storeCalls: 1 })
+    const asked = ready(yoga)
+    await vi.waitFor(() => expect(calls).toBe(1))
+    const client = new Client(yoga, 'http://localhost/graphql')
+    client.cookies.set('session', 'x'.repeat(43))
+    expect((await client.run('{ session { value(key: "a") } }')).codes).toEqual([])
+    resolve(null)
+    expect(await asked).toEqual([200, 'ready'])
+  })
+
+  it.each<[how: string, remove: KeyedStore['delete']]>([
+    [
+      'refuses writes',
+      () => Promise.reject(new Error("READONLY You can't write against a read only replica.")),
+    ],
+    ['never answers them', () => new Promise(() => {})],
+  ])('is for no store that answers reads and %s', async (_, remove) => {
+    const yoga = serverOver({ ...memoryStore({ max: 10 }), delete: remove })
+    expect(await ready(yoga)).toEqual(unavailable)
+  })
+
   it('notices that the store is back', async () => {
     let isDown = true
     const { yoga } = broken(async () => {
@@ -127,7 +177,7 @@ describe('GET /health/ready', () => {
     expect(await ready(serverOver(cookieStore({ keys })))).toEqual([200, 'ready'])
     const denyList = watched(memoryStore({ max: 10 }))
     expect(await ready(serverOver(cookieStore({ keys, denyList })))).toEqual([200, 'ready'])
-    expect(denyList.calls).toEqual(['read'])
+    expect(denyList.calls).toEqual(['read', 'delete'])
     const { store: down } = broken(() => Promise.reject(new Error(secret)))
     expect(await ready(serverOver(cookieStore({ keys, denyList: down })))).toEqual(unavailable)
   })
@@ -167,7 +217,7 @@ describe.each(['live', 'ready'])('/health/%s', (name) => {
       const { headers } = await ask(yoga, `/health/${name}`, { headers: { cookie } })
       expect([headers.getSetCookie(), headers.get('vary')]).toEqual([[], null])
     }
-    expect(store.calls.filter((verb) => verb !== 'read' || name === 'live')).toEqual([])
+    expect(new Set(store.calls)).toEqual(new Set(name === 'live' ? [] : ['read', 'delete']))
   })
 
   it('is this path only', async () => {
