@@ -6,6 +6,7 @@ import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
+import { skewOf } from './clock-skew.ts'
 
 /** What the store uses of a `Pool` of the package `pg`. */
 export interface PgPool {
@@ -98,7 +99,12 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
       return Number(((await run(sql.sweep, [String(now)]))[0] as { count: string }).count)
     },
     async check() {
-      return judge((await run(sql.check, [quoted(table)]))[0] as Setup, table)
+      let setup: Setup
+      const skew = await skewOf('PostgreSQL', async () => {
+        setup = (await run(sql.check, [quoted(table)]))[0] as Setup
+        return Number(setup.now)
+      })
+      return [...judge(setup!, table), ...skew]
     },
   }
 }
@@ -139,7 +145,9 @@ function statements(table: string): Statements {
         current_setting('synchronous_commit') AS synchronous_commit,
         current_setting('fsync') AS fsync,
         current_setting('default_transaction_isolation') AS isolation,
-        current_setting('server_encoding') AS encoding`,
+        current_setting('server_encoding') AS encoding,
+        current_setting('transaction_read_only') AS unwritable,
+        trunc(extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now`,
   }
 }
 
@@ -265,6 +273,10 @@ interface Setup {
   readonly fsync: string
   readonly isolation: string
   readonly encoding: string
+  /** `on` for a standby, and where `default_transaction_read_only` is on. */
+  readonly unwritable: string
+  /** Milliseconds since the epoch. */
+  readonly now: string
 }
 
 /**
@@ -282,6 +294,11 @@ function judge(setup: Setup, table: string): string[] {
     throw new SessionError('CONFIG_INVALID', 'The database of the sessions must have the encoding UTF8.')
   }
   const warnings = []
+  if (setup.unwritable === 'on') {
+    warnings.push(
+      'PostgreSQL stores no session: it is read only, as a standby is, or by default_transaction_read_only. Name the primary, or set that to off.',
+    )
+  }
   if (setup.persistence !== 'p') {
     warnings.push(
       `PostgreSQL empties the table ${table} after a crash: it is not logged. ALTER TABLE ${table} SET LOGGED.`,

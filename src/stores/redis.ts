@@ -6,6 +6,7 @@ import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
+import { skewOf } from './clock-skew.ts'
 
 /**
  * What the store uses of a client, or a cluster client, of the package `redis`. Set
@@ -36,6 +37,10 @@ export interface IORedisClient {
   eval(script: string, keys: number, ...keysAndArguments: string[]): Promise<unknown>
   /** Called once, since an `error` event would end the process without a listener. */
   on(event: 'error', listener: () => void): unknown
+  /** Called, unless it is a cluster client, when its server has become a replica, to connect again. */
+  disconnect?(reconnect: boolean): void
+  /** Whether it is a cluster client. */
+  readonly isCluster?: boolean
 }
 
 /** The options of `redisStore`. */
@@ -80,7 +85,12 @@ export function redisStore(
       return toRecord(await run(scripts.delete, prefix + id, left), now)
     },
     async check() {
-      return judge(await run(scripts.info, `${prefix}check`, []))
+      let info: unknown
+      const skew = await skewOf('Redis', async () => {
+        info = await run(scripts.info, `${prefix}check`, [])
+        return Number(/^now:(\d+)/.exec(String(info))?.[1])
+      })
+      return [...judge(info), ...skew]
     },
   }
 }
@@ -178,9 +188,13 @@ const scripts = {
 
   // A user may lack the right to INFO. Sessions do not need it, so that it is not an error.
   info: script(`
-    local memory, persistence = redis.pcall('INFO', 'memory'), redis.pcall('INFO', 'persistence')
-    if type(memory) == 'table' or type(persistence) == 'table' then return 'denied' end
-    return memory .. persistence`),
+    local time, info = redis.call('TIME'), ''
+    for _, section in ipairs({ 'memory', 'persistence', 'replication' }) do
+      local part = redis.pcall('INFO', section)
+      if type(part) == 'table' then info = 'denied:1'; break end
+      info = info .. part
+    end
+    return string.format('now:%s%03d\\r\\n', time[1], time[2] / 1000) .. info`),
 }
 
 interface Script {
@@ -274,15 +288,55 @@ function runner(client: NodeRedisClient | IORedisClient) {
     'evalSha' in client
       ? client.eval(text, { keys: [key], arguments: args })
       : client.eval(text, 1, key, ...args)
-  return async (each: Script, key: string, args: string[]): Promise<unknown> => {
+  let leftAt = Number.NEGATIVE_INFINITY
+  const run = async (each: Script, key: string, args: string[]): Promise<unknown> => {
     try {
       return await bySha(each, key, args)
     } catch (error) {
       // The server does not know the script, as after a restart or on another node of a cluster. So nothing
       // ran, and the call can be sent again.
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      if (codeOf(error) !== 'NOSCRIPT') throw error
       return byText(each, key, args)
     }
+  }
+  return async (each: Script, key: string, args: string[]): Promise<unknown> => {
+    try {
+      return await run(each, key, args)
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === null) throw error
+      if (ofReplicas.has(code) && performance.now() - leftAt >= leaveInterval) {
+        leftAt = performance.now()
+        leave(client)
+      }
+      // Of a driver's error only the code is logged, and drivers leave the code of Redis in the message.
+      throw Object.assign(error as Error, { code })
+    }
+  }
+}
+
+/** The code with which an error of Redis begins, e.g. "OOM command not allowed". Null for other errors. */
+const codeOf = (error: unknown): string | null =>
+  error instanceof Error ? (/^[A-Z]{3,}(?= )/.exec(error.message)?.[0] ?? null) : null
+
+/** What a server answers that has become a replica: it takes no writes, or has lost its master. */
+const ofReplicas: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN'])
+
+/** Milliseconds between two attempts to find the master, at least. */
+const leaveInterval = 500
+
+/**
+ * Lets the client connect again, by its own strategy. After a failover the address of the server leads to the
+ * new master, but a connection that is open stays with the old one, which has become a replica and refuses
+ * every write. A cluster client finds the master by itself.
+ */
+function leave(client: NodeRedisClient | IORedisClient): void {
+  if (!('evalSha' in client)) {
+    if (!client.isCluster) client.disconnect?.(true)
+  } else if (!('masters' in client)) {
+    // This client has no call for it. It connects again when the server ends the connection, as QUIT asks.
+    const { sendCommand } = client as { sendCommand?(args: string[]): Promise<unknown> }
+    sendCommand?.call(client, ['QUIT']).catch(() => {})
   }
 }
 
@@ -291,15 +345,18 @@ function runner(client: NodeRedisClient | IORedisClient) {
  * judged, since not every user may ask for it.
  */
 function judge(info: unknown): string[] {
-  if (info === 'denied') {
-    return ['Redis does not let this user ask for its configuration, so that it is not checked. Allow INFO.']
-  }
-  const { maxmemory, maxmemory_policy, aof_enabled } = Object.fromEntries(
+  const { denied, maxmemory, maxmemory_policy, aof_enabled, role } = Object.fromEntries(
     String(info)
       .split('\r\n')
       .map((line) => line.split(':') as [string, string]),
   ) as Record<string, string | undefined>
+  if (denied) {
+    return ['Redis does not let this user ask for its configuration, so that it is not checked. Allow INFO.']
+  }
   const warnings = []
+  if (role === 'slave') {
+    warnings.push('Redis stores no session: it is a replica, and takes no writes. Name the master.')
+  }
   if (maxmemory !== '0' && maxmemory_policy !== 'noeviction') {
     warnings.push(
       `Redis may evict sessions that are in use: maxmemory-policy is ${maxmemory_policy}. Set it to noeviction.`,

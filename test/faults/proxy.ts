@@ -14,7 +14,7 @@ const delay = 60
 /** Between a server and its store, on loopback. */
 export class FaultyProxy implements AsyncDisposable {
   readonly #server: Server
-  readonly #target: number
+  #target: number
   readonly #connections = new Set<Connection>()
   #state: State = 'none'
   #switched = Promise.withResolvers<void>()
@@ -43,6 +43,11 @@ export class FaultyProxy implements AsyncDisposable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Leads connections that are made from here on to another port. Those that are open stay where they are. */
+  lead(target: number): void {
+    this.#target = target
   }
 
   /** Who is not answered stays so until it gives up: a healed network does not revive a connection. */

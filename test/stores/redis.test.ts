@@ -2,14 +2,16 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
+import { FaultyProxy } from '../faults/proxy.ts'
 import { needs } from '../support/needs.ts'
 import { recordOf } from '../support/record-of.ts'
 import { runs } from '../support/runs.ts'
-import { startRedis } from '../support/servers.ts'
+import { freePort, startRedis } from '../support/servers.ts'
 
 const url = inject('redisUrl')
 const histories = runs(1_000, 100_000)
@@ -72,6 +74,63 @@ describe('a session in Redis', needs('sharedRedis', 'ownRedis'), () => {
     await store.create('forgetful', record)
     await client.script('FLUSH')
     expect(await store.read('forgetful', 0)).toEqual(record)
+  })
+})
+
+describe.each<[name: string, open: (port: number) => Promise<{ store: KeyedStore; close(): void }>]>([
+  [
+    'ioredis',
+    async (port) => {
+      const client = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 0, enableOfflineQueue: false })
+      await once(client, 'ready')
+      return { store: redisStore(client), close: () => client.disconnect() }
+    },
+  ],
+  [
+    'redis',
+    async (port) => {
+      const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true })
+      await client.connect()
+      return { store: redisStore(client), close: () => client.destroy() }
+    },
+  ],
+])('a client of %s whose server becomes a replica', needs('ownRedis'), (_, open) => {
+  it('connects again, to the new master', async () => {
+    const [old, next] = await Promise.all([startRedis(), startRedis()])
+    await using proxy = await FaultyProxy.to(old.port)
+    const { store, close } = await open(proxy.port)
+    const record = { entries: new Map([['k', '1']]), createdAt: 0, expiresAt: Date.UTC(2100, 0), policy: '' }
+    await store.create('before', record)
+    const demoted = new Redis(old.url)
+    await demoted.replicaof('127.0.0.1', next.port)
+    demoted.disconnect()
+    proxy.lead(next.port)
+    const refused = await store.create('refused', record).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'READONLY' })
+    await vi.waitFor(() => store.create('after', record), { timeout: 3000, interval: 20 })
+    expect(await store.read('after', 0)).toEqual(record)
+    close()
+    await Promise.all([old.stop(), next.stop()])
+  })
+})
+
+describe('the check of Redis', needs('ownRedis'), () => {
+  it('tells of a replica, and of a clock that is far from ours', async () => {
+    const server = await startRedis()
+    const client = new Redis(server.url, { maxRetriesPerRequest: 0 })
+    const store = redisStore(client)
+    expect(await store.check!()).toEqual([])
+    await client.replicaof('127.0.0.1', await freePort())
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
+    expect(await store.check!()).toEqual([
+      expect.stringMatching(/stores no session: it is a replica.*Name the master/),
+      expect.stringMatching(/^The clock of Redis is 3[56]\d\d s ahead of the clock of this process/),
+    ])
+    vi.setSystemTime(Date.now() + 2 * 3_600_000)
+    expect((await store.check!()).at(-1)).toMatch(/ 3[56]\d\d s behind /)
+    vi.useRealTimers()
+    client.disconnect()
+    await server.stop()
   })
 })
 

@@ -1,0 +1,23 @@
+// This tells how far the clock of a backend is from the clock of this process.
+
+/** Milliseconds by which two clocks may differ without a word. The cookie store tolerates as much. */
+const tolerance = 60_000
+
+/**
+ * Compares the clock of a backend with that of this process.
+ * @param name - of the backend, to begin the sentence with
+ * @param ask - asks the backend for its time in milliseconds since the epoch
+ * @returns a warning, or none where the clocks agree within a minute
+ */
+export async function skewOf(name: string, ask: () => Promise<number>): Promise<string[]> {
+  const before = Date.now()
+  const theirs = await ask()
+  const after = Date.now()
+  const ahead = theirs - after > tolerance
+  const behind = before - theirs > tolerance
+  if (!ahead && !behind) return []
+  const seconds = Math.round(Math.abs(theirs - (ahead ? after : before)) / 1000)
+  return [
+    `The clock of ${name} is ${seconds} s ${ahead ? 'ahead of' : 'behind'} the clock of this process, so that sessions end too early or too late. Let NTP set both.`,
+  ]
+}
