@@ -1,5 +1,6 @@
 // This keeps sessions in a SQLite file.
 
+import { closeSync, openSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout } from 'node:timers/promises'
 import { apply } from '../session/changes.ts'
@@ -57,7 +58,17 @@ export function sqliteStore(
   }
   const isOwn = typeof database === 'string'
   const db = isOwn ? open(database) : database
-  if (!isOwn) db.exec(schema)
+  if (!isOwn) {
+    if (db.isTransaction) {
+      throw new SessionError(
+        'CONFIG_INVALID',
+        'sqliteStore: the database has a transaction open. End it first.',
+      )
+    }
+    db.exec(schema)
+  }
+  // Only of a file of its own does the store know that it stays in WAL, and so keeps that file.
+  const files = filesOf(db, isOwn ? ['', '-wal'] : [''])
   const insert = db.prepare('INSERT INTO graphql_session (id, expires_at, record) VALUES (?, ?, ?)')
   const select = db.prepare('SELECT record FROM graphql_session WHERE id = ? AND expires_at > ?')
   const update = db.prepare('UPDATE graphql_session SET expires_at = ?, record = ? WHERE id = ?')
@@ -81,18 +92,25 @@ export function sqliteStore(
   const alone = async <T>(work: () => T, { before, after }: Bracket = strict): Promise<T> => {
     const deadline = performance.now() + busyTimeout
     for (let attempt = 1; ; attempt++) {
-      db.exec(before)
-      try {
-        if (begins(db, performance.now() > deadline)) {
-          const result = work()
-          db.exec('COMMIT')
-          return result
+      const isLast = performance.now() > deadline
+      // A transaction that is open now is one of the application, which may roll it back.
+      if (db.isTransaction) {
+        if (isLast) throw new Error('The application has a transaction open in the database of the sessions.')
+      } else {
+        db.exec(before)
+        try {
+          if (begins(db, isLast)) {
+            checkFiles(files)
+            const result = work()
+            db.exec('COMMIT')
+            return result
+          }
+        } catch (error) {
+          if (db.isTransaction) db.exec('ROLLBACK')
+          throw error
+        } finally {
+          db.exec(after)
         }
-      } catch (error) {
-        if (db.isTransaction) db.exec('ROLLBACK')
-        throw error
-      } finally {
-        db.exec(after)
       }
       await setTimeout(Math.min(attempt, 20))
     }
@@ -101,6 +119,7 @@ export function sqliteStore(
   return {
     create: (id, record) => alone(() => void insert.run(id, record.expiresAt, pack(record))),
     async read(id, now) {
+      checkFiles(files)
       return seen(find(id, now))
     },
     commit: (id, changes, now) =>
@@ -119,7 +138,8 @@ export function sqliteStore(
       }),
     sweep: (now) => alone(() => Number(sweep.run(now).changes), isOwn ? relaxed : strict),
     async check() {
-      return judge(db)
+      checkFiles(files)
+      return [...judge(db), ...(isOwn ? readableByOthers(files) : [])]
     },
     ...(isOwn && { close: () => db.close() }),
   }
@@ -154,7 +174,52 @@ function begins(db: DatabaseSync, isLast: boolean): boolean {
   }
 }
 
+/** A file of the database, and which one it was when the database was opened. */
+interface KnownFile {
+  readonly path: string
+  readonly ino: bigint
+  readonly dev: bigint
+}
+
+function filesOf(db: DatabaseSync, suffixes: readonly string[]): KnownFile[] {
+  const location = db.location()
+  if (location === null) return []
+  return suffixes.flatMap((suffix) => {
+    const path = location + suffix
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return stat ? [{ path, ino: stat.ino, dev: stat.dev }] : []
+  })
+}
+
+/**
+ * Checks that the files are still those that were opened. SQLite goes on in a file that has no name any more,
+ * and what it stores there is lost at the end of the process.
+ */
+function checkFiles(files: readonly KnownFile[]): void {
+  for (const { path, ino, dev } of files) {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+    if (stat?.ino === ino && stat.dev === dev) continue
+    throw Object.assign(new Error('A file of the database was deleted or replaced. Restart the process.'), {
+      code: 'FILE_GONE',
+    })
+  }
+}
+
+/** Tells that a file which was there before the store has rights for others. */
+const readableByOthers = (files: readonly KnownFile[]): string[] =>
+  process.platform !== 'win32' && files.some(({ path }) => (statSync(path).mode & 0o077) !== 0)
+    ? ['Other users of this machine may use the SQLite file. Use chmod 600 for it, its -wal and its -shm.']
+    : []
+
 function open(path: string): DatabaseSync {
+  // SQLite gives the files beside it the mode of this one.
+  if (path !== '' && !/^:memory:$|^file:/.test(path)) {
+    try {
+      closeSync(openSync(path, 'ax', 0o600))
+    } catch {
+      // The file is there, or SQLite says why it cannot be.
+    }
+  }
   // Setting WAL and making the table need the lock. SQLite may block to wait for it before any request.
   const db = new DatabaseSync(path, { timeout: 5000 })
   db.exec(`

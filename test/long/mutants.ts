@@ -736,6 +736,27 @@ const mutants: readonly Mutant[] = [
     tests: ['stores/redis', 'stores/postgres'],
   },
   {
+    guard: 'a transaction of the application is waited for, and stays',
+    file: 'stores/sqlite.ts',
+    from: '      if (db.isTransaction) {\n        if (isLast)',
+    to: '      if (false) {\n        if (isLast)',
+    tests: ['stores/sqlite'],
+  },
+  {
+    guard: 'a SQLite file is made for its owner only',
+    file: 'stores/sqlite.ts',
+    from: "openSync(path, 'ax', 0o600)",
+    to: "openSync(path, 'ax')",
+    tests: ['stores/sqlite'],
+  },
+  {
+    guard: 'nothing is stored in a SQLite file that was deleted',
+    file: 'stores/sqlite.ts',
+    from: 'if (stat?.ino === ino && stat.dev === dev) continue',
+    to: 'continue',
+    tests: ['stores/sqlite'],
+  },
+  {
     guard: 'lost calls count, too, while the store is silent',
     file: 'stores/guarded.ts',
     from: 'if (!isProbe) givenUp.calls.add(call)',

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -102,6 +102,52 @@ describe('a SQLite file', () => {
     expect('close' in store).toBe(false)
     expect(await store.read('a', 0)).toBeNull()
     db.close()
+  })
+
+  it('that was open already keeps a transaction of the application, which verbs wait for', async () => {
+    const db = new DatabaseSync(join(folder, 'lent.db'))
+    db.exec('PRAGMA journal_mode = WAL; CREATE TABLE orders (id INTEGER)')
+    const store = sqliteStore(db, { busyTimeout: 60 })
+    const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
+    db.exec('BEGIN; INSERT INTO orders VALUES (1)')
+    await expect(store.create('a', record)).rejects.toThrow('transaction')
+    await expect(store.sweep!(1)).rejects.toThrow('transaction')
+    expect(db.isTransaction).toBe(true)
+    const waiting = store.create('a', record)
+    db.exec('COMMIT')
+    await waiting
+    expect(db.prepare('SELECT count(*) AS n FROM orders').get()).toEqual({ n: 1 })
+    expect(await store.read('a', 0)).toEqual(record)
+    await expect(store.create('a', record)).rejects.toThrow('UNIQUE')
+    expect(db.isTransaction).toBe(false)
+    db.exec('BEGIN')
+    expect(() => sqliteStore(db)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+    db.close()
+  })
+
+  it('is made for its owner only, with the files beside it, and others are told of', async () => {
+    const own = join(folder, 'secret.db')
+    const store = sqliteStore(own)
+    const modes = ['', '-wal', '-shm'].map((suffix) => statSync(own + suffix).mode & 0o777)
+    expect(modes).toEqual([0o600, 0o600, 0o600])
+    expect(await store.check!()).toEqual([])
+    chmodSync(own, 0o644)
+    expect(await store.check!()).toEqual([expect.stringMatching(/^Other users .*chmod 600/)])
+    store.close()
+  })
+
+  it.each(['', '-wal'])('is missed once file%s is deleted or replaced', async (suffix) => {
+    const own = join(folder, `missed${suffix}.db`)
+    const store = sqliteStore(own)
+    const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
+    await store.create('a', record)
+    rmSync(own + suffix)
+    await expect(store.create('b', record)).rejects.toThrow('deleted or replaced')
+    await expect(store.read('a', 0)).rejects.toThrow('deleted or replaced')
+    writeFileSync(own + suffix, '')
+    await expect(store.delete('a', 0)).rejects.toThrow('deleted or replaced')
+    await expect(store.check!()).rejects.toThrow('deleted or replaced')
+    store.close()
   })
 
   it.each([{ busyTimeout: -1 }, { busyTimeout: '1s' }, { busyTimout: 1 }])('refuses %o', (options) => {
