@@ -1,6 +1,7 @@
 // This bounds how long calls to a store take and how many there are, and replaces the errors of its driver.
 
 import { SessionError } from '../session/errors.ts'
+import type { SessionRecord } from '../session/record.ts'
 import type { CallLimits } from '../session/settings.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { type CallTimeout, callTimeout } from './call-timeout.ts'
@@ -18,6 +19,16 @@ class GivenUp {
   get mayProbe(): boolean {
     return this.calls.size > 0 && performance.now() - this.probedAt >= probeInterval
   }
+}
+
+/** A backend with calls that are bounded. */
+export interface GuardedStore extends KeyedStore {
+  /**
+   * Moves a record to another id. Both steps are one call for the bounds: a delete after which the create was
+   * refused would lose the session.
+   * @returns null when there is no such session
+   */
+  move(id: string, successor: string, now: number): Promise<SessionRecord | null>
 }
 
 /**
@@ -46,7 +57,7 @@ const traffics = new WeakMap<KeyedStore, Traffic>()
  * once so many of its calls were given up, one call in 250 ms is let through as a probe. If a probe ends in
  * time, the backend answers again, and calls of the same verb that were given up before it count no more.
  */
-export function guarded(backend: KeyedStore, limits: CallLimits): KeyedStore {
+export function guarded(backend: KeyedStore, limits: CallLimits): GuardedStore {
   const traffic = traffics.get(backend) ?? new Traffic()
   traffics.set(backend, traffic)
   return bounded(backend, traffic, limits)
@@ -60,13 +71,19 @@ export function guarded(backend: KeyedStore, limits: CallLimits): KeyedStore {
 export const probed = (backend: KeyedStore, timeout: number): KeyedStore =>
   bounded(backend, new Traffic(), { timeout, inFlight: 2 })
 
-function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): KeyedStore {
+function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): GuardedStore {
   const call = caller(traffic, limits, callTimeout(limits.timeout))
   return {
     create: (id, record) => call('create', () => backend.create(id, record)),
     read: (id, now) => call('read', () => backend.read(id, now)),
     commit: (id, changes, now) => call('commit', () => backend.commit(id, changes, now)),
     delete: (id, now, mark) => call('delete', () => backend.delete(id, now, mark)),
+    move: (id, successor, now, mark) =>
+      call('delete', async () => {
+        const found = await backend.delete(id, now, mark)
+        if (found !== null && typeof found === 'object') await backend.create(successor, found)
+        return found
+      }),
   }
 }
 

@@ -3,12 +3,13 @@
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, Store } from '../session/store.ts'
 import { digest, isToken, mint } from '../session/token.ts'
+import type { GuardedStore } from './guarded.ts'
 
 /**
  * Gives a store by token over a backend by id. Each verb calls the backend with the digest of the token, so
  * that no backend sees a token.
  */
-export function keyed(backend: KeyedStore): Store {
+export function keyed(backend: GuardedStore): Store {
   return {
     isInToken: false,
     isToken,
@@ -24,11 +25,9 @@ export function keyed(backend: KeyedStore): Store {
     },
     delete: (token, now, mark) => backend.delete(digest(token), now, mark),
     async rotate(token, now, mark) {
-      const record = await backend.delete(digest(token), now, mark)
-      if (record === null || typeof record === 'string') return record
       const successor = mint()
-      await backend.create(digest(successor), record)
-      return { token: successor, record }
+      const found = await backend.move(digest(token), digest(successor), now, mark)
+      return found === null || typeof found === 'string' ? found : { token: successor, record: found }
     },
   }
 }

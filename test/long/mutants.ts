@@ -757,6 +757,13 @@ const mutants: readonly Mutant[] = [
     tests: ['stores/sqlite'],
   },
   {
+    guard: 'a rotation is admitted as one',
+    file: 'stores/guarded.ts',
+    from: 'if (record !== null) await backend.create(successor, record)',
+    to: "if (record !== null) await call('create', () => backend.create(successor, record))",
+    tests: ['stores/guarded'],
+  },
+  {
     guard: 'lost calls count, too, while the store is silent',
     file: 'stores/guarded.ts',
     from: 'if (!isProbe) givenUp.calls.add(call)',

@@ -3,7 +3,9 @@ import { changeSet } from '../../src/session/changes.ts'
 import { SessionError } from '../../src/session/errors.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
+import { digest, mint } from '../../src/session/token.ts'
 import { guarded } from '../../src/stores/guarded.ts'
+import { keyed } from '../../src/stores/keyed.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 const record: SessionRecord = { entries: new Map(), createdAt: 0, expiresAt: 100, policy: '' }
@@ -150,6 +152,35 @@ describe('the calls to a guarded store', () => {
     void [store.read('a', 1), other.read('a', 1), store.read('a', 1)]
     expect(await outcomeOf(other.read('a', 1))).toEqual(unavailable)
     expect(reads).toHaveLength(3)
+  })
+
+  it('to rotate are admitted as one, so that none deletes a session and is then refused', async () => {
+    const backend = memoryStore({ max: 10 })
+    const deleted = Promise.withResolvers<void>()
+    const slow: KeyedStore = {
+      ...backend,
+      async delete(id, now) {
+        await deleted.promise
+        return backend.delete(id, now)
+      },
+      read: never,
+    }
+    const store = keyed(guarded(slow, { timeout: 2000, inFlight: 2 }))
+    const token = mint()
+    await store.create(token, record, 1)
+    const rotating = store.rotate(token, 1)
+    void outcomeOf(store.read(token, 1))
+    deleted.resolve()
+    // Others take every place as soon as there is one.
+    for (let turn = 0; turn < 5; turn++) {
+      void outcomeOf(store.read(token, 1))
+      await Promise.resolve()
+    }
+    const rotated = await rotating
+    expect(await backend.read(digest(rotated!.token), 1)).toEqual(record)
+    void outcomeOf(store.read(token, 1))
+    expect(await outcomeOf(store.rotate(rotated!.token, 1))).toEqual(unavailable)
+    expect(await backend.read(digest(rotated!.token), 1)).toEqual(record)
   })
 
   it('do not pile up in a driver that went silent', async () => {
