@@ -28,7 +28,7 @@ export interface GuardedStore extends KeyedStore {
    * refused would lose the session.
    * @returns null when there is no such session
    */
-  move(id: string, successor: string, now: number): Promise<SessionRecord | null>
+  move(id: string, successor: string, now: number, mark?: Mark): Promise<SessionRecord | Departure | null>
 }
 
 /**

@@ -72,6 +72,7 @@ export function redisStore(
   return {
     async create(id, record) {
       const reply = await run(scripts.create, prefix + id, [String(record.expiresAt), ...toFields(record)])
+      if (reply === 'skewed') throw skewed()
       if (reply !== 'created') throw new Error(`The session was not created: ${String(reply)}.`)
     },
     async read(id, now) {
@@ -110,6 +111,8 @@ const scripts = {
   create: script(`
     if redis.call('EXISTS', KEYS[1]) == 1 then return 'in use' end
     if not string.match(ARGV[1], '^%d+$') then return 'no instant' end
+    local time = redis.call('TIME')
+    if tonumber(ARGV[1]) <= time[1] * 1000 + time[2] / 1000 then return 'skewed' end
     for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
     redis.call('PEXPIREAT', KEYS[1], ARGV[1])
     return 'created'`),
@@ -177,6 +180,10 @@ const scripts = {
       local target = math.min(activeUntil, last)
       local isLast = target == last and target > tonumber(expiresAt)
       if isLast or target - expiresAt >= step then moves, expiresAt = true, string.format('%.0f', target) end
+    end
+    if moves and tonumber(expiresAt) > tonumber(now) then
+      local time = redis.call('TIME')
+      if tonumber(expiresAt) <= time[1] * 1000 + time[2] / 1000 then return 'skewed' end
     end
     if clear then redis.call('DEL', id) end
     redis.call('HSET', id, '', string.format('%s %s %d %d %s', createdAt, expiresAt, places, bytes, policy))
@@ -250,6 +257,7 @@ const outcomes: readonly unknown[] = [
 
 function toOutcome(reply: unknown): Outcome {
   if (outcomes.includes(reply)) return reply as Outcome
+  if (reply === 'skewed') throw skewed()
   throw strange()
 }
 
@@ -275,6 +283,10 @@ function toRecord(reply: unknown, now: number): SessionRecord | Departure | null
     policy: policy.join(' '),
   })
 }
+
+/** Redis drops a session by its own clock, and would drop this one as soon as it is stored. */
+const skewed = (): Error =>
+  Object.assign(new Error('The clock of Redis is past the deadline of the session.'), { code: 'CLOCK_SKEW' })
 
 // A driver can take stray bytes for a reply: "+" and the rest of a line. It must not mean `no session`.
 const strange = (): Error => new Error('Redis replied with something that no script of ours returns.')

@@ -764,6 +764,20 @@ const mutants: readonly Mutant[] = [
     tests: ['stores/guarded'],
   },
   {
+    guard: 'a session that Redis drops at once is not said to be created',
+    file: 'stores/redis.ts',
+    from: 'if tonumber(ARGV[1]) <= time[1] * 1000 + time[2] / 1000 then',
+    to: 'if false then',
+    tests: ['stores/redis'],
+  },
+  {
+    guard: 'a change after which Redis drops the session is not said to be made',
+    file: 'stores/redis.ts',
+    from: 'if tonumber(newExpiresAt) <= time[1] * 1000 + time[2] / 1000 then',
+    to: 'if false then',
+    tests: ['stores/redis'],
+  },
+  {
     guard: 'lost calls count, too, while the store is silent',
     file: 'stores/guarded.ts',
     from: 'if (!isProbe) givenUp.calls.add(call)',

@@ -47,8 +47,18 @@ describe('a session in Redis', needs('sharedRedis', 'ownRedis'), () => {
     expect(await client.pexpiretime('here:dropped')).toBe(expiresAt + 5)
     await store.commit('dropped', changeSet({ clear: true }), 0)
     expect(await client.pexpiretime('here:dropped')).toBe(expiresAt + 5)
-    await store.commit('dropped', changeSet({ expiresAt: 1 }), 0)
+    await store.commit('dropped', changeSet({ expiresAt: 1 }), 1)
     expect(await client.exists('here:dropped')).toBe(0)
+  })
+
+  it('is not said to be stored where Redis, by its own clock, drops it at once', async () => {
+    // To Redis a process whose clock is behind is what a Redis whose clock is ahead is to the process.
+    const now = Date.now() - 86_400_000
+    const past = now + 3_600_000
+    await expect(store.create('skewed', { ...record, expiresAt: past })).rejects.toThrow('clock')
+    await store.create('skewed', record)
+    await expect(store.commit('skewed', changeSet({ expiresAt: past }), now)).rejects.toThrow('clock')
+    expect(await store.delete('skewed', now)).toEqual(record)
   })
 
   it('stays whole when Redis has no room for a change', async () => {
