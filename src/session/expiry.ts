@@ -76,15 +76,16 @@ export function needsNewCookie(record: SessionRecord, now: number, timeouts: Tim
 }
 
 /**
- * Whether the deadline `target` has to be stored. A later one is stored at most once per 1/20 of the idle
- * timeout, so that most reads do not write, and once when it reaches the absolute end. An earlier one, by
- * configuration or a cleared policy, is stored at once.
+ * Whether the deadline `target` has to be stored, under the policy that the record has. A later one is stored
+ * at most once per 1/20 of the idle timeout, so that most reads do not write. The absolute end is stored as
+ * soon as it is reached or has come nearer by configuration. Any other earlier one is not stored: it cannot be
+ * told from that of a process whose clock is behind, which would end the session for all others.
  */
 export function isDue(record: SessionRecord, target: number, timeouts: Timeouts): boolean {
   const end = record.createdAt + timeouts.absoluteTimeout * 1000
-  if (target === end && record.expiresAt < end) return true
+  if (target === end && record.expiresAt !== end) return true
   const slack = (idleSeconds(record.policy, timeouts) * 1000) / 20
-  return target < record.expiresAt || target - record.expiresAt >= slack
+  return target - record.expiresAt >= slack
 }
 
 const idleSeconds = (policy: string, { idleTimeout }: Timeouts): number =>

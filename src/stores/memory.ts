@@ -42,9 +42,8 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
     const text = sessions.get(id)
     if (text === undefined) return null
     const record = unpack(text)
-    if (record.expiresAt > now) return record
-    sessions.delete(id)
-    return null
+    // An expired one stays until it is evicted, as another user of the store may have another clock.
+    return record.expiresAt > now ? record : null
   }
 
   // LRUCache drops an entry larger than `maxSize`, and the one that it replaces. So `put` refuses it first.

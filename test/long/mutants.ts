@@ -51,8 +51,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an expired record is as good as deleted',
     file: 'stores/memory.ts',
-    from: 'if (record.expiresAt > now) return record',
-    to: 'return record',
+    from: 'record.expiresAt > now ? record : null',
+    to: 'record',
     tests: ['stores/memory', 'graphql/saving', 'graphql/operations'],
   },
   {
@@ -388,7 +388,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an active session lives to its absolute end',
     file: 'session/expiry.ts',
-    from: 'if (target === end && record.expiresAt < end) return true',
+    from: 'if (target === end && record.expiresAt !== end) return true',
     to: '',
     tests: ['graphql/operations'],
   },
@@ -776,6 +776,13 @@ const mutants: readonly Mutant[] = [
     from: 'if tonumber(newExpiresAt) <= time[1] * 1000 + time[2] / 1000 then',
     to: 'if false then',
     tests: ['stores/redis'],
+  },
+  {
+    guard: 'a clock that is behind brings no deadline nearer',
+    file: 'session/expiry.ts',
+    from: 'return target - record.expiresAt >= slack',
+    to: 'return target < record.expiresAt || target - record.expiresAt >= slack',
+    tests: ['session/session'],
   },
   {
     guard: 'lost calls count, too, while the store is silent',

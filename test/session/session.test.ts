@@ -309,6 +309,22 @@ describe('openSession', () => {
     expect(await later({}).isNew()).toBe(true)
   })
 
+  it('is ended by no process whose clock is wrong', async () => {
+    const store = freshStore()
+    const clock = manualClock()
+    const session = openSession(store, null, { clock })
+    session.set('a', 1)
+    await session.save()
+    const by = (days: number) =>
+      openSession(store, session.token, { clock: () => clock() + days * 86_400_000 })
+    const behind = by(-20)
+    expect(await behind.get('a')).toBe(1)
+    behind.set('b', 1)
+    await behind.save()
+    expect(await by(20).isNew()).toBe(true)
+    expect(await by(0).keys()).toEqual(['a', 'b'])
+  })
+
   it('types keys and values', () => {
     interface Data {
       dark_mode: boolean
