@@ -1,5 +1,6 @@
 // This keeps sessions in the memory of this process.
 
+import cluster from 'node:cluster'
 import { LRUCache } from 'lru-cache'
 import { apply } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
@@ -32,6 +33,7 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
   const { max, maxSize = Math.max(max * 512, 2 ** 20) } = options
   checkSize('max', max, 2 ** 24)
   checkSize('maxSize', maxSize, Number.MAX_SAFE_INTEGER)
+  warnAmongMany()
   const sessions = new LRUCache<string, string>({
     max,
     maxSize,
@@ -76,6 +78,20 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
       return found
     },
   }
+}
+
+let hasWarned = false
+
+/** Warns once where this is one of several processes that serve the same clients, as far as they tell. */
+function warnAmongMany(): void {
+  // A process manager numbers the instances of an application, and a single one is 0.
+  const isOneOfMany = cluster.isWorker || Number(process.env['NODE_APP_INSTANCE']) > 0
+  if (!isOneOfMany || hasWarned) return
+  hasWarned = true
+  process.emitWarning(
+    'memoryStore keeps sessions in this process, and other processes do not see them: a client that reaches another one has no session. Use another store, or one process.',
+    'SessionWarning',
+  )
 }
 
 function checkSize(name: string, value: number, most: number): void {

@@ -785,6 +785,13 @@ const mutants: readonly Mutant[] = [
     tests: ['session/session'],
   },
   {
+    guard: 'a memory store in one of many processes warns',
+    file: 'stores/memory.ts',
+    from: '  warnAmongMany()\n',
+    to: '',
+    tests: ['stores/memory'],
+  },
+  {
     guard: 'lost calls count, too, while the store is silent',
     file: 'stores/guarded.ts',
     from: 'if (!isProbe) givenUp.calls.add(call)',

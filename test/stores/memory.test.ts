@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -45,6 +47,20 @@ describe('memoryStore', () => {
     const tooLarge = changeSet({ entries: new Map([['k', `"${'x'.repeat(300)}"`]]) })
     expect(await store.commit('a', tooLarge, 1)).toBe('full')
     expect(recordOf(await store.read('a', 1))?.entries.get('k')).toBe('1')
+  })
+
+  it.each([
+    ['a worker of node:cluster', { NODE_UNIQUE_ID: '1' }, true],
+    ['a further instance of a process manager', { NODE_APP_INSTANCE: '1' }, true],
+    ['the only instance', { NODE_APP_INSTANCE: '0' }, false],
+  ])('warns in %s, as others do not see its sessions', async (_, env, warns) => {
+    const url = new URL('../../src/stores/memory.ts', import.meta.url).href
+    const source = `const { memoryStore } = await import('${url}'); memoryStore({ max: 1 }); memoryStore({ max: 1 }); setImmediate(() => process.exit())`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      env: { ...process.env, ...env },
+    })
+    const said = await text(child.stderr)
+    expect(said.match(/other processes do not see/g) ?? []).toHaveLength(warns ? 1 : 0)
   })
 
   it.each([
