@@ -1,7 +1,7 @@
 // This bounds how long calls to a store take and how many there are, and replaces the errors of its driver.
 
 import { SessionError } from '../session/errors.ts'
-import type { SessionRecord } from '../session/record.ts'
+import type { Departure, Mark, SessionRecord } from '../session/record.ts'
 import type { CallLimits } from '../session/settings.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { type CallTimeout, callTimeout } from './call-timeout.ts'
