@@ -41,6 +41,54 @@ describe('what an operation consists of', () => {
     expect(excess(`{ f #${'x'.repeat(9000)}\n,,,, }`)).toBeNull()
   })
 
+  it('characters may be 65536, and no more', () => {
+    const query = (count: number): string => `{ f } #${'x'.repeat(count - 7)}`
+    expect(excess(query(65_536))).toBeNull()
+    expect(excess(query(65_537))).toBe(over('characters', 65_536))
+  })
+
+  it.each([
+    ['one set', '{ session { @ } }', 141],
+    ['sets that are merged', `{ ${times(4, () => 'session { @ }')} }`, 35],
+    ['fragments that are merged', '{ s { ...A ...B } } fragment A on Q { @ } fragment B on Q { @ }', 70],
+    ['an inline fragment', '{ s { ... { @ } @ } }', 70],
+    ['a fragment that nobody spreads', '{ f } fragment F on Q { @ }', 141],
+    ['a fragment that spreads itself', '{ s { ...F } } fragment F on Q { @ ...F }', 141],
+  ])('one field again and again: %s', (_, query, limit) => {
+    const filled = (count: number): string => query.replaceAll('@', () => times(count, () => 'id'))
+    expect(excess(filled(limit))).toBeNull()
+    expect(excess(filled(limit + 1))).toBe(over('comparisons', 20_000))
+  })
+
+  it('namesakes with arguments or with fragments count more', () => {
+    expect(excess(`{ ${times(100, () => 'a')} }`, { rootFields: 100 })).toBeNull()
+    const limits = { rootFields: 200 }
+    expect(excess(`{ ${times(100, () => 'a(b: 1)')} }`, limits)).toBe(over('comparisons', 20_000))
+    const fragments = times(30, (index) => `fragment F${index} on Q { id }`)
+    const spreads = times(30, (index) => `...F${index}`)
+    expect(excess(`{ a { ${spreads} } } ${fragments}`)).toBeNull()
+    expect(excess(`{ ${times(6, () => `a { ${spreads} }`)} } ${fragments}`)).toBe(over('comparisons', 20_000))
+  })
+
+  it('fragments may be 100, and no more', () => {
+    const query = (count: number): string =>
+      `{ a } ${times(count, (index) => `fragment F${index} on Q { a }`)}`
+    expect(excess(query(100))).toBeNull()
+    expect(excess(query(101))).toBe(over('fragments', 100))
+  })
+
+  it('parts count wherever their fragment is spread', () => {
+    const doubling = (levels: number): string =>
+      `{ ...F0 } ${times(levels, (index) => `fragment F${index} on Q { a { ...F${index + 1} } b { ...F${index + 1} } }`)} fragment F${levels} on Q { c }`
+    expect(excess(doubling(8))).toBeNull()
+    expect(excess(doubling(12))).toBe(over('parts', 5000))
+    expect(excess(doubling(12), { parts: 30_000 })).toBeNull()
+    // No operation spreads these, so that only validation would walk into them.
+    expect(excess(doubling(40).replace('...F0', 'a'))).toBe(over('parts', 5000))
+    const values = `{ a(b: [${times(50, () => '1')}]) }`
+    expect([excess(values, { parts: 53 }), excess(values, { parts: 52 })]).toEqual([null, over('parts', 52)])
+  })
+
   it('directives count wherever they stand', () => {
     const query = `query @a ($v: Int @b) @c { ...F @d ... @e { f @f } } fragment F on Query @g { f @h }`
     expect(excess(query.replace('query @a', 'query'), { directives: 7 })).toBeNull()
@@ -78,7 +126,7 @@ describe('what an operation consists of', () => {
     ['types', '[', ']'],
     ['parentheses', '(', ')'],
   ])('what a parser would go down into is refused before it does: %s', (_, open) => {
-    const judge = new OperationJudge({ tokens: 1_000_000 })
+    const judge = new OperationJudge({ tokens: 1_000_000, characters: 1_000_000 })
     expect(judge.excessOfText(open.repeat(100_000))).toMatch(/nested deeper than .*depth and .*literalDepth/)
   })
 
