@@ -23,6 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
   graphql: {
     rooms: ['session/', 'stores/open.ts', 'http/'],
     packages: {
+      'lru-cache': 'documents.ts',
       graphql: any,
       'graphql-yoga': any,
       '@graphql-typed-document-node/core': 'generated/client.ts',
@@ -45,7 +46,6 @@ const rooms: Readonly<Record<string, Room>> = {
       'graphql-yoga': any,
       '@graphql-tools/schema': any,
       '@graphql-yoga/render-graphiql/graphiql': 'graphiql-page.ts',
-      'lru-cache': any,
       ioredis: 'redis-backend.ts',
       pg: 'postgres-backend.ts',
     },

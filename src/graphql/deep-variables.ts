@@ -32,7 +32,9 @@ export const refusingDeepVariables =
     return result
   }
 
-const isOutOfStack = (error: unknown): boolean => (error as Partial<Error> | undefined)?.name === 'RangeError'
+/** Whether an error says that functions called each other too deeply. */
+export const isOutOfStack = (error: unknown): boolean =>
+  (error as Partial<Error> | undefined)?.name === 'RangeError'
 
 const tooDeep: Refusal = {
   status: 400,

@@ -4,7 +4,7 @@ import { type ExecutionResult, type GraphQLError, Kind, print, type VariableDefi
 import { reworded } from './errors.ts'
 
 /** How many errors an answer has at most. Further ones tell a client nothing new, and cost bytes. */
-const maxErrors = 10
+export const maxErrors = 10
 
 /**
  * Tidies the errors of a result: they keep their code and name fields and types, but repeat no value that the

@@ -41,9 +41,10 @@ import { SessionError } from '../session/errors.ts'
 import type { OnEvent } from '../session/events.ts'
 import { checkOptions } from '../session/options.ts'
 import { type OperationLimits, OperationJudge } from './complexity.ts'
-import { refusingDeepVariables } from './deep-variables.ts'
+import { isOutOfStack, refusingDeepVariables } from './deep-variables.ts'
+import { Documents } from './documents.ts'
 import { Refusals } from './refusals.ts'
-import { tidy } from './tidy-errors.ts'
+import { maxErrors, tidy } from './tidy-errors.ts'
 
 /** The options of `useSessionGate`. */
 export interface GateOptions extends GateRuleOptions {
@@ -94,12 +95,14 @@ type GatedRequest = Request & { [gatedKey]?: { readonly isBatch: boolean } }
  * The gate of a server. A request meets it three times: its head is judged and its body read
  * (`onRequestParse`, by `http/gate` and `http/body`); each of its operations is judged before and after it is
  * parsed (`onParse`, by `complexity`) and when it runs (`deep-variables`); and its answer loses what repeats
- * the request (`tidy`) and gets the headers of the gate (`onResponse`). `refusals` reports what is refused.
+ * the request (`tidy`) and gets the headers of the gate (`onResponse`). `refusals` reports what is refused, and
+ * `documents` keeps what was not.
  */
 export class Gate {
   readonly rules: GateRules
   readonly refusals: Refusals
   readonly plugin: GatePlugin
+  readonly documents = new Documents()
   readonly #operations: OperationJudge
   #endpoint: string | undefined
 
@@ -123,6 +126,8 @@ export class Gate {
   #hooks(introspection: boolean): GatePlugin {
     return {
       [rulesOf]: this.rules,
+
+      onPluginInit: ({ plugins }) => this.documents.replaceCacheIn(plugins),
 
       onYogaInit: ({ yoga }) => {
         this.#endpoint = yoga.graphqlEndpoint
@@ -154,24 +159,36 @@ export class Gate {
           this.#check(
             this.#operations.excessOfText(typeof source === 'string' ? source : (source as Source).body),
           )
-          return parseFn(source, parseOptions)
+          return this.#withinStack(() => parseFn(source, parseOptions))
         })
         return ({ result }) => {
           if (result instanceof Error || !result) return
-          this.#check(this.#operations.excessOfDocument(result))
+          this.#check(this.#withinStack(() => this.#operations.excessOfDocument(result)))
           // Other transports, graphql-ws for example, have no request, and refuse in ways of their own.
           const refusal = request && refusalOfOperation(result, params?.operationName, request)
           if (refusal) throw this.#refuse(refusal)
         }
       },
 
-      onValidate({ addValidationRule }) {
+      onValidate: ({ addValidationRule, validateFn, setValidationFn }) => {
         if (!introspection) addValidationRule(NoSchemaIntrospectionCustomRule)
         addValidationRule(NoStreamedMutations)
+        setValidationFn((schema, document, rules, ...options) =>
+          this.#withinStack(() =>
+            // An answer has no more errors, and no suggestions. To make them takes most of the time.
+            options.some((option) => option !== undefined)
+              ? validateFn(schema, document, rules, ...options)
+              : validateFn(schema, document, rules, { maxErrors, hideSuggestions: true }),
+          ),
+        )
       },
 
       onExecute: ({ executeFn, setExecuteFn }) => {
         setExecuteFn(this.bounded(executeFn))
+      },
+
+      onSubscribe: ({ subscribeFn, setSubscribeFn }) => {
+        setSubscribeFn(this.bounded(subscribeFn))
       },
 
       onResultProcess({ result, setResult }) {
@@ -221,6 +238,19 @@ export class Gate {
     if (excess) throw this.#refuse({ status: 400, code: 'OPERATION_TOO_COMPLEX', message: excess })
   }
 
+  /**
+   * Runs a stage of what is done to a document.
+   * @throws {GraphQLError} OPERATION_TOO_COMPLEX, where the stage uses up the stack: graphql-js calls itself for what
+   * is nested, and for fragments that spread each other in a circle
+   */
+  #withinStack<T>(stage: () => T): T {
+    try {
+      return stage()
+    } catch (error) {
+      throw isOutOfStack(error) ? this.#refuse(outOfStack) : error
+    }
+  }
+
   #isEndpoint(url: string): boolean {
     const { pathname } = new URL(url, 'http://localhost')
     return pathname === this.#endpoint || pathname === `${this.#endpoint}/`
@@ -249,6 +279,13 @@ export class Gate {
       else headers.set(name, value)
     }
   }
+}
+
+const outOfStack: Refusal = {
+  status: 400,
+  code: 'OPERATION_TOO_COMPLEX',
+  message:
+    'The operation is too complex: it is nested too deeply, or its fragments spread each other too often.',
 }
 
 const namesAccept = /(?:^|,)\s*accept\s*(?:,|$)/i

@@ -1,7 +1,7 @@
 // This puts a whole server together: Yoga, sessions, their schema, the gate, GraphiQL and health checks.
 
 import { IncomingMessage, type ServerResponse } from 'node:http'
-import type { DocumentNode, GraphQLSchema } from 'graphql'
+import type { GraphQLSchema } from 'graphql'
 import {
   createYoga,
   type Plugin,
@@ -9,7 +9,6 @@ import {
   type YogaServerInstance,
   type YogaServerOptions,
 } from 'graphql-yoga'
-import { LRUCache } from 'lru-cache'
 import { Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
 import { trackStreams } from '../graphql/streams.ts'
 import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
@@ -111,7 +110,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
   const exchanges = new Exchanges<Data>(options)
   const gate = new Gate(options)
   const streams = trackStreams()
-  const known = new KnownOperations(gate, plugins, byText())
+  const known = new KnownOperations(gate, plugins)
   const shortWay = allowsShortWay(plugins) ? new ShortWay(exchanges, gate, known, context) : null
   let isDraining = false
   const yoga = createYoga<{}, SessionContext<Data> & Context>({
@@ -128,12 +127,14 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
         : []),
       ...plugins,
       exactPath,
+      gate.documents.plugin,
     ],
     // The gate bounds bodies at a fraction of the CPU that Yoga's own limit takes.
     maxRequestBodySize: false,
     // Yoga answers every URL that ends in this text as a health check. No URL ends in a space.
     healthCheckEndpoint: ' ',
-    parserAndValidationCache: { documentCache: byText<DocumentNode>(), errorCache: noCache },
+    // The gate has a cache that knows what its documents take.
+    parserAndValidationCache: false,
     batching,
     logging,
     cors: false,
@@ -172,17 +173,6 @@ function withMembersOf(yoga: object, handle: Function): object {
     has: (_, name) => isOwn(name) || name in yoga,
   })
 }
-
-/**
- * Makes a cache of at most a thousand documents whose texts have at most 1 Mi characters together. Yoga's own cache
- * bounds the number only, so that a client could fill it with a thousand documents of the largest size. A parsed
- * document takes some 50 bytes for each character of its text.
- */
-const byText = <Value extends {}>(): LRUCache<string, Value> =>
-  new LRUCache({ max: 1000, maxSize: 2 ** 20, sizeCalculation: (_, text) => text.length + 1 })
-
-/** Keeps no errors: a text that cannot be parsed is parsed again, and takes no memory meanwhile. */
-const noCache = { get: () => undefined, set: () => {} }
 
 /** Refuses values of these options that Yoga would silently replace by a default. */
 function checkYogaOptions({

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request as send } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { GraphQLError } from 'graphql'
+import { buildSchema, GraphQLError, type GraphQLSchema } from 'graphql'
 import { createGraphQLError, type Plugin } from 'graphql-yoga'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
@@ -126,6 +126,24 @@ describe('an operation that comes as plain JSON', () => {
     ['a class', new ClassPlugin()],
   ])('goes Yoga’s way beside a plugin with %s', async (_, plugin) => {
     expect(await wayOf([plugin])).not.toBe(short)
+  })
+
+  it('runs on the schema that a plugin puts in the place of another, at any time', async () => {
+    let replace!: (schema: GraphQLSchema) => void
+    const plugin: Plugin = {
+      onSchemaChange({ replaceSchema }) {
+        replace = replaceSchema
+      },
+    }
+    for (const more of [{}, { onRequest() {} }]) {
+      const client = new Client((await serve([{ ...plugin, ...more }])).url)
+      for (let time = 0; time < 2; time++) expect((await client.run('{ way }')).codes).toEqual([])
+      replace(buildSchema('type Query { other: String }'))
+      for (let time = 0; time < 2; time++) {
+        expect((await client.run('{ way }')).codes).toEqual(['GRAPHQL_VALIDATION_FAILED'])
+        expect((await client.run('{ other }')).data).toEqual({ other: null })
+      }
+    }
   })
 
   it('goes Yoga’s way inside of a framework that read its body', async () => {

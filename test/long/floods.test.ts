@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { createSchema, createYoga } from 'graphql-yoga'
+import { afterAll, describe, expect, it } from 'vitest'
+import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
+import { useSessionGate } from '../../src/graphql/use-gate.ts'
+import { useSession } from '../../src/graphql/use-session.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { listen } from '../support/harness.ts'
+import { accepted, application, type Flood, refused } from './flood-documents.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const isLong = Boolean(process.env['LONG'])
+
+/** How many bytes of the heap are in use, once what nobody holds has been collected. */
+async function heapInUse(): Promise<number> {
+  for (let time = 0; time < 3; time++) {
+    collect()
+    // What is freed by finalizers needs a turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const store = () => memoryStore({ max: 100 })
+
+const servers = {
+  createSessionServer: () => createSessionServer({ store: store(), logging: false, ...application }),
+  'createSessionServer, Yoga’s way': () =>
+    createSessionServer({ store: store(), logging: false, ...application, plugins: [{ onRequest() {} }] }),
+  'a Yoga with the gate': () =>
+    createYoga({
+      schema: createSchema({
+        typeDefs: [sessionTypeDefs, application.typeDefs],
+        resolvers: [sessionResolvers, application.resolvers],
+      }),
+      plugins: [
+        useSession({ store: store() }),
+        useSessionGate({ operationLimits: application.operationLimits }),
+      ],
+      logging: false,
+      cors: false,
+      maxRequestBodySize: false,
+    }),
+}
+
+/** Sends JSON over one connection, and keeps nothing of the answer. */
+const client = (url: string) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  return async (body: unknown) => {
+    const outgoing = request(url, {
+      method: 'POST',
+      agent,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/graphql-response+json, text/event-stream',
+      },
+    })
+    outgoing.end(JSON.stringify(body))
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+    const answer = await text(incoming)
+    const code = /"code":"(\w+)"/.exec(answer)?.[1] ?? null
+    return { status: incoming.statusCode!, code }
+  }
+}
+
+const MiB = 2 ** 20
+const closers: (() => Promise<void>)[] = []
+afterAll(async () => void (await Promise.all(closers.map((close) => close()))))
+
+describe.each(Object.entries(servers))('a flood of documents to %s', (_, make) => {
+  const start = async () => {
+    const server = await listen(make())
+    closers.push(server.close)
+    return client(server.url)
+  }
+
+  async function flood(post: ReturnType<typeof client>, { send, code }: Flood, count: number) {
+    const answers = new Map<string, number>()
+    for (let index = 0; index < count; index++) {
+      const answer = await post(send(index))
+      const name = `${answer.status} ${answer.code}`
+      answers.set(name, (answers.get(name) ?? 0) + 1)
+    }
+    expect(Object.fromEntries(answers)).toEqual({ [code ? `400 ${code}` : '200 null']: count })
+  }
+
+  it.each(refused.map((kind) => [kind.title, kind] as const))(
+    'that are refused: %s',
+    async (_title, kind) => {
+      const post = await start()
+      await flood(post, kind, 2)
+      const before = await heapInUse()
+      await flood(post, kind, isLong ? 20_000 : 40)
+      // As little as the noise of a process that answers requests.
+      expect((await heapInUse()) - before).toBeLessThan(isLong ? 16 * MiB : 4 * MiB)
+    },
+  )
+
+  it.each(accepted.map((kind) => [kind.title, kind] as const))('that run: %s', async (_title, kind) => {
+    const post = await start()
+    await flood(post, kind, 2)
+    const before = await heapInUse()
+    await flood(post, kind, isLong ? 20_000 : 120)
+    expect((await heapInUse()) - before).toBeLessThan(48 * MiB)
+  })
+})
