@@ -603,8 +603,8 @@ const shapes: Input[] = [
     'a fragment of itself': '{ session { ...A } } fragment A on Session { id ...A }',
     'fragments of each other': '{ session { ...A } } fragment A on Session { ...B } fragment B on Session { ...A }',
     'a fragment of a mutation in itself': 'mutation { ...A } fragment A on Mutation { clearSession { __typename } ...A }',
-    'fragments that nobody uses': `{ __typename } ${times(150, (index) => `fragment F${index} on Session { id }`)}`,
-    '3,000 names in conflict': `{ session { a: id ${times(600, (index) => (index % 2 ? 'id' : 'keys'))} a: keys } }`,
+    'fragments that nobody uses': `{ __typename } ${times(90, (index) => `fragment F${index} on Session { id }`)}`,
+    '3,000 names in conflict': `{ session { a: id ${times(200, (index) => (index % 2 ? 'id' : 'keys'))} a: keys } }`,
   }, (query) => [run(query, query.includes('@include(if: $a)') ? { a: true } : undefined), invalid]),
   ...each('G9', 'a key', {
     'left out': {},
