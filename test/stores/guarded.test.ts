@@ -176,11 +176,11 @@ describe('the calls to a guarded store', () => {
       void outcomeOf(store.read(token, 1))
       await Promise.resolve()
     }
-    const rotated = await rotating
-    expect(await backend.read(digest(rotated!.token), 1)).toEqual(record)
+    const rotated = (await rotating) as { token: string }
+    expect(await backend.read(digest(rotated.token), 1)).toEqual(record)
     void outcomeOf(store.read(token, 1))
-    expect(await outcomeOf(store.rotate(rotated!.token, 1))).toEqual(unavailable)
-    expect(await backend.read(digest(rotated!.token), 1)).toEqual(record)
+    expect(await outcomeOf(store.rotate(rotated.token, 1))).toEqual(unavailable)
+    expect(await backend.read(digest(rotated.token), 1)).toEqual(record)
   })
 
   it('do not pile up in a driver that went silent', async () => {
