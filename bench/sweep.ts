@@ -12,7 +12,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Client, Pool } from 'pg'
 import { createSessionServer } from '../src/server/create-session-server.ts'
 import type { KeyedStore } from '../src/session/store.ts'
-import { digest, mint } from '../src/session/token.ts'
+import { idOf, mint } from '../src/session/token.ts'
 import { postgresSchema, postgresStore } from '../src/stores/postgres.ts'
 import { sqliteStore } from '../src/stores/sqlite.ts'
 import { sweepExpired } from '../src/stores/sweeping.ts'
@@ -129,7 +129,8 @@ async function compare(name: string, storeTarget: string): Promise<number> {
   const tokens = Array.from({ length: live }, mint)
   const store = open(storeTarget)
   const blank = { entries: new Map([['k', '0']]), createdAt: Date.now(), policy: '' }
-  for (const token of tokens) await store.create(digest(token), { ...blank, expiresAt: Date.now() + day })
+  for (const token of tokens)
+    await store.create(idOf('__Host-session', token), { ...blank, expiresAt: Date.now() + day })
   const server = fork(import.meta.filename, ['serve', storeTarget])
   const [port] = (await once(server, 'message')) as [number]
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })

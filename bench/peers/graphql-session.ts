@@ -7,7 +7,7 @@ import { Redis } from 'ioredis'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import type { SessionStore } from '../../src/session/store.ts'
-import { digest } from '../../src/session/token.ts'
+import { digest, idOf } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { entriesOf, keys, resolversOver, typeDefs } from '../workload.ts'
@@ -55,7 +55,7 @@ export async function filled(count: string): Promise<Server> {
     const entries = new Map(
       Object.entries(entriesOf(serial)).map(([key, value]) => [key, JSON.stringify(value)]),
     )
-    await store.create(digest(tokenOf(serial)), { entries, createdAt, expiresAt, policy: '' })
+    await store.create(idOf('__Host-session', tokenOf(serial)), { entries, createdAt, expiresAt, policy: '' })
   }
   return serving(store)
 }

@@ -1,6 +1,6 @@
 // This opens a session outside of a GraphQL request, e.g. in a script, a job or another HTTP route.
 
-import { type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { type Presented, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { keyRules } from '../session/key-declarations.ts'
 import { checkOptions } from '../session/options.ts'
@@ -73,7 +73,7 @@ const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, co
  */
 export function openSession<Data extends object = Record<string, Json>>(
   store: SessionStore,
-  token: string | null = null,
+  token: Presented = null,
   settings: OpenSettings = {},
 ): OpenSession<Data> {
   checkOptions('openSession', settings, Object.keys(openSettingNames))
@@ -83,8 +83,10 @@ export function openSession<Data extends object = Record<string, Json>>(
     throw new SessionError('CONFIG_INVALID', 'openSession with a cookieStore needs the option cookie.')
   }
   const resolved = resolveSettings(settings)
-  const presented = token === null || typeof token === 'string' ? token : ''
+  const presented = token === null || typeof token === 'string' || Array.isArray(token) ? token : ''
   return new OpenSession(
-    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, true),
+    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, {
+      isOpened: true,
+    }),
   )
 }

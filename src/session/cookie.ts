@@ -37,16 +37,30 @@ export interface SentCookie {
   readonly now: number
 }
 
+/**
+ * What a client presents as its session: the value of its cookie, null where it has none, or the values of
+ * several cookies of the name.
+ */
+export type Presented = string | readonly string[] | null
+
 /** The session cookie: how it is read, and with which attributes it is set and deleted. */
 export interface SessionCookie {
   /** The name as browsers get it: over plain http without the prefixes `__Host-` and `__Secure-`. */
   readonly name: string
   /**
-   * Reads the cookie from a `Cookie` header.
-   * @returns its value, whether or not it can be a token; null where there is no such cookie; `''` where
-   * there is more than one, as the server cannot tell which of them the browser was to send
+   * The name as the options have it, also over plain http. Ids and sealed sessions are bound to it, so that
+   * the session of one application is none of another with which it shares a store or a key.
    */
-  read(header: string | null | undefined): string | null
+  readonly fullName: string
+  /** Whether requests from pages of other sites carry the cookie, as the options say it. */
+  readonly sameSite: 'lax' | 'strict' | 'none'
+  /**
+   * Reads the cookie from a `Cookie` header.
+   * @returns its value, whether or not it can be a token, without the quotes that it may stand in (RFC 6265,
+   * 4.1.1); null where there is no such cookie; all values, in order, where there is more than one: browsers
+   * keep one for each domain and path, and do not say which is which (RFC 6265, 8.6)
+   */
+  read(header: string | null | undefined): Presented
   /** Gives the `Set-Cookie` value that sets the cookie. */
   set(cookie: SentCookie): string
   /** Gives the `Set-Cookie` value that deletes the cookie, with the attributes with which it was set. */
@@ -96,16 +110,19 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
   const start = `${name}=`
   const cookie: SessionCookie = {
     name,
+    fullName,
+    sameSite,
     read(header) {
       if (!header) return null
+      const valueOf = (pair: string): string => unquoted(pair.trimEnd().slice(start.length))
       // Most headers hold this cookie alone, and need not be split.
-      if (header.startsWith(start) && !header.includes(';')) return header.trimEnd().slice(start.length)
+      if (header.startsWith(start) && !header.includes(';')) return valueOf(header)
       const values = header
         .split(';')
-        .map((pair) => pair.trim())
+        .map((pair) => pair.trimStart())
         .filter((pair) => pair.startsWith(start))
-      if (values.length === 0) return null
-      return values.length === 1 ? values[0]!.slice(start.length) : ''
+        .map(valueOf)
+      return values.length > 1 ? values : (values[0] ?? null)
     },
     set({ token, expiresAt, now }) {
       return stringifySetCookie({
@@ -130,3 +147,6 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
   }
   return cookie
 }
+
+const unquoted = (value: string): string =>
+  value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value

@@ -34,6 +34,16 @@ export type SessionErrorCode =
   | 'SESSION_MOVED'
   /** The change comes too late: it needs a cookie or a save, and the headers of this response have left. */
   | 'SESSION_HEADERS_SENT'
+  /**
+   * A page of another site sent the request, and with such a request browsers hold back the cookie that the
+   * visitor may have. A new session would replace the one of that cookie, so that none begins.
+   */
+  | 'SESSION_CROSS_SITE'
+  /**
+   * The browser has several cookies of the name, whose sessions are different ones. Nothing was changed, and no
+   * cookie was touched.
+   */
+  | 'SESSION_AMBIGUOUS'
   /** The store failed, or has too many calls to answer. A change sent to it may have been made or not. */
   | 'SESSION_STORE_UNAVAILABLE'
   /** The store did not answer within `storeTimeout`. It may have made the change: `outcome` is `unknown`. */
@@ -112,6 +122,18 @@ export const headersSent = (): SessionError =>
   new SessionError(
     'SESSION_HEADERS_SENT',
     'The headers of this response have left, so that no cookie can be set: create, rotate, flush and expire sessions before a stream starts.',
+  )
+
+export const crossSite = (): SessionError =>
+  new SessionError(
+    'SESSION_CROSS_SITE',
+    'A page of another site sent this request, and browsers hold back the session cookie there: no session can begin with it. Begin it with a request from a page of this site.',
+  )
+
+export const ambiguous = (): SessionError =>
+  new SessionError(
+    'SESSION_AMBIGUOUS',
+    'The browser sent several session cookies of different sessions, one of which another host of the domain may have set. Nothing was changed. Delete the cookies of this site, and use a cookie name with the prefix __Host-.',
   )
 
 export const tooLarge = ({ keys, sessionBytes }: { keys: number; sessionBytes: number }): SessionError =>

@@ -23,11 +23,12 @@ export type SessionEvent =
   /** A client lacks a right on a key: `SESSION_KEY_FORBIDDEN`. */
   | { readonly type: 'forbidden'; readonly id: string | null; readonly key: string }
   /**
-   * The cookie belongs to no session. `malformed`: it cannot be a token, or there are two of them. `unknown`:
-   * its session has ended or expired, or the token was guessed. `moved`, `ended`: its session was replaced a
-   * moment ago, which is usual for requests that were under way beside a sign-in or a sign-out.
+   * The cookie belongs to no session. `malformed`: it cannot be a token. `unknown`: its session has ended or
+   * expired, or the token was guessed. `moved`, `ended`: its session was replaced a moment ago, which is usual
+   * for requests that were under way beside a sign-in or a sign-out. `ambiguous`: there are several of them,
+   * and sessions of more than one, or more than four that differ. Another host of the domain may have set one.
    */
-  | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' | Departure }
+  | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' | 'ambiguous' | Departure }
   /** The gate refused a request or an operation, and nothing was run. */
   | { readonly type: 'refused'; readonly status: number; readonly code: RefusalCode }
   /** A call to the store failed or took too long. */

@@ -65,7 +65,7 @@ export interface SealedStore<Revocable extends boolean = boolean> {
   readonly popsOnce: false
   /** The store that remembers ended sessions. While it does not answer, no session can be read. */
   readonly denyList?: KeyedStore | undefined
-  /** Opens the store for one cookie: its name is part of the seal, and its attributes count for the size. */
+  /** Opens the store for one cookie: its full name is part of the seal, and its attributes count for the size. */
   open(cookie: SessionCookie, settings: Settings): Store
 }
 
@@ -82,6 +82,8 @@ export interface Store {
   mint(): string
   /** Gives the public id that belongs to a token, also before its session is created. */
   idOf(token: string): string
+  /** Of tokens of one session, gives the newest. Only a store `isInToken` has several for a session. */
+  newest?(tokens: readonly string[]): string
   /** Creates a session. @returns its token from then on */
   create(token: string, record: SessionRecord, now: number): Promise<string>
   /** Reads a session. */

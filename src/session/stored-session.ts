@@ -1,8 +1,8 @@
 // This calls the store for one request, and keeps what is known of the session and of the cookie to set.
 
 import { apply, type ChangeSet, none } from './changes.ts'
-import type { SentCookie } from './cookie.ts'
-import { departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
+import type { Presented, SentCookie } from './cookie.ts'
+import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
 import { cookieDeadline, needsNewCookie } from './expiry.ts'
 import type { Departure, Mark, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
@@ -16,6 +16,28 @@ import type { Store } from './store.ts'
  * - `flushed`: this request has deleted the session, and its successor is still to be created
  */
 export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
+
+/**
+ * Different tokens of one request that are tried, at most. With more of them somebody could hide the visitor's
+ * own behind those that are tried.
+ */
+const maxRivals = 4
+
+/** How a unit of work was begun. */
+export interface Terms {
+  /**
+   * Whether a client that presents nothing may begin a session. Not if its browser holds back the cookie that
+   * it may have.
+   * @default true
+   */
+  readonly mayBegin?: boolean
+  /**
+   * Whether `openSession` has opened it. If the session was replaced, its user reads on as one without a
+   * session, since a route may not be able to have its request sent again.
+   * @default false
+   */
+  readonly isOpened?: boolean
+}
 
 /** What the answer does with the cookie: set it, delete it, or nothing (null). */
 export type CookieChange = SentCookie | 'clear' | null
@@ -34,7 +56,7 @@ export type CookieChange = SentCookie | 'clear' | null
 export class StoredSession {
   readonly #store: Store
   readonly #settings: Settings
-  readonly #isLenient: boolean
+  readonly #isOpened: boolean
   #token: string | null
   #standing: Standing
   #record: SessionRecord | null = null
@@ -43,19 +65,28 @@ export class StoredSession {
   #departure: Departure | null = null
   #failure: SessionError | null = null
   #sealed = false
+  /** The tokens of several cookies, until it is known which of them counts; null where there is no question. */
+  #rivals: readonly string[] | null = null
+  /** Why no session can be created; null where it can. */
+  #refusal: SessionError | null
+  /** Whether the client has one cookie of the name, at most, so that the one which would be deleted is known. */
+  readonly #isOnly: boolean
 
   /**
-   * @param presented - what the client sent as its token, which may not be one; null if it sent nothing
-   * @param isLenient - whether a request whose session was replaced can read on, as one without a session
+   * @param presented - what the client sent as its token, which may not be one
    */
-  constructor(store: Store, settings: Settings, presented: string | null, isLenient = false) {
-    this.#isLenient = isLenient
+  constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
+    const { isOpened = false, mayBegin = true } = terms
+    this.#isOpened = isOpened
     this.#store = store
     this.#settings = settings
-    const isUsable = presented !== null && store.isToken(presented)
-    this.#token = isUsable ? presented : null
-    this.#standing = isUsable ? 'unread' : 'absent'
-    if (presented !== null && !isUsable) {
+    this.#refusal = presented !== null || mayBegin ? null : crossSite()
+    this.#isOnly = presented === null || typeof presented === 'string'
+    const token = this.#isOnly ? (presented as string | null) : this.#compete(presented as readonly string[])
+    const isUsable = token !== null && store.isToken(token)
+    this.#token = isUsable ? token : null
+    this.#standing = isUsable || this.#rivals ? 'unread' : 'absent'
+    if (presented !== null && this.#standing === 'absent') {
       this.#cookie = 'clear'
       settings.emit?.({ type: 'rejected', reason: 'malformed' })
     }
@@ -87,11 +118,32 @@ export class StoredSession {
 
   /**
    * What the answer has to do with the cookie. After a failed call to the store the cookie is not deleted,
-   * since its session may still exist.
+   * since its session may still exist. Nor is it where there are several: which one a browser would delete
+   * depends on the domain and the path of each, which it does not send.
    */
   get cookie(): CookieChange {
     if (this.#departure) return null
-    return this.#failure && this.#cookie === 'clear' ? null : this.#cookie
+    const mayClear = this.#isOnly && this.#failure === null
+    return this.#cookie === 'clear' && !mayClear ? null : this.#cookie
+  }
+
+  /** Why no session can be created; null where it can, as far as is known. */
+  get refusal(): SessionError | null {
+    return this.#departure ? departed(this.#departure) : this.#refusal
+  }
+
+  /** Whether `decide` has to be waited for before a change. */
+  get isContested(): boolean {
+    return this.#rivals !== null || this.#refusal?.code === 'SESSION_AMBIGUOUS'
+  }
+
+  /**
+   * Finds out which of several cookies counts.
+   * @throws {SessionError} SESSION_AMBIGUOUS when that cannot be told
+   */
+  async decide(): Promise<void> {
+    await this.#choose()
+    if (this.isContested) throw this.#refusal!
   }
 
   /** Whether the answer has to send the cookie again before browsers drop it. */
@@ -139,7 +191,8 @@ export class StoredSession {
    * @throws {SessionError} SESSION_MOVED, SESSION_GONE
    */
   read(): Promise<void> {
-    return this.#standing === 'unread' ? this.reread() : Promise.resolve()
+    if (this.#standing !== 'unread') return Promise.resolve()
+    return this.#rivals ? this.#choose() : this.reread()
   }
 
   /**
@@ -149,17 +202,17 @@ export class StoredSession {
   async reread(): Promise<void> {
     const now = this.#settings.clock()
     const found = await this.#call(() => this.#store.read(this.#token!, now))
-    if (typeof found === 'string') {
-      const refusal = this.#depart(found)
-      if (!this.#isLenient || this.#standing === 'stored') throw refusal
-      this.#leave('absent')
-    } else if (found && this.#isAlive(found, now)) this.#keep(this.#token!, found)
+    if (typeof found === 'string') this.#refuse(found)
+    else if (found && this.#isAlive(found, now)) this.#keep(this.#token!, found)
     else this.#lose()
   }
 
-  /** Creates a session with the changes. @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE */
+  /**
+   * Creates a session with the changes.
+   * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE, SESSION_CROSS_SITE, SESSION_AMBIGUOUS
+   */
   async create(changes: ChangeSet, now: number): Promise<void> {
-    if (this.#departure) throw departed(this.#departure)
+    if (this.refusal) throw this.refusal
     if (this.#sealed) throw headersSent()
     const { token } = this.issue()
     const { outcome, record } = apply(this.blank(), changes)
@@ -218,9 +271,10 @@ export class StoredSession {
   /**
    * Deletes the session. If another request has just ended it, that is as good.
    * @returns whether it was stored
-   * @throws {SessionError} SESSION_MOVED, SESSION_NOT_REVOCABLE
+   * @throws {SessionError} SESSION_MOVED, SESSION_NOT_REVOCABLE, SESSION_AMBIGUOUS
    */
   async flush(now: number): Promise<boolean> {
+    if (this.isContested) await this.decide()
     const last = await this.#delete(now)
     this.#successor = null
     if (last !== null) this.#leave('flushed')
@@ -231,9 +285,10 @@ export class StoredSession {
 
   /**
    * Moves the session to a new token.
-   * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE
+   * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE, SESSION_AMBIGUOUS
    */
   async rotate(now: number): Promise<void> {
+    if (this.isContested) await this.decide()
     this.#successor = null
     const token = this.#token
     if (token === null) return
@@ -247,6 +302,51 @@ export class StoredSession {
     this.#keep(rotated.token, rotated.record)
     this.#send(now)
     this.#settings.emit?.({ type: 'rotated', id: this.id!, previousId: this.idOf(token) })
+  }
+
+  /**
+   * Takes the values of several cookies, of which some may be equal and some no tokens.
+   * @returns the only token among them; null where there is none, or more than one, which become rivals
+   */
+  #compete(presented: readonly string[]): string | null {
+    const tokens = [...new Set(presented)].filter((text) => this.#store.isToken(text))
+    if (tokens.length > 1) this.#rivals = tokens
+    return tokens.length === 1 ? tokens[0]! : null
+  }
+
+  /**
+   * Reads the sessions of all rivals, and keeps the one that is alive. If several are, one of the cookies may
+   * have been set by somebody who controls another host of the domain (RFC 6265, 8.6), so that none is used:
+   * the visitor would act in the session of somebody else.
+   */
+  async #choose(): Promise<void> {
+    const rivals = this.#rivals
+    if (!rivals) return
+    const now = this.#settings.clock()
+    const isTooMany = rivals.length > maxRivals
+    const all = isTooMany
+      ? []
+      : await this.#call(() => Promise.all(rivals.map((token) => this.#store.read(token, now))))
+    this.#rivals = null
+    const living = new Map<string, SessionRecord>()
+    for (const [at, found] of all.entries()) {
+      if (found && typeof found !== 'string' && this.#isAlive(found, now)) living.set(rivals[at]!, found)
+    }
+    const tokens = [...living.keys()]
+    if (isTooMany || new Set(tokens.map((token) => this.idOf(token))).size > 1) {
+      this.#refusal = ambiguous()
+      this.#leave('absent')
+      this.#settings.emit?.({ type: 'rejected', reason: 'ambiguous' })
+      return
+    }
+    if (tokens.length === 0) {
+      const departure = (['ended', 'moved'] as const).find((each) => all.includes(each))
+      if (!departure) return this.#lose()
+      this.#token = rivals[all.indexOf(departure)]!
+      return this.#refuse(departure)
+    }
+    const token = tokens.length > 1 ? this.#store.newest!(tokens) : tokens[0]!
+    this.#keep(token, living.get(token)!)
   }
 
   /**
@@ -274,6 +374,13 @@ export class StoredSession {
   #mark(as: Departure, now: number): Mark | undefined {
     const { handOver } = this.#settings
     return handOver === 0 ? undefined : { as, until: now + handOver }
+  }
+
+  /** Takes note, at a read, that only a mark is left of the session. @throws {SessionError} unless it is opened */
+  #refuse(departure: Departure): void {
+    const refusal = this.#depart(departure)
+    if (!this.#isOpened || this.#standing === 'stored') throw refusal
+    this.#leave('absent')
   }
 
   /** Takes note that only a mark is left of the session. @returns the error to refuse its use with */

@@ -10,8 +10,13 @@ export const mint = (): string => randomBytes(32).toString('base64url')
 /** Whether the text has the form of a token. A text of another form is not sent to a store. */
 export const isToken = (text: string): boolean => tokenPattern.test(text)
 
+/** The SHA-256 of a text, in base64url. */
+export const digest = (text: string): string => hash('sha256', text, 'base64url')
+
 /**
  * Gives the id under which the session of a token is stored. The digest works one way, so that a leaked store
- * holds no usable session, and the time of a look-up does not help to guess a token (Rack CVE-2019-16782).
+ * holds no usable session, and the time of a look-up does not help to guess a token (Rack CVE-2019-16782). The
+ * name of the cookie is part of it: a token that one application has issued opens nothing in another that
+ * shares its store under another name.
  */
-export const digest = (token: string): string => hash('sha256', token, 'base64url')
+export const idOf = (cookieName: string, token: string): string => digest(`${cookieName}=${token}`)

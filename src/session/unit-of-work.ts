@@ -1,14 +1,15 @@
 // This holds the work of one request on one session, and decides what is saved at the end of the request.
 
 import { type Activity, apply, type ChangeSet, changeSet } from './changes.ts'
-import { departed, headersSent, SessionError, tooLarge } from './errors.ts'
+import type { Presented } from './cookie.ts'
+import { headersSent, SessionError, tooLarge } from './errors.ts'
 import { deadline } from './expiry.ts'
 import { adds, Journal } from './journal.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import type { Departure, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
-import { type CookieChange, type Standing, StoredSession } from './stored-session.ts'
+import { type CookieChange, type Standing, StoredSession, type Terms } from './stored-session.ts'
 import { View } from './view.ts'
 
 /** What happens at the end of a request, by what it knows of the session and whether it recorded a change. */
@@ -44,12 +45,11 @@ export class UnitOfWork {
   #verifying: NodeJS.Immediate | undefined
 
   /**
-   * @param presented - what the client sent as its token, which may not be one; null if it sent nothing
-   * @param isLenient - whether a request whose session was replaced can read on, as one without a session
+   * @param presented - what the client sent as its token, which may not be one
    */
-  constructor(store: Store, settings: Settings, presented: string | null, isLenient = false) {
+  constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
     this.settings = settings
-    this.#stored = new StoredSession(store, settings, presented, isLenient)
+    this.#stored = new StoredSession(store, settings, presented, terms)
     this.#view = new View(this.#stored, this.#journal, settings)
   }
 
@@ -136,7 +136,8 @@ export class UnitOfWork {
 
   /**
    * Records a change in the name of a scope, to be saved at the end of the request.
-   * @throws {SessionError} SESSION_HEADERS_SENT; SESSION_MOVED, SESSION_GONE where that is known already
+   * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_CROSS_SITE, SESSION_AMBIGUOUS; SESSION_MOVED or
+   * SESSION_GONE where that is known already
    * @throws {SessionError} SESSION_TOO_LARGE by the record as known; the store judges again when it is saved
    */
   record(scope: object, part: Partial<ChangeSet>): void {
@@ -144,9 +145,10 @@ export class UnitOfWork {
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
     if (change.limit && apply(this.#view.record, change).outcome === 'full')
       throw tooLarge(this.settings.limits)
-    const { departure, isInToken, standing } = this.#stored
-    if (departure && adds(change)) throw departed(departure)
-    const needsCookie = isInToken || change.policy !== undefined || (standing === 'absent' && adds(change))
+    const { isInToken, standing, refusal } = this.#stored
+    const begins = standing === 'absent' && adds(change)
+    if (begins && refusal) throw refusal
+    const needsCookie = isInToken || change.policy !== undefined || begins
     if (this.#closed || (this.#stored.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change)
     // Microtasks run before an immediate: only a request that waits for something outside is still busy then.
@@ -240,6 +242,7 @@ export class UnitOfWork {
     const { failure } = this.#stored
     if (failure && this.#journal.isEmpty) return
     if (failure) throw failure
+    if (this.#stored.isContested && !this.#journal.isEmpty) await this.#stored.decide()
     // A new policy gives a new deadline, and that depends on when the session was created.
     if (this.#journal.sum.policy !== undefined) await this.#stored.read()
     const now = this.settings.clock()

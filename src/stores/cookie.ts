@@ -70,15 +70,15 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
 
       const seal = async (name: string, record: SessionRecord, now: number): Promise<string | null> => {
         const token = await new EncryptJWT({ rec: pack(record) })
-          .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid, jti: name })
-          .setAudience(cookie.name)
+          .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid, jti: name, iat: now })
+          .setAudience(cookie.fullName)
           .setExpirationTime(Math.ceil(record.expiresAt / 1000))
           .encrypt(secret)
         return fits(cookie, token, record, now) ? token : null
       }
 
       const find = async (token: string, now: number): Promise<Sealed | Departure | null> => {
-        const sealed = await unseal(token, keys, cookie.name, now)
+        const sealed = await unseal(token, keys, cookie.fullName, now)
         const ended = sealed && (await denyList?.look(sealed, now))
         return ended ? ended.departure : sealed
       }
@@ -100,6 +100,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
         isToken: (text) => text.length <= maxCookieBytes && sealPattern.test(text) && nameOf(text) !== null,
         mint,
         idOf: (token) => digest(token.includes('.') ? nameOf(token)! : token),
+        newest: (tokens) => tokens.reduce((best, each) => (sealedAt(each) > sealedAt(best) ? each : best)),
         async create(name, record, now) {
           const token = await seal(name, record, now)
           if (token === null) throw tooLarge()
@@ -187,12 +188,19 @@ const isCanonical = (token: string): boolean =>
  * @returns null for a text without a name
  */
 function nameOf(token: string): string | null {
+  const { jti } = headerOf(token)
+  return typeof jti === 'string' ? jti : null
+}
+
+/** When a session was sealed. Milliseconds since the epoch, as far as the header of its seal can be believed. */
+const sealedAt = (token: string): number => Number(headerOf(token).iat ?? 0)
+
+function headerOf(token: string): { readonly jti?: unknown; readonly iat?: unknown } {
   try {
     const header: unknown = JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString())
-    const { jti } = header as { jti?: unknown }
-    return typeof jti === 'string' ? jti : null
+    return header === null ? {} : (header as object)
   } catch {
-    return null
+    return {}
   }
 }
 

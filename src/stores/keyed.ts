@@ -2,31 +2,33 @@
 
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, Store } from '../session/store.ts'
-import { digest, isToken, mint } from '../session/token.ts'
+import { idOf as idUnder, isToken, mint } from '../session/token.ts'
 import type { GuardedStore } from './guarded.ts'
 
 /**
  * Gives a store by token over a backend by id. Each verb calls the backend with the digest of the token, so
  * that no backend sees a token.
+ * @param cookieName - `SessionCookie.fullName`
  */
-export function keyed(backend: GuardedStore): Store {
+export function keyed(backend: GuardedStore, cookieName: string): Store {
+  const idOf = (token: string): string => idUnder(cookieName, token)
   return {
     isInToken: false,
     isToken,
     mint,
-    idOf: digest,
+    idOf,
     async create(token, record) {
-      await backend.create(digest(token), record)
+      await backend.create(idOf(token), record)
       return token
     },
-    read: (token, now) => backend.read(digest(token), now),
+    read: (token, now) => backend.read(idOf(token), now),
     async commit(token, changes, now) {
-      return { outcome: await backend.commit(digest(token), changes, now), token }
+      return { outcome: await backend.commit(idOf(token), changes, now), token }
     },
-    delete: (token, now, mark) => backend.delete(digest(token), now, mark),
+    delete: (token, now, mark) => backend.delete(idOf(token), now, mark),
     async rotate(token, now, mark) {
       const successor = mint()
-      const found = await backend.move(digest(token), digest(successor), now, mark)
+      const found = await backend.move(idOf(token), idOf(successor), now, mark)
       return found === null || typeof found === 'string' ? found : { token: successor, record: found }
     },
   }

@@ -327,22 +327,6 @@ describe('the cookie', () => {
     expect(setCookies[0]).toMatch(/^__Host-session=.*Secure/)
   })
 
-  it('is ignored when there are two of it, in either order, and deleted', async () => {
-    const { run, begin, client } = await open()
-    await begin()
-    const good = `session=${client.token}`
-    for (const cookie of [
-      `${good}; session=${unknownToken}`,
-      `session=${unknownToken}; ${good}`,
-      `${good}; ${good}`,
-    ]) {
-      const answer = await client.fork().run('{ session { isNew } }', undefined, { cookie })
-      expect(answer.data.session.isNew).toBe(true)
-      expect(answer.setCookies[0]).toMatch(/^session=; Max-Age=0/)
-    }
-    expect((await run('{ session { isNew } }')).answer.data.session.isNew).toBe(false)
-  })
-
   it('is found among others, and not under another spelling', async () => {
     const { client, begin } = await open()
     await begin()

@@ -1,5 +1,5 @@
 import type { SessionEvent } from '../../src/session/events.ts'
-import { digest, mint } from '../../src/session/token.ts'
+import { idOf, mint } from '../../src/session/token.ts'
 
 /** What no answer may repeat: it stands for whatever a client sends that is no name of the schema. */
 export const canary = 'c4n4ry'
@@ -9,7 +9,7 @@ export const secret = 's3rv3r-0nly'
 /** The token of the session that is attacked, or in whose name the attack comes. */
 export const token = mint()
 /** The public id of its session. */
-export const id = digest(token)
+export const id = idOf('__Host-session', token)
 export const otherToken = mint()
 export const guess = mint()
 /** Tokens of sessions that have ended, by how. */
@@ -159,6 +159,7 @@ const rejected = (reason: Extract<SessionEvent, { type: 'rejected' }>['reason'])
 ]
 const anonymous = { status: 200, data: { session: { value: null, keys: [] } } } as const
 const malformed = { ...anonymous, cookie: 'deleted', events: rejected('malformed') } as const
+const ambiguous = { ...anonymous, calls: ['read', 'read'], events: rejected('ambiguous') } as const
 const unknown = { ...anonymous, cookie: 'deleted', calls: ['read'], events: rejected('unknown') } as const
 const departed = {
   ended: { status: 200, data: null, code: 'SESSION_GONE', calls: ['read'], events: rejected('ended') },
@@ -222,11 +223,18 @@ const cookies: Input[] = [
   ...each('K4', 'of two', {
     'a valid and an invalid one': `${cookieOf(token)}; ${cookieOf('x')}`,
     'an invalid and a valid one': `${cookieOf('x')}; ${cookieOf(token)}`,
-    'two valid ones': `${cookieOf(token)}; ${cookieOf(otherToken)}`,
     'one and the same twice': `${cookieOf(token)};${cookieOf(token)}`,
     'an empty and a valid one': `${cookieOf('')}; ${cookieOf(token)}`,
-  }, (cookie) => [withCookie(cookie), malformed]),
-  row('K4+', 'two of them in two headers', http({ body: bodyOf(reading), lines: [`Cookie: ${cookieOf(otherToken)}`] }), malformed),
+  }, (cookie) => [withCookie(cookie), victim, { events: [] }]),
+  ...each('K4', 'of two', {
+    'a valid one and one that was never issued': `${cookieOf(token)}; ${cookieOf(guess)}`,
+    'one that was never issued and a valid one': `${cookieOf(guess)}; ${cookieOf(token)}`,
+  }, (cookie) => [withCookie(cookie), victim, { calls: ['read', 'read'], events: [] }]),
+  row('K4', 'two that live', withCookie(`${cookieOf(token)}; ${cookieOf(otherToken)}`), ambiguous),
+  row('K4', 'a write with two that live', withCookie(`${cookieOf(token)}; ${cookieOf(otherToken)}`, danger), { status: 200, code: 'SESSION_AMBIGUOUS', calls: ['read', 'read'] }),
+  row('K4', 'two that are malformed', withCookie(`${cookieOf('x')}; ${cookieOf('y')}`), { ...anonymous, events: malformed.events }),
+  row('K4+', 'two of them in two headers', http({ body: bodyOf(reading), lines: [`Cookie: ${cookieOf(otherToken)}`] }), ambiguous),
+  row('K4+', 'a value in quotes', withCookie(cookieOf(`"${token}"`)), victim),
   row('K4+', 'another cookie in a second header', http({ body: bodyOf(reading), lines: ['cookie: a=b'] }), victim),
   ...each('K5', 'a cookie that is not ours', {
     'lower case': `__host-session=${token}`,
@@ -255,7 +263,8 @@ const cookies: Input[] = [
     SQL: "' OR 1=1--",
     'a percent-encoded header': '%0d%0aSet-Cookie:x',
     nothing: '',
-    'a value in quotes': `"${token}"`,
+    'a value with a quote before it': `"${token}`,
+    'a value in two pairs of quotes': `""${token}""`,
     'a percent-encoded character': `%41${token.slice(3)}`,
     'plain base64': `${token.slice(2)}+/`,
     'padding instead of a character': `${token.slice(1)}=`,

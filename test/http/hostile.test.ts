@@ -5,7 +5,7 @@ import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
 import type { SessionEvent } from '../../src/session/events.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
-import { digest, mint } from '../../src/session/token.ts'
+import { idOf, mint } from '../../src/session/token.ts'
 import { freshStore, storeName } from '../support/fresh-store.ts'
 import { given, manualClock, seen, watched } from '../support/harness.ts'
 import { type RawAnswer, RawConnection } from '../support/raw.ts'
@@ -108,8 +108,8 @@ describe.each([
   })
 
   async function keep(held: string, record: SessionRecord): Promise<void> {
-    await store.delete(digest(held), 0)
-    await store.create(digest(held), record)
+    await store.delete(idOf('__Host-session', held), 0)
+    await store.create(idOf('__Host-session', held), record)
   }
 
   beforeAll(async () => {
@@ -188,7 +188,7 @@ describe.each([
     expect(connection.rest).toBe('')
   }
 
-  const stored = (held: string) => store.read(digest(held), clock())
+  const stored = (held: string) => store.read(idOf('__Host-session', held), clock())
 
   /** Sends it to the session `token`, and compares all that is to be seen of it, and of the server, afterwards. */
   async function judge(input: Input): Promise<void> {

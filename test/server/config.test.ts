@@ -224,5 +224,6 @@ describe('sessionCookie', () => {
     expect(cookie.read(undefined)).toBeNull()
     expect(cookie.read('other=1')).toBeNull()
     expect(cookie.read('__Host-session=')).toBe('')
+    expect(cookie.read('a=b; __Host-session="x"; __Host-session=')).toEqual(['x', ''])
   })
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { digest } from '../../src/session/token.ts'
+import { idOf } from '../../src/session/token.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { folder, serve, type Serving } from '../support/command.ts'
 import { recordOf } from '../support/record-of.ts'
@@ -223,7 +223,7 @@ describe('the end of a server', () => {
       const store = sqliteStore(file)
       onTestFinished(() => store.close())
       const stored = async ({ token }: Visitor, key: string): Promise<number> =>
-        Number(recordOf(await store.read(digest(token), Date.now()))?.entries.get(key))
+        Number(recordOf(await store.read(idOf('__Host-session', token), Date.now()))?.entries.get(key))
       expect(await Promise.all(clients.map((client) => stored(client, 'slow')))).toEqual([...clients.keys()])
       for (const [index, { acknowledged }] of progress.entries()) {
         // The last one may have been stored, and its answer cut off before it began.

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { SessionServerOptions } from '../../src/server/create-session-server.ts'
 import type { SessionEvent } from '../../src/session/events.ts'
-import { digest } from '../../src/session/token.ts'
+import { idOf } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client, gate } from '../support/harness.ts'
@@ -14,7 +14,7 @@ function listening(options: Partial<SessionServerOptions<ShopData>> = {}, store 
   return {
     client,
     clock,
-    id: () => digest(client.token!),
+    id: () => idOf('__Host-session', client.token!),
     /** What was told since the last call. */
     told: () => events.splice(0),
   }
@@ -79,7 +79,10 @@ describe('onEvent', () => {
       {},
       { cookie: `__Host-session=${'A'.repeat(43)}; __Host-session=b` },
     )
-    expect(told()).toEqual([{ type: 'rejected', reason: 'malformed' }])
+    expect(told()).toEqual([{ type: 'rejected', reason: 'unknown' }])
+    const many = Array.from({ length: 5 }, (_, each) => `__Host-session=${String(each).repeat(43)}`)
+    await client.run('{ session { keys } }', {}, { cookie: many.join('; ') })
+    expect(told()).toEqual([{ type: 'rejected', reason: 'ambiguous' }])
   })
 
   it('tells a session that ended while it was used', async () => {
@@ -129,7 +132,7 @@ describe('onEvent', () => {
     client.cookies.set('__Host-session', 'A'.repeat(43))
     expect((await client.run('{ session { keys } }')).status).toBe(503)
     expect(told()).toEqual([
-      { type: 'trouble', id: digest('A'.repeat(43)), code: 'SESSION_STORE_UNAVAILABLE' },
+      { type: 'trouble', id: idOf('__Host-session', 'A'.repeat(43)), code: 'SESSION_STORE_UNAVAILABLE' },
     ])
   })
 
