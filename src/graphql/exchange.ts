@@ -3,6 +3,7 @@
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
+import { holdsCookiesBack } from '../http/held-back.ts'
 import { isLoopback } from '../http/host.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
@@ -143,6 +144,8 @@ interface CookieAndStore {
 export class Exchanges<Data extends object = Record<string, Json>> {
   /** Where failures are logged: Yoga's logger, once Yoga has started. */
   logger: YogaLogger | undefined
+  /** Whether a gate with `origins` stands before them, so that an `Origin` that comes here is a listed one. */
+  areOriginsJudged = false
   readonly #options: SessionOptions<Data>
   readonly #settings: Settings
   readonly #rules: KeyRules
@@ -176,7 +179,13 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   begin(head: RequestHead): Exchange<Data> {
     const { cookie, store } = this.#isPlainLoopback(head) ? this.#plain : this.#secure
     const presented = cookie.read(head.header('cookie'))
-    return new Exchange(new UnitOfWork(store, this.#settings, presented), cookie, this.#rules, this.#log)
+    const mayBegin = presented !== null || !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
+    return new Exchange(
+      new UnitOfWork(store, this.#settings, presented, { mayBegin }),
+      cookie,
+      this.#rules,
+      this.#log,
+    )
   }
 
   /**

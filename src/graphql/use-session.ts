@@ -41,7 +41,8 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
   const after = hooksAfter(exchanges)
   return {
     onPluginInit({ plugins }) {
-      if (!exchanges.isCrossSite || plugins.some((plugin) => gatesOrigins(plugin))) return
+      exchanges.areOriginsJudged = plugins.some((plugin) => gatesOrigins(plugin))
+      if (!exchanges.isCrossSite || exchanges.areOriginsJudged) return
       throw new SessionError(
         'CONFIG_INVALID',
         "cookie.sameSite 'none' sends the cookie with the requests of any site: it needs useSessionGate({ origins }).",

@@ -1,5 +1,6 @@
 // This opens a session outside of a GraphQL request, e.g. in a script, a job or another HTTP route.
 
+import { holdsCookiesBack, type RequestLike, siteOf } from '../http/held-back.ts'
 import { type Presented, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { keyRules } from '../session/key-declarations.ts'
@@ -58,9 +59,16 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
 export interface OpenSettings extends SessionSettings {
   /** The cookie that carries the session. A `cookieStore` needs it, and binds what it seals to it. */
   readonly cookie?: SessionCookie
+  /**
+   * The request that is answered, of node:http, the Fetch API or a framework. If a page of another site sent
+   * it and it has no session cookie, it begins no session (SESSION_CROSS_SITE): browsers hold back the cookie
+   * there, e.g. in the return from a bank by POST, and a new one would replace it.
+   * @default none: a session may begin
+   */
+  readonly request?: RequestLike
 }
 
-const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, cookie: true }
+const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, cookie: true, request: true }
 
 /**
  * Opens a session outside of a GraphQL request: in scripts, jobs and other HTTP routes. Nothing is stored
@@ -78,15 +86,21 @@ export function openSession<Data extends object = Record<string, Json>>(
 ): OpenSession<Data> {
   checkOptions('openSession', settings, Object.keys(openSettingNames))
   checkStore(store)
-  const { cookie } = settings
+  const { cookie, request } = settings
+  if (request !== undefined && (typeof request?.headers !== 'object' || request.headers === null)) {
+    throw new SessionError('CONFIG_INVALID', 'request must be a request with headers.')
+  }
   if ('open' in store && !cookie) {
     throw new SessionError('CONFIG_INVALID', 'openSession with a cookieStore needs the option cookie.')
   }
   const resolved = resolveSettings(settings)
   const presented = token === null || typeof token === 'string' || Array.isArray(token) ? token : ''
+  const { sameSite } = cookie ?? sessionCookie()
+  const mayBegin = !request || !holdsCookiesBack(siteOf(request), sameSite)
   return new OpenSession(
     new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, {
       isOpened: true,
+      mayBegin,
     }),
   )
 }

@@ -2,9 +2,8 @@
 
 import { EncryptJWT, errors, jwtDecrypt, type JWTDecryptResult } from 'jose'
 import { apply } from '../session/changes.ts'
-import type { SessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
-import { endsWithBrowser } from '../session/expiry.ts'
+import { cookieDeadline } from '../session/expiry.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Departure, Mark, SessionRecord } from '../session/record.ts'
 import type { Settings } from '../session/settings.ts'
@@ -28,10 +27,16 @@ export interface CookieStoreOptions {
    * @default none: no session can be ended before its time
    */
   readonly denyList?: KeyedStore
+  /**
+   * Bytes that a cookie may have, with its name and attributes, from 512 to 4096. A proxy bounds all headers of
+   * an answer together: nginx to 4 KiB (`proxy_buffer_size`), and answers 502 beyond. Raise both, or neither.
+   * @default 3072, which leaves 1 KiB for the other headers
+   */
+  readonly maxCookieBytes?: number
 }
 
 /** The bytes of a cookie, with its name and attributes, that every browser takes (RFC 6265, 6.1). */
-const maxCookieBytes = 4096
+const browserLimit = 4096
 
 /** Milliseconds by which the clocks of servers may differ. */
 const clockTolerance = 60_000
@@ -42,7 +47,7 @@ const sealPattern = /^[\w-]+\.\.[\w-]{16}\.[\w-]+\.[\w-]{22}$/
 /**
  * Makes a store that keeps sessions in the cookie, sealed with AES-256-GCM (a JWE, RFC 7516), and needs no
  * backend but the deny-list, by which a session can be ended before its time. A session has room for what
- * fits into a cookie of 4,096 bytes with its attributes; more is SESSION_TOO_LARGE. `SealedStore` says which
+ * fits into a cookie of `maxCookieBytes` with its attributes; more is SESSION_TOO_LARGE. `SealedStore` says which
  * promises it cannot keep.
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
@@ -54,9 +59,16 @@ export function cookieStore(options: CookieStoreOptions & { denyList: KeyedStore
  */
 export function cookieStore(options: CookieStoreOptions): SealedStore<false>
 export function cookieStore(options: CookieStoreOptions): SealedStore {
-  checkOptions('cookieStore', options, ['keys', 'denyList'])
+  checkOptions('cookieStore', options, ['keys', 'denyList', 'maxCookieBytes'])
   const secrets = readKeys(options.keys)
   if (options.denyList !== undefined) checkKeyedStore('cookieStore: denyList', options.denyList)
+  const { maxCookieBytes = 3072 } = options
+  if (!Number.isSafeInteger(maxCookieBytes) || maxCookieBytes < 512 || maxCookieBytes > browserLimit) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `cookieStore: maxCookieBytes must be a whole number of bytes from 512 to ${browserLimit}.`,
+    )
+  }
   const [[kid, secret]] = secrets as unknown as [[string, Uint8Array]]
   const keys = new Map(secrets)
 
@@ -68,13 +80,22 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
     open(cookie, settings) {
       const denyList = options.denyList && denyListOf(options.denyList, settings)
 
-      const seal = async (name: string, record: SessionRecord, now: number): Promise<string | null> => {
+      /** @param before - what the cookie holds so far. It may shrink where it is over the limit. */
+      const seal = async (
+        name: string,
+        record: SessionRecord,
+        now: number,
+        before = '',
+      ): Promise<string | null> => {
         const token = await new EncryptJWT({ rec: pack(record) })
           .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid, jti: name, iat: now })
           .setAudience(cookie.fullName)
           .setExpirationTime(Math.ceil(record.expiresAt / 1000))
           .encrypt(secret)
-        return fits(cookie, token, record, now) ? token : null
+        const expiresAt = cookieDeadline(record, now, settings.timeouts)
+        const bytes = Buffer.byteLength(cookie.set({ token, expiresAt, now }))
+        const limit = token.length < before.length ? browserLimit : maxCookieBytes
+        return bytes <= limit ? token : null
       }
 
       const find = async (token: string, now: number): Promise<Sealed | Departure | null> => {
@@ -97,13 +118,13 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
 
       const store: Store = {
         isInToken: true,
-        isToken: (text) => text.length <= maxCookieBytes && sealPattern.test(text) && nameOf(text) !== null,
+        isToken: (text) => text.length <= browserLimit && sealPattern.test(text) && nameOf(text) !== null,
         mint,
         idOf: (token) => digest(token.includes('.') ? nameOf(token)! : token),
         newest: (tokens) => tokens.reduce((best, each) => (sealedAt(each) > sealedAt(best) ? each : best)),
         async create(name, record, now) {
           const token = await seal(name, record, now)
-          if (token === null) throw tooLarge()
+          if (token === null) throw tooLarge(maxCookieBytes)
           return token
         },
         async read(token, now) {
@@ -115,7 +136,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
           if (sealed === null || typeof sealed === 'string') return { outcome: sealed ?? 'gone', token }
           const { outcome, record } = apply(sealed.record, changes)
           if (outcome !== 'committed') return { outcome, token }
-          const next = await seal(sealed.name, record!, now)
+          const next = await seal(sealed.name, record!, now, token)
           return next === null ? { outcome: 'full', token } : { outcome, token: next }
         },
         delete: revoke,
@@ -204,11 +225,6 @@ function headerOf(token: string): { readonly jti?: unknown; readonly iat?: unkno
   }
 }
 
-function fits(cookie: SessionCookie, token: string, record: SessionRecord, now: number): boolean {
-  const expiresAt = endsWithBrowser(record.policy) ? null : record.expiresAt
-  return Buffer.byteLength(cookie.set({ token, expiresAt, now })) <= maxCookieBytes
-}
-
 /** An ended session, with where it has gone while the mark of that lasts. */
 interface Ended {
   readonly departure: Departure | null
@@ -284,7 +300,7 @@ const notRevocable = (): SessionError =>
     'This session is kept in its cookie, and the server has no list of ended ones: it cannot be ended before its time. Clear it instead.',
   )
 
-const tooLarge = (): SessionError =>
+const tooLarge = (maxCookieBytes: number): SessionError =>
   new SessionError(
     'SESSION_TOO_LARGE',
     `The session does not fit into a cookie of ${maxCookieBytes} bytes. Nothing was stored; delete what is no longer needed.`,

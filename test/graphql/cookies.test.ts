@@ -298,3 +298,96 @@ describe('a store that two applications share', () => {
     return { token: client.token! }
   }
 })
+
+describe('a request from a page of another site', () => {
+  const cross = { 'sec-fetch-site': 'cross-site' }
+  const visit = { ...cross, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  const foreign = { origin: 'https://bank.example' }
+
+  describe.each(ways)('on %s', (_, plugins) => {
+    const at = async (options: Parameters<typeof shop>[0] = {}) => {
+      const { url, store } = await open(plugins, { origins: ['https://bank.example'], ...options })
+      store.calls.length = 0
+      const ask = (query: string, headers: Record<string, string>) => new Client(url).run(query, {}, headers)
+      return { ask, store, url }
+    }
+
+    it.each([{ sameSite: 'lax' }, { sameSite: 'strict' }] as const)(
+      'begins no session, of which $sameSite keeps the cookie back',
+      async (cookie) => {
+        const { ask, store } = await at({ cookie })
+        const headers = { ...foreign, ...cross }
+        for (const query of [
+          set,
+          'mutation { setDefaultSessionKey(key: "dark_mode", value: true) { created } }',
+          'mutation { updateSession(data: { dark_mode: true }) { __typename } }',
+        ]) {
+          const answer = await ask(query, headers)
+          expect(answer.codes, query).toEqual(['SESSION_CROSS_SITE'])
+          expect(answer.setCookies).toEqual([])
+        }
+        expect((await ask(get, headers)).data.session.isNew).toBe(true)
+        expect((await ask(logout, headers)).data).toEqual({ logout: { flushed: false } })
+        expect(store.calls).toEqual([])
+      },
+    )
+
+    it('begins one where the cookie would have come along', async () => {
+      const none = await at({ cookie: { sameSite: 'none' } })
+      expect((await none.ask(set, { ...foreign, ...cross })).setCookies).toHaveLength(1)
+      const lax = await at()
+      for (const headers of [
+        foreign,
+        { ...foreign, 'sec-fetch-site': 'same-site' },
+        { 'sec-fetch-site': 'same-origin' },
+        {},
+      ]) {
+        expect((await lax.ask(set, headers)).setCookies).toHaveLength(1)
+      }
+    })
+
+    it('works in the session of the cookie that it has', async () => {
+      const { ask, url } = await at()
+      const own = new Client(url)
+      await own.run(set)
+      expect((await ask(set, { ...foreign, ...cross, cookie: own.cookie })).codes).toEqual([])
+    })
+  })
+
+  it.each([
+    ['a form of a bank', 'lax', 'POST', { ...visit, ...foreign }, false],
+    ['a form of an old browser', 'lax', 'POST', { ...foreign, host: 'shop.example' }, false],
+    ['a form of nobody', 'lax', 'POST', { origin: 'null', host: 'shop.example' }, false],
+    ['an image', 'lax', 'GET', { ...cross, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }, false],
+    ['a frame', 'lax', 'GET', { ...visit, 'sec-fetch-dest': 'iframe' }, false],
+    ['a link, with a strict cookie', 'strict', 'GET', visit, false],
+    ['a link', 'lax', 'GET', visit, true],
+    ['a form, with a cookie for other sites', 'none', 'POST', { ...visit, ...foreign }, true],
+    ['a form of its own', 'lax', 'POST', { origin: 'https://shop.example', host: 'shop.example' }, true],
+    [
+      'a form of its own, behind a proxy',
+      'strict',
+      'POST',
+      { origin: 'https://shop.example', host: '127.0.0.1:4000', 'x-forwarded-host': 'shop.example' },
+      true,
+    ],
+    ['a bookmark', 'strict', 'GET', { ...visit, 'sec-fetch-site': 'none' }, true],
+    ['a client that is no browser', 'strict', 'POST', {}, true],
+  ] as const)('%s (%s, %s) at a route with openSession', async (_, sameSite, method, headers, begins) => {
+    const store = memoryStore({ max: 10 })
+    const cookie = sessionCookie({ sameSite })
+    const of = (held: Record<string, string>) => ({ method, headers: held })
+    for (const request of [of(headers), { method, headers: new Headers(Object.entries(headers)) }]) {
+      const session = openSession(store, cookie.read(null), { cookie, request })
+      const write = async (): Promise<void> => {
+        session.set('user', 'ada')
+        await session.save()
+      }
+      if (begins) await write()
+      else await expect(write()).rejects.toThrow(expect.objectContaining({ code: 'SESSION_CROSS_SITE' }))
+      expect(session.setCookie(cookie) !== null).toBe(begins)
+      if (session.token) given.add(session.token)
+    }
+    expect(() => openSession(store, null, { request: 1 as never })).toThrow(/request/)
+  })
+})

@@ -163,6 +163,41 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/cookies'],
   },
   {
+    guard: 'a request of another site begins no session',
+    file: 'graphql/exchange.ts',
+    from: 'const mayBegin = presented !== null ||',
+    to: 'const mayBegin = true ||',
+    tests: ['graphql/cookies'],
+  },
+  {
+    guard: 'a listed origin begins sessions',
+    file: 'graphql/exchange.ts',
+    from: 'cookie.sameSite, this.areOriginsJudged)',
+    to: 'cookie.sameSite)',
+    tests: ['graphql/cookies'],
+  },
+  {
+    guard: 'a return from another site begins no session in a route',
+    file: 'server/open-session.ts',
+    from: 'const mayBegin = !request ||',
+    to: 'const mayBegin = true ||',
+    tests: ['graphql/cookies'],
+  },
+  {
+    guard: 'a link from another site comes with a Lax cookie',
+    file: 'http/held-back.ts',
+    from: " && !(sameSite === 'lax' && isVisit && isSafe)",
+    to: '',
+    tests: ['graphql/cookies'],
+  },
+  {
+    guard: 'a sealed session over the limit can be emptied',
+    file: 'stores/cookie.ts',
+    from: 'token.length < before.length ? browserLimit : maxCookieBytes',
+    to: 'maxCookieBytes',
+    tests: ['stores/cookie'],
+  },
+  {
     guard: 'of the seals of one session the newest counts',
     file: 'stores/cookie.ts',
     from: 'sealedAt(each) > sealedAt(best)',
@@ -922,8 +957,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a sealed cookie is one that browsers take',
     file: 'stores/cookie.ts',
-    from: 'now })) <= maxCookieBytes',
-    to: 'now })) <= 1e9',
+    from: 'return bytes <= limit ?',
+    to: 'return bytes <= 1e9 ?',
     tests: ['stores/cookie'],
   },
   {

@@ -290,16 +290,16 @@ describe('the size of a sealed cookie', () => {
   /** The same session in a cookie that is `longer` by so many characters of its path. */
   const withPath = (longer: number) =>
     serverOf({ keys }, { clock: manualClock(), cookie: { name: 'session', path: `/${'x'.repeat(longer)}` } })
-  const value = 'x'.repeat(2600)
+  const value = 'x'.repeat(1800)
 
-  it('is at most 4,096 bytes with its attributes; beyond, the old cookie stays valid', async () => {
+  it('is at most 3,072 bytes with its attributes; beyond, the old cookie stays valid', async () => {
     const [shortest] = (await new Client(withPath(0)).run(set(value))).setCookies
-    const room = 4096 - Buffer.byteLength(shortest!)
+    const room = 3072 - Buffer.byteLength(shortest!)
     expect(room).toBeGreaterThan(1)
 
     const exact = await new Client(withPath(room)).run(set(value))
     expect(exact.codes).toEqual([])
-    expect(Buffer.byteLength(exact.setCookies[0]!)).toBe(4096)
+    expect(Buffer.byteLength(exact.setCookies[0]!)).toBe(3072)
 
     const created = await new Client(withPath(room + 1)).run(set(value))
     expect(created.codes).toEqual(['SESSION_TOO_LARGE'])
@@ -311,6 +311,28 @@ describe('the size of a sealed cookie', () => {
     expect(changed.codes).toEqual(['SESSION_TOO_LARGE'])
     expect(changed.setCookies).toEqual([])
     expect((await client.run(get)).data.session.value).toBe('small')
+  })
+})
+
+describe('a cookie over the limit', () => {
+  it('is taken as before, can shrink, and cannot grow', async () => {
+    const roomy = new Client(serverOf({ keys, maxCookieBytes: 4096 }))
+    await roomy.run(set('x'.repeat(1500)))
+    await roomy.run('mutation { setSessionKey(key: "b", value: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") { created } }') // prettier-ignore
+    await roomy.run('mutation ($v: JSON!) { setSessionKey(key: "c", value: $v) { created } }', { v: 'y'.repeat(700) }) // prettier-ignore
+    expect(roomy.token!.length).toBeGreaterThan(3072)
+    const client = new Client(serverOf({ keys }))
+    client.cookies.set(name, roomy.token!)
+    expect((await client.run('mutation { setSessionKey(key: "d", value: "x") { created } }')).codes).toEqual(['SESSION_TOO_LARGE']) // prettier-ignore
+    expect((await client.run('mutation { deleteSessionKey(key: "b") { deleted } }')).data).toEqual({ deleteSessionKey: { deleted: true } }) // prettier-ignore
+    expect(client.token!.length).toBeGreaterThan(3072 - 200)
+    expect((await client.run(get)).data.session.value).toHaveLength(1500)
+  })
+
+  it('is an option, within what browsers take', () => {
+    for (const maxCookieBytes of [0, 511, 4097, Number.NaN, Infinity, 1000.5, '3072' as never]) {
+      expect(() => cookieStore({ keys, maxCookieBytes })).toThrow(/maxCookieBytes/)
+    }
   })
 })
 
