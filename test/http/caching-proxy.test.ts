@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -6,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Plugin } from 'graphql-yoga'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { cookieStore } from '../../src/stores/cookie.ts'
 import { type Answer, Client, listen } from '../support/harness.ts'
 import { needs } from '../support/needs.ts'
 import { findBinary, freePort } from '../support/servers.ts'
@@ -357,7 +360,40 @@ async function openOrigin(plugins: Plugin[]) {
   return { url: new URL(url).origin, clock, drain: () => yoga.drain(), close }
 }
 
-async function startProxy(upstream: string, directive: string) {
+describe('a proxy with the limits that it comes with', needs('nginx'), () => {
+  it.each([
+    ['hands on the largest sealed cookie', {}, 200],
+    ['answers 502 for the largest that browsers take', { maxCookieBytes: 4096 }, 502],
+  ])('%s', async (_, limit, expected) => {
+    const sessions = createSessionServer({
+      store: cookieStore({ keys: [randomBytes(32).toString('base64')], ...limit }),
+      keys: { k: { client: ['read', 'write'] } },
+      logging: false,
+    })
+    const origin = await listen(sessions)
+    const proxy = await startProxy(new URL(origin.url).origin, null)
+    onTestFinished(async () => {
+      await proxy.stop()
+      await origin.close()
+    })
+    const set = 'mutation ($v: JSON!) { setSessionKey(key: "k", value: $v) { created } }'
+    let length = 3000
+    const isTooLong = async () =>
+      (await new Client(origin.url).run(set, { v: 'x'.repeat(length) })).codes.length
+    while (await isTooLong()) length -= 10
+    const { status } = await new Client(`${proxy.url}/graphql`).run(set, { v: 'x'.repeat(length) })
+    expect(status).toBe(expected)
+  })
+})
+
+const caching = `
+          proxy_cache answers;
+          proxy_cache_valid any 10m;
+          proxy_cache_methods GET HEAD POST;
+          proxy_cache_key $request_uri$request_body;
+          add_header X-Cache-Status $upstream_cache_status always;`
+
+async function startProxy(upstream: string, directive: string | null) {
   const folder = mkdtempSync(join(tmpdir(), 'graphql-session-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -377,12 +413,7 @@ async function startProxy(upstream: string, directive: string) {
         listen 127.0.0.1:${port};
         location / {
           proxy_pass ${upstream};
-          proxy_cache answers;
-          proxy_cache_valid any 10m;
-          proxy_cache_methods GET HEAD POST;
-          proxy_cache_key $request_uri$request_body;
-          ${directive}
-          add_header X-Cache-Status $upstream_cache_status always;
+          ${directive === null ? '' : `${caching} ${directive}`}
         }
       }
     }`,

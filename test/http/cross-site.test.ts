@@ -11,6 +11,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
+import { sessionCookie } from '../../src/session/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, seen, watched } from '../support/harness.ts'
@@ -420,7 +421,7 @@ async function openShop(setting: Setting, tls: Tls): Promise<Shop> {
     calls: store.calls,
     arrived,
     async signIn() {
-      const session = openSession<Data>(store)
+      const session = openSession<Data>(store, null, { cookie: sessionCookie(setting.cookie) })
       session.set('user', 'ada')
       await session.save()
       return session.token!
