@@ -3,6 +3,7 @@
 import { GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql'
 import { createGraphQLError } from 'graphql-yoga'
 import { asClient } from '../session/client.ts'
+import { SessionError } from '../session/errors.ts'
 import type { Expiry } from '../session/expiry.ts'
 import type { AnySession } from '../session/session.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
@@ -51,9 +52,9 @@ export const sessionResolvers: Resolvers = {
     parseLiteral: (node) => toDate(textOf(node)),
   }),
 
-  Query: {
+  Query: withSession({
     session: (_, __, { session }) => session,
-  },
+  }),
 
   Session: {
     keys: (session) => asClient(session).keys(),
@@ -62,7 +63,7 @@ export const sessionResolvers: Resolvers = {
     entries: (session, { keys }) => asClient(session).entries(keys ?? null),
   },
 
-  Mutation: {
+  Mutation: withSession({
     setSessionKey: (_, args, { session }) => {
       const { key } = args
       const { value, created } = asClient(session).set(key, () => given(args))
@@ -108,11 +109,38 @@ export const sessionResolvers: Resolvers = {
       asClient(session).setExpiry(toExpiry(expiry))
       return { session }
     },
-  },
+  }),
 }
 
-const toExpiry = ({ seconds, at, policy }: SessionExpiryInput): Expiry =>
-  seconds ?? at ?? (policy === 'BROWSER_CLOSE' ? 'browser-close' : null)
+/**
+ * Makes root resolvers tell the application's developer where the session comes from, if the context has none.
+ * @throws {SessionError} CONFIG_INVALID, at each call in such a context
+ */
+function withSession<Resolving extends object>(resolvers: Resolving): Resolving {
+  const guarded = Object.entries(resolvers).map(([name, resolve]) => [
+    name,
+    (parent: unknown, args: unknown, context: Partial<ResolverContext> | null | undefined, info: unknown) => {
+      if (context?.session) return resolve(parent, args, context, info)
+      throw new SessionError(
+        'CONFIG_INVALID',
+        'There is no context.session. Add useSession to the plugins of Yoga. For another server, put a session of openSession there, with its option keys, and save it.',
+      )
+    },
+  ])
+  return Object.fromEntries(guarded)
+}
+
+/** @throws {GraphQLError} BAD_USER_INPUT, where an executor that does not know `@oneOf` has let it through */
+function toExpiry(expiry: SessionExpiryInput): Expiry {
+  const present = Object.values(expiry).filter((value) => value != null)
+  if (present.length !== 1) {
+    throw createGraphQLError('SessionExpiryInput needs exactly one of its fields: seconds, at or policy.', {
+      extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
+    })
+  }
+  const { seconds, at, policy } = expiry
+  return seconds ?? at ?? (policy === 'BROWSER_CLOSE' ? 'browser-close' : null)
+}
 
 /**
  * The value among the arguments of a mutation. The schema cannot demand one, since it has to allow null.

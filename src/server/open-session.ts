@@ -3,7 +3,7 @@
 import { holdsCookiesBack, type RequestLike, siteOf } from '../http/held-back.ts'
 import { type Presented, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
-import { keyRules } from '../session/key-declarations.ts'
+import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Departure } from '../session/record.ts'
 import { Session } from '../session/session.ts'
@@ -22,9 +22,9 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
   readonly #unit: UnitOfWork
 
   /** @internal `openSession` makes it. */
-  constructor(unit: UnitOfWork) {
+  constructor(unit: UnitOfWork, rules: KeyRules) {
     const scope = {}
-    super(unit, keyRules({ '*': { client: ['read', 'write', 'delete'] } }), () => scope)
+    super(unit, rules, () => scope)
     this.#unit = unit
   }
 
@@ -55,8 +55,16 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
   }
 }
 
-/** The settings of `openSession`. */
-export interface OpenSettings extends SessionSettings {
+/**
+ * The settings of `openSession`.
+ * @typeParam Data - the application's keys and the types of their values
+ */
+export interface OpenSettings<Data extends object = Record<string, Json>> extends SessionSettings {
+  /**
+   * What clients may read, write and delete, by key, where `sessionResolvers` serve the session to them. It does not
+   * restrict your own code. @default nothing
+   */
+  readonly keys?: KeyDeclarations<NoInfer<Data>>
   /** The cookie that carries the session. A `cookieStore` needs it, and binds what it seals to it. */
   readonly cookie?: SessionCookie
   /**
@@ -68,7 +76,12 @@ export interface OpenSettings extends SessionSettings {
   readonly request?: RequestLike
 }
 
-const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, cookie: true, request: true }
+const openSettingNames: Record<keyof OpenSettings, true> = {
+  ...settingNames,
+  cookie: true,
+  keys: true,
+  request: true,
+}
 
 /**
  * Opens a session outside of a GraphQL request: in scripts, jobs and other HTTP routes. Nothing is stored
@@ -82,7 +95,7 @@ const openSettingNames: Record<keyof OpenSettings, true> = { ...settingNames, co
 export function openSession<Data extends object = Record<string, Json>>(
   store: SessionStore,
   token: Presented = null,
-  settings: OpenSettings = {},
+  settings: OpenSettings<Data> = {},
 ): OpenSession<Data> {
   checkOptions('openSession', settings, Object.keys(openSettingNames))
   checkStore(store)
@@ -102,5 +115,6 @@ export function openSession<Data extends object = Record<string, Json>>(
       isOpened: true,
       mayBegin,
     }),
+    keyRules(settings.keys ?? {}),
   )
 }

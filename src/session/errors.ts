@@ -87,6 +87,8 @@ export class SessionError extends Error {
   readonly code: SessionErrorCode
   /** `'unknown'` when the store may or may not have applied the change. */
   readonly outcome: 'unknown' | undefined
+  /** What graphql-js copies into the error that a client gets, whatever server runs it. */
+  readonly extensions: { readonly code: SessionErrorCode; readonly outcome?: 'unknown' }
 
   /**
    * A store of your own may throw it; whatever else a store throws becomes SESSION_STORE_UNAVAILABLE.
@@ -100,6 +102,7 @@ export class SessionError extends Error {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.outcome = options.outcome
+    this.extensions = { code, ...(options.outcome && { outcome: options.outcome }) }
   }
 }
 
