@@ -1661,6 +1661,27 @@ const mutants: readonly Mutant[] = [
     to: '',
     tests: ['server/application-schema'],
   },
+  {
+    guard: 'a client of openSession may do nothing that is not declared',
+    file: 'server/open-session.ts',
+    from: 'keyRules(settings.keys ?? {})',
+    to: "keyRules(settings.keys ?? { '*': { client: ['read', 'write', 'delete'] } })",
+    tests: ['server/open-session'],
+  },
+  {
+    guard: 'a context without a session is told',
+    file: 'graphql/resolvers.ts',
+    from: 'if (context?.session)',
+    to: 'if (true)',
+    tests: ['server/open-session'],
+  },
+  {
+    guard: 'an expiry has exactly one of its fields, whatever the executor lets through',
+    file: 'graphql/resolvers.ts',
+    from: 'if (present.length !== 1)',
+    to: 'if (false)',
+    tests: ['graphql/schema'],
+  },
 ]
 
 /** Files under src; otherwise all. */

@@ -65,6 +65,10 @@ type Mutation {
   setSessionExpiry(expiry: SessionExpiryInput!): SetSessionExpiryPayload!
 }
 
+# Built into graphql-js, but unknown to others, e.g. to the composition of Apollo's federation, unless it is defined.
+"Indicates exactly one field must be supplied and this field must not be \`null\`."
+directive @oneOf on INPUT_OBJECT
+
 "Exactly one."
 input SessionExpiryInput @oneOf {
   "Seconds without activity."
