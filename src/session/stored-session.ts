@@ -46,12 +46,13 @@ export type CookieChange = SentCookie | 'clear' | null
  * The stored session as far as one request knows it, and what follows from that for the cookie. Only this
  * class calls the store. What the store answers moves the session among the four standings: `read` finds it
  * (`stored`) or not (`absent`), `create` and `rotate` make it `stored`, `flush` makes it `flushed`. If a
- * session that was seen alive is not there any more, that is SESSION_GONE.
+ * session that was seen alive is not there any more, that is SESSION_GONE. After its first failure the store
+ * is not asked again, unless `recover` begins a new piece of work.
  *
  * Where the store has only the mark that the session left, it was replaced a moment ago. Whoever presents the
  * old token may be another person than the one who has the new one, so the request gets nothing of what came
  * after: it is refused at every use, nothing is stored, and its answer does not touch the cookie, as it may
- * arrive after the new one. After its first failure the store is not asked again.
+ * arrive after the new one.
  */
 export class StoredSession {
   readonly #store: Store
@@ -71,6 +72,8 @@ export class StoredSession {
   #refusal: SessionError | null
   /** Whether the client has one cookie of the name, at most, so that the one which would be deleted is known. */
   readonly #isOnly: boolean
+  /** Whether a call failed since the record was read, so that the store may hold another one. */
+  #isDoubtful = false
 
   /**
    * @param presented - what the client sent as its token, which may not be one
@@ -151,6 +154,23 @@ export class StoredSession {
     return this.#record !== null && needsNewCookie(this.#record, now, this.#settings.timeouts)
   }
 
+  /**
+   * Begins a new piece of work of the same caller, e.g. the next event of a stream: the store is asked again
+   * after a failure. The call that failed may have been applied or not, so that the record is read anew.
+   */
+  recover(): void {
+    if (this.#failure === null) return
+    this.#failure = null
+    this.#isDoubtful = this.#standing === 'stored'
+    // A token whose creation failed may be in use, and to create it again would fail for ever.
+    this.#successor = null
+  }
+
+  /** Whether the session has to be read before it is used. */
+  get needsReading(): boolean {
+    return this.#standing === 'unread' || this.#isDoubtful
+  }
+
   /** Whether the headers have left, so that no cookie can be set any more. */
   get isSealed(): boolean {
     return this.#sealed
@@ -191,7 +211,7 @@ export class StoredSession {
    * @throws {SessionError} SESSION_MOVED, SESSION_GONE
    */
   read(): Promise<void> {
-    if (this.#standing !== 'unread') return Promise.resolve()
+    if (!this.needsReading) return Promise.resolve()
     return this.#rivals ? this.#choose() : this.reread()
   }
 
@@ -412,6 +432,7 @@ export class StoredSession {
 
   #keep(token: string, record: SessionRecord): void {
     this.#standing = 'stored'
+    this.#isDoubtful = false
     this.#token = token
     this.#record = record
     this.#successor = null

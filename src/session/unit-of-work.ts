@@ -83,6 +83,14 @@ export class UnitOfWork {
     return this.#stored.departure
   }
 
+  /**
+   * Begins a new piece of work, e.g. the next event of a stream or the next `save`: after a failure the store
+   * is asked again. What was recorded stays recorded.
+   */
+  recover(): void {
+    this.#stored.recover()
+  }
+
   /** Marks that the headers have left. From then on a change that needs a cookie is SESSION_HEADERS_SENT. */
   seal(): void {
     this.#stored.seal()
@@ -129,7 +137,7 @@ export class UnitOfWork {
     const recorded = sum.entries.get(key)
     if (recorded !== undefined || sum.clear) return async () => typeof recorded !== 'string'
     const isAbsent = () => !this.#stored.record?.entries.has(key)
-    if (this.#stored.standing === 'unread') return () => this.#read().then(isAbsent)
+    if (this.#stored.needsReading) return () => this.#read().then(isAbsent)
     const absent = isAbsent()
     return async () => absent
   }
@@ -315,9 +323,9 @@ export class UnitOfWork {
   /** Reads the session at the first use. A failure of the store is thrown again at each further use. */
   #read(): Promise<void> {
     this.#touched = true
-    const { standing, failure } = this.#stored
+    const { needsReading, failure } = this.#stored
     if (failure) return Promise.reject(failure)
-    return standing === 'unread' ? this.#verbs.run(() => this.#stored.read()) : known
+    return needsReading ? this.#verbs.run(() => this.#stored.read()) : known
   }
 
   #activity(now: number): Activity {

@@ -451,6 +451,27 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/errors'],
   },
   {
+    guard: 'a new piece of work asks a store that failed again',
+    file: 'session/stored-session.ts',
+    from: '    this.#failure = null\n    this.#isDoubtful',
+    to: '    this.#isDoubtful',
+    tests: ['session/recovery'],
+  },
+  {
+    guard: 'after a failure the record is read anew',
+    file: 'session/stored-session.ts',
+    from: "this.#isDoubtful = this.#standing === 'stored'",
+    to: '',
+    tests: ['session/recovery'],
+  },
+  {
+    guard: 'a token whose creation failed is not used again',
+    file: 'session/stored-session.ts',
+    from: '    // A token whose creation failed may be in use, and to create it again would fail for ever.\n    this.#successor = null',
+    to: '',
+    tests: ['session/recovery'],
+  },
+  {
     guard: 'a store that failed is no proof that a cookie is worthless',
     file: 'session/stored-session.ts',
     from: "return this.#failure && this.#cookie === 'clear' ? null : this.#cookie",
