@@ -12,6 +12,7 @@ const overEachStore = [
   'graphql/streams',
   'session/session',
   'session/session-model',
+  'session/side-by-side',
   'server/storefront',
 ]
 

@@ -97,14 +97,14 @@ export class Exchange<Data extends object = Record<string, Json>> {
 
   async #save(result: Result): Promise<Result> {
     const unit = this.#unit
-    const failure = await saved(unit)
+    const failure = await saved(unit, this.#log)
     this.#log(unit.failure ?? failure)
     const isStream = isAsyncIterable(result)
     if (isStream) {
       this.#streams = true
       unit.seal()
     } else unit.close()
-    if (!failure) return isStream ? saveAlong(result, unit) : result
+    if (!failure) return isStream ? saveAlong(result, unit, this.#log) : result
     if (isStream) await result[Symbol.asyncIterator]().return?.()
     return Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure)
   }
@@ -254,8 +254,16 @@ export class Exchanges<Data extends object = Record<string, Json>> {
  * Saves, and returns the failure instead of throwing it: a throw in Yoga's `onResultProcess` would run its
  * hooks again, and then answer with a stack trace.
  */
-async function saved(unit: UnitOfWork): Promise<unknown> {
+async function saved(unit: UnitOfWork, log: (failure: unknown) => void): Promise<unknown> {
   try {
+    for (const failure of await unit.untold()) {
+      if (isOfSession(failure)) throw failure
+      log(
+        failure instanceof SessionError
+          ? `A verb without await: ${failure.code}: ${failure.message}`
+          : failure,
+      )
+    }
     if (unit.needsSaving) await unit.save()
     return null
   } catch (error) {
@@ -264,15 +272,26 @@ async function saved(unit: UnitOfWork): Promise<unknown> {
 }
 
 /**
+ * Whether a failure of a verb that nobody awaited is the session's and not a mistake of the resolver. Then
+ * something that the answer would tell of has not happened.
+ */
+const isOfSession = (failure: unknown): boolean =>
+  failure instanceof SessionError && /^SESSION_(?:GONE|CONFLICT|STORE_\w+)$/.test(failure.code)
+
+/**
  * Wraps a stream so that each part, and its end, is delivered only when the changes recorded until then are
  * stored. Changes that could not be stored are dropped, and the client is told once. That also ends an answer
  * in parts (`@defer`, `@stream`), as its later parts would add to data that was taken back.
  */
-function saveAlong<Each extends object>(parts: AsyncIterable<Each>, unit: UnitOfWork): AsyncGenerator<Each> {
+function saveAlong<Each extends object>(
+  parts: AsyncIterable<Each>,
+  unit: UnitOfWork,
+  log: (failure: unknown) => void,
+): AsyncGenerator<Each> {
   const source = parts[Symbol.asyncIterator]()
   let isOver = false
   const afterSaving = async (step: IteratorResult<Each>): Promise<IteratorResult<Each>> => {
-    const failure = await saved(unit)
+    const failure = await saved(unit, log)
     if (!failure) return step
     unit.discard()
     const isInParts = 'hasNext' in (step.value ?? {})
@@ -287,7 +306,7 @@ function saveAlong<Each extends object>(parts: AsyncIterable<Each>, unit: UnitOf
     next: async () => (isOver ? { done: true, value: undefined } : afterSaving(await source.next())),
     async return(value: unknown) {
       const step = (await source.return?.(value)) ?? { done: true, value }
-      await saved(unit)
+      await saved(unit, log)
       return step
     },
     async throw(error: unknown) {

@@ -15,7 +15,7 @@ import { checkStore, openStore } from '../stores/open.ts'
 
 /**
  * A session outside of a GraphQL request, made by `openSession`. `save` stores what was recorded, and then
- * the client has to get the cookie.
+ * the client has to get the cookie. After a failure of the store the next verb asks it again.
  * @typeParam Data - the application's keys and the types of their values
  */
 export class OpenSession<Data extends object = Record<string, Json>> extends Session<Data> {

@@ -6,6 +6,7 @@ import type { KeyRules } from './key-declarations.ts'
 import { type AnySession, partsOf } from './session.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, encode, type Json } from './value.ts'
+import { mindVerbs, quiet } from './verb-promise.ts'
 
 /** Gives the session as a client may use it. Keys that are for the server only are not listed. */
 export const asClient = (session: AnySession): ClientSession => new ClientSession(session)
@@ -24,6 +25,15 @@ export class ClientSession {
   readonly #session: AnySession
   readonly #unit: UnitOfWork
   readonly #rules: KeyRules
+
+  static {
+    mindVerbs(
+      this.prototype,
+      ['keys', 'has', 'get', 'entries'],
+      ['setDefault', 'delete', 'pop', 'flush', 'rotate'],
+      (client, promise) => client.#unit.watch(promise),
+    )
+  }
 
   constructor(session: AnySession) {
     this.#session = session
@@ -72,7 +82,7 @@ export class ClientSession {
       const created = this.#unit.absence(key)
       const conforming = this.#conform(key, given())
       this.#session.set(key, conforming)
-      return { value: conforming, created }
+      return { value: conforming, created: () => quiet(created()) }
     })
   }
 

@@ -5,7 +5,7 @@ import { type ChangeSet, changeSet, compose } from './changes.ts'
 interface Recorded {
   readonly scope: object
   readonly change: ChangeSet
-  /** How many changes the request had recorded before this one, also those dropped or saved since. */
+  /** The place of the change among all that the request recorded, also those dropped or saved since. */
   readonly serial: number
 }
 
@@ -27,18 +27,49 @@ export class Journal {
     return this.#sum
   }
 
-  /** How many changes the request ever recorded. `forget` takes it once those until now are stored. */
+  /** The place of the next change. `forget` takes it once those before it are stored. */
   get count(): number {
     return this.#count
   }
 
-  record(scope: object, change: ChangeSet): void {
-    if (!changesSomething(change)) return
-    this.#sum = this.isEmpty ? change : compose(this.#sum, change)
-    this.#changes.push({ scope, change, serial: this.#count++ })
+  /** Takes the place of a change that cannot be recorded yet. A verb that has to wait acts at its place. */
+  reserve(): number {
+    return this.#count++
   }
 
-  /** Forgets the first `count` changes ever recorded, which were stored, and keeps those recorded since. */
+  /** @param serial - the reserved place of the change; without it, the change comes after all others */
+  record(scope: object, change: ChangeSet, serial = this.reserve()): void {
+    if (!changesSomething(change)) return
+    const recorded = { scope, change, serial }
+    const place = this.#changes.findLastIndex((each) => each.serial < serial) + 1
+    if (place < this.#changes.length) return this.#replace(this.#changes.toSpliced(place, 0, recorded))
+    this.#sum = this.isEmpty ? change : compose(this.#sum, change)
+    this.#changes.push(recorded)
+  }
+
+  /**
+   * What the changes before the place `serial` make of a key: its text, or null where they delete or clear
+   * it; undefined where they leave it.
+   */
+  textOf(key: string, serial: number): string | null | undefined {
+    let text: string | null | undefined
+    for (const { change, serial: place } of this.#changes) {
+      if (place >= serial) break
+      const own = change.entries.get(key)
+      if (own !== undefined) text = own
+      else if (change.clear) text = null
+    }
+    return text
+  }
+
+  /** Whether a change before the place `serial` clears. */
+  clears(serial: number): boolean {
+    return (
+      this.#sum.clear && this.#changes.some(({ change, serial: place }) => change.clear && place < serial)
+    )
+  }
+
+  /** Forgets the changes before a place, which were stored or are void, and keeps those recorded since. */
   forget(count: number): void {
     this.#replace(this.#changes.filter(({ serial }) => serial >= count))
   }
@@ -53,20 +84,21 @@ export class Journal {
   }
 
   /**
-   * Forgets what a change that was stored at once supersedes: earlier changes of its keys and, if it cleared,
-   * all up to the last clear. To save them at the end of the request would undo it.
+   * Forgets what a change that was stored at once, at the place `serial`, supersedes: changes of its keys
+   * before it and, if it cleared, all up to the last clear. To save them at the end of the request would undo
+   * it. Changes after it, which were recorded while the store was called, stay.
    */
-  settle(stored: ChangeSet): void {
-    const cleared = stored.clear ? this.#changes.findLastIndex(({ change }) => change.clear) : -1
+  settle(stored: ChangeSet, serial: number): void {
+    const cleared = stored.clear
+      ? this.#changes.findLastIndex(({ change, serial: place }) => change.clear && place < serial)
+      : -1
     this.#replace(
-      this.#changes.slice(cleared + 1).map(({ scope, change, serial }) => ({
-        scope,
-        serial,
-        change: {
-          ...change,
-          entries: new Map([...change.entries].filter(([key]) => !stored.entries.has(key))),
-        },
-      })),
+      this.#changes.slice(cleared + 1).map((recorded) => {
+        const { scope, change, serial: place } = recorded
+        if (place >= serial) return recorded
+        const entries = new Map([...change.entries].filter(([key]) => !stored.entries.has(key)))
+        return { scope, serial: place, change: { ...change, entries } }
+      }),
     )
   }
 

@@ -5,6 +5,7 @@ import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import type { KeyRight, KeyRules } from './key-declarations.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, decode, encode, type Json } from './value.ts'
+import { mindVerbs } from './verb-promise.ts'
 
 type Key<Data> = keyof Data & string
 /** The type of a value. A key that may be absent is declared optional, and its value is never undefined. */
@@ -33,6 +34,10 @@ export let partsOf: (session: AnySession) => { readonly unit: UnitOfWork; readon
  * promise can reject with SESSION_STORE_UNAVAILABLE or SESSION_STORE_TIMEOUT. Each verb lists its other
  * codes.
  *
+ * A verb takes effect at the point where it is called, also among verbs that are not awaited. A failure that
+ * nobody awaits does not end the process: `save` throws it, or in a GraphQL request it becomes the answer
+ * (SESSION_GONE, SESSION_CONFLICT and a failure of the store) or is logged (mistakes of the resolver).
+ *
  * @typeParam Data - the application's keys and the types of their values
  */
 export class Session<Data extends object = Record<string, Json>> {
@@ -42,6 +47,15 @@ export class Session<Data extends object = Record<string, Json>> {
 
   static {
     partsOf = (session) => ({ unit: session.#unit, rules: session.#rules })
+    mindVerbs(
+      this.prototype as AnySession,
+      [
+        ...(['get', 'has', 'keys', 'entries', 'isEmpty', 'id', 'isNew', 'save'] as const),
+        ...(['createdAt', 'expiresAt', 'expiresIn', 'expiresAtBrowserClose'] as const),
+      ],
+      ['delete', 'pop', 'setDefault', 'update', 'flush', 'rotate'],
+      (session, promise) => session.#unit.watch(promise),
+    )
   }
 
   /** @internal `useSession` and `openSession` make sessions. */
@@ -105,13 +119,12 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Deletes one entry. Unlike Django's `del`, it does not throw for an absent key.
-   * @returns whether the key was there
+   * @returns whether the key was there: of several calls in one request, beside `pop`, one gets true
    * @throws {SessionError} SESSION_HEADERS_SENT
    */
   async delete(key: Key<Data>): Promise<boolean> {
-    if (!(await this.has(key))) return false
-    this.#unit.record(this.#scope(), { entries: new Map([[key, null]]) })
-    return true
+    checkKey(key)
+    return this.#unit.delete(this.#scope(), key)
   }
 
   /**
@@ -255,11 +268,15 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Saves what was recorded. In a GraphQL request `useSession` does it at the end.
+   * @throws what a verb threw that acts (`update`, `delete` and so on) and that nobody awaited. Then nothing
+   * is saved; a second call saves
    * @throws {SessionError} SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    * @throws {SessionError} SESSION_NOT_REVOCABLE when `setExpiry` was given a past date
    */
-  save(): Promise<void> {
-    return this.#unit.save()
+  async save(): Promise<void> {
+    const untold = await this.#unit.untold()
+    if (untold.length > 0) throw untold[0]
+    await this.#unit.save()
   }
 
   /** Whether the option `keys` gives clients this right on the key. It does not restrict resolvers. */

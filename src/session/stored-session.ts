@@ -61,6 +61,7 @@ export class StoredSession {
   #token: string | null
   #standing: Standing
   #record: SessionRecord | null = null
+  #found: SessionRecord | null = null
   #successor: { readonly token: string; readonly createdAt: number } | null = null
   #cookie: CookieChange = null
   #departure: Departure | null = null
@@ -102,6 +103,11 @@ export class StoredSession {
   /** The record as this request last saw it; null unless `stored`. */
   get record(): SessionRecord | null {
     return this.#record
+  }
+
+  /** The record as this request read it first, without what the request has changed since. */
+  get found(): SessionRecord | null {
+    return this.#found
   }
 
   /** The token of the session that was presented or is stored. */
@@ -210,9 +216,10 @@ export class StoredSession {
    * Reads the session from the store, unless it was read before.
    * @throws {SessionError} SESSION_MOVED, SESSION_GONE
    */
-  read(): Promise<void> {
-    if (!this.needsReading) return Promise.resolve()
-    return this.#rivals ? this.#choose() : this.reread()
+  async read(): Promise<void> {
+    if (!this.needsReading) return
+    await (this.#rivals ? this.#choose() : this.reread())
+    this.#found = this.#record
   }
 
   /**

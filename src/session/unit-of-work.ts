@@ -10,6 +10,7 @@ import type { Departure, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
 import { type CookieChange, type Standing, StoredSession, type Terms } from './stored-session.ts'
+import type { VerbPromise } from './verb-promise.ts'
 import { View } from './view.ts'
 
 /** What happens at the end of a request, by what it knows of the session and whether it recorded a change. */
@@ -40,6 +41,10 @@ export class UnitOfWork {
   readonly #journal = new Journal()
   readonly #view: View
   readonly #verbs = new OneAtATime()
+  readonly #outlivesFailures: boolean
+  /** Verbs that have not ended. These promises never reject. */
+  readonly #watched = new Set<Promise<unknown>>()
+  #failed: { readonly verb: VerbPromise; readonly error: unknown }[] = []
   #touched = false
   #closed = false
   #verifying: NodeJS.Immediate | undefined
@@ -49,6 +54,7 @@ export class UnitOfWork {
    */
   constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
     this.settings = settings
+    this.#outlivesFailures = terms.isOpened ?? false
     this.#stored = new StoredSession(store, settings, presented, terms)
     this.#view = new View(this.#stored, this.#journal, settings)
   }
@@ -89,6 +95,30 @@ export class UnitOfWork {
    */
   recover(): void {
     this.#stored.recover()
+  }
+
+  /** Takes note of how a verb ends, so that its failure is told where nobody takes its promise. */
+  watch(verb: VerbPromise): void {
+    const note = (error: unknown): void => {
+      this.#watched.delete(ended)
+      this.#failed = this.#failed.filter((each) => !each.verb.isTaken)
+      this.#failed.push({ verb, error })
+    }
+    // `verb.then` would mark it as taken.
+    const ended: Promise<unknown> = Promise.prototype.then.call(
+      verb,
+      () => void this.#watched.delete(ended),
+      note,
+    )
+    this.#watched.add(ended)
+  }
+
+  /** Waits for the verbs that are under way, and gives the failures of those that nobody awaited, once. */
+  async untold(): Promise<unknown[]> {
+    while (this.#watched.size > 0) await Promise.all(this.#watched)
+    const untold = this.#failed.filter(({ verb }) => !verb.isTaken)
+    this.#failed = []
+    return untold.map(({ error }) => error)
   }
 
   /** Marks that the headers have left. From then on a change that needs a cookie is SESSION_HEADERS_SENT. */
@@ -133,13 +163,20 @@ export class UnitOfWork {
    * only when it is called, so that a write need not read first.
    */
   absence(key: string): () => Promise<boolean> {
-    const { sum } = this.#journal
-    const recorded = sum.entries.get(key)
-    if (recorded !== undefined || sum.clear) return async () => typeof recorded !== 'string'
-    const isAbsent = () => !this.#stored.record?.entries.has(key)
-    if (this.#stored.needsReading) return () => this.#read().then(isAbsent)
-    const absent = isAbsent()
-    return async () => absent
+    const place = this.#journal.count
+    let isAbsent: boolean | undefined
+    const decide = (): void => {
+      const isKnown = !this.#stored.needsReading || this.#journal.textOf(key, place) !== undefined
+      if (isKnown) isAbsent = this.#textBefore(place, key) === null
+    }
+    // Verbs that were called before this point may still change the key.
+    const decided = this.#verbs.isBusy ? this.#verbs.run(async () => decide()) : decide()
+    return async () => {
+      await decided
+      if (isAbsent === undefined) await this.#read()
+      // Nobody had read the session at this point, so what is read first is what was there.
+      return (isAbsent ??= !this.#stored.found?.entries.has(key))
+    }
   }
 
   /**
@@ -149,6 +186,28 @@ export class UnitOfWork {
    * @throws {SessionError} SESSION_TOO_LARGE by the record as known; the store judges again when it is saved
    */
   record(scope: object, part: Partial<ChangeSet>): void {
+    this.#record(scope, part)
+  }
+
+  /**
+   * Records that a key is deleted, unless it is absent: in the turn of the verbs, so that of several verbs
+   * that take a key away one succeeds, and at the place of the call among what is recorded in the meantime.
+   * @returns whether the key was there
+   * @throws {SessionError} SESSION_HEADERS_SENT
+   */
+  delete(scope: object, key: string): Promise<boolean> {
+    this.#begin()
+    const place = this.#journal.reserve()
+    return this.#verbs.run(async () => {
+      if (this.#stored.failure) throw this.#stored.failure
+      await this.#stored.read()
+      if (this.#textBefore(place, key) === null) return false
+      this.#record(scope, { entries: new Map([[key, null]]) }, place)
+      return true
+    })
+  }
+
+  #record(scope: object, part: Partial<ChangeSet>, place?: number): void {
     this.#touched = true
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
     if (change.limit && apply(this.#view.record, change).outcome === 'full')
@@ -158,7 +217,7 @@ export class UnitOfWork {
     if (begins && refusal) throw refusal
     const needsCookie = isInToken || change.policy !== undefined || begins
     if (this.#closed || (this.#stored.isSealed && needsCookie)) throw headersSent()
-    this.#journal.record(scope, change)
+    this.#journal.record(scope, change, place)
     // Microtasks run before an immediate: only a request that waits for something outside is still busy then.
     if (standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
   }
@@ -180,14 +239,15 @@ export class UnitOfWork {
    * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
   change(key: string, change: (text: string | null) => string | null | undefined): Promise<void> {
-    this.#touched = true
+    this.#begin()
+    const place = this.#journal.reserve()
     return this.#verbs.run(async () => {
       await this.#stored.read()
       for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-        const text = this.#view.record.entries.get(key) ?? null
+        const text = this.#textBefore(place, key)
         const next = change(text)
         if (next === undefined) return
-        if (await this.#changeNow(key, text, next)) return
+        if (await this.#changeNow(key, text, next, place)) return
         await this.#stored.reread()
       }
       this.settings.emit?.({ type: 'conflict', id: this.#stored.id, key })
@@ -204,11 +264,12 @@ export class UnitOfWork {
    * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
   flush(): Promise<boolean> {
-    this.#touched = true
+    this.#begin()
+    const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
       const flushed = await this.#stored.flush(this.settings.clock())
-      this.#journal.reset()
+      this.#journal.forget(place)
       return flushed
     })
   }
@@ -218,7 +279,7 @@ export class UnitOfWork {
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
   rotate(): Promise<void> {
-    this.#touched = true
+    this.#begin()
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
       await this.#stored.rotate(this.settings.clock())
@@ -227,6 +288,7 @@ export class UnitOfWork {
 
   /** Whether `save` has anything to do, or a verb to wait for. If not, callers skip it, as it takes time. */
   get needsSaving(): boolean {
+    if (this.#watched.size > 0 || this.#failed.length > 0) return true
     if (!this.#touched) return false
     if (this.#verbs.isBusy || !this.#journal.isEmpty) return true
     const { standing, record } = this.#stored
@@ -241,6 +303,7 @@ export class UnitOfWork {
    * SESSION_STORE_UNAVAILABLE, SESSION_STORE_TIMEOUT
    */
   save(): Promise<void> {
+    if (this.#outlivesFailures) this.recover()
     clearImmediate(this.#verifying)
     this.#verifying = undefined
     return this.#verbs.run(() => this.#save())
@@ -291,14 +354,14 @@ export class UnitOfWork {
   }
 
   /** Makes one attempt of `change`. @returns false when another request was faster */
-  async #changeNow(key: string, text: string | null, next: string | null): Promise<boolean> {
+  async #changeNow(key: string, text: string | null, next: string | null, place: number): Promise<boolean> {
     const now = this.settings.clock()
-    const { sum } = this.#journal
     // What this request has recorded or cleared is not in the store yet, so that no text is expected there.
-    const own = sum.clear || sum.entries.has(key)
+    const own = this.#journal.textOf(key, place) !== undefined
+    const clear = this.#journal.clears(place)
     const entries = new Map([[key, next]])
     const limit = this.#limitOf({ entries })
-    const changes = changeSet({ expect: new Map(own ? [] : [[key, text]]), clear: sum.clear, entries, limit })
+    const changes = changeSet({ expect: new Map(own ? [] : [[key, text]]), clear, entries, limit })
     if (this.#stored.standing === 'stored') {
       if ((await this.#stored.commit(changes, now)) !== 'committed') return false
     } else if (next !== null) {
@@ -306,7 +369,7 @@ export class UnitOfWork {
       const expiresAt = deadline('', this.#stored.issue().createdAt, now, this.settings.timeouts)
       await this.#stored.create(changeSet({ entries, limit, expiresAt }), now)
     }
-    this.#journal.settle(changes)
+    this.#journal.settle(changes, place)
     return true
   }
 
@@ -320,9 +383,20 @@ export class UnitOfWork {
     if (!this.#journal.isEmpty) this.#read().catch(() => {})
   }
 
+  /** The text under a key with what was recorded before a place; null where it is absent. */
+  #textBefore(place: number, key: string): string | null {
+    const own = this.#journal.textOf(key, place)
+    return own === undefined ? (this.#stored.record?.entries.get(key) ?? null) : own
+  }
+
+  #begin(): void {
+    this.#touched = true
+    if (this.#outlivesFailures) this.recover()
+  }
+
   /** Reads the session at the first use. A failure of the store is thrown again at each further use. */
   #read(): Promise<void> {
-    this.#touched = true
+    this.#begin()
     const { needsReading, failure } = this.#stored
     if (failure) return Promise.reject(failure)
     return needsReading ? this.#verbs.run(() => this.#stored.read()) : known

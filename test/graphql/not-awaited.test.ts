@@ -1,0 +1,247 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openSession } from '../../src/server/open-session.ts'
+import { asClient } from '../../src/session/client.ts'
+import { SessionError } from '../../src/session/errors.ts'
+import type { AnySession } from '../../src/session/session.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { Client, seen } from '../support/harness.ts'
+import { shop } from '../support/shop.ts'
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** A backend that fails while `isDown`. */
+function fragile() {
+  const store: KeyedStore = memoryStore({ max: 100 })
+  const state = { isDown: false }
+  const guard =
+    <Verb extends keyof KeyedStore>(verb: Verb): KeyedStore[Verb] =>
+    async (...args: never[]) => {
+      await turn()
+      if (state.isDown) throw new Error('connection refused')
+      return (store[verb] as (...args: never[]) => never)(...args)
+    }
+  return Object.assign(state, {
+    store: { create: guard('create'), read: guard('read'), commit: guard('commit'), delete: guard('delete') },
+  })
+}
+
+const unhandled: unknown[] = []
+const note = (error: unknown) => void unhandled.push(error)
+beforeEach(() => {
+  unhandled.length = 0
+  process.on('unhandledRejection', note)
+})
+afterEach(async () => {
+  await turn()
+  await turn()
+  process.off('unhandledRejection', note)
+  expect(unhandled).toEqual([])
+})
+
+type Use = (session: AnySession) => unknown
+
+/** Every verb that gives a promise. */
+const verbs: [string, (session: AnySession) => Promise<unknown>][] = [
+  ['get', (session) => session.get('cart')],
+  ['has', (session) => session.has('cart')],
+  ['keys', (session) => session.keys()],
+  ['entries', (session) => session.entries()],
+  ['isEmpty', (session) => session.isEmpty()],
+  ['delete', (session) => session.delete('cart')],
+  ['pop', (session) => session.pop('cart')],
+  ['setDefault', (session) => session.setDefault('cart', 1)],
+  ['update', (session) => session.update('cart', () => 1)],
+  ['flush', (session) => session.flush()],
+  ['rotate', (session) => session.rotate()],
+  ['id', (session) => session.id()],
+  ['isNew', (session) => session.isNew()],
+  ['createdAt', (session) => session.createdAt()],
+  ['expiresAt', (session) => session.expiresAt()],
+  ['expiresIn', (session) => session.expiresIn()],
+  ['expiresAtBrowserClose', (session) => session.expiresAtBrowserClose()],
+  ['save', (session) => (session.set('cart', 1), session.save())],
+  ["a client's keys", (session) => asClient(session).keys()],
+  ["a client's has", (session) => asClient(session).has('cart')],
+  ["a client's get", (session) => asClient(session).get('cart', undefined)],
+  ["a client's entries", (session) => asClient(session).entries(null)],
+  ["a client's setDefault", (session) => asClient(session).setDefault('cart', () => 1)],
+  ["a client's delete", (session) => asClient(session).delete('cart')],
+  ["a client's pop", (session) => asClient(session).pop('cart', undefined)],
+  ["a client's flush", (session) => asClient(session).flush()],
+  ["a client's rotate", (session) => asClient(session).rotate()],
+  [
+    "a client's created",
+    (session) =>
+      asClient(session)
+        .set('cart', () => 1)
+        .created(),
+  ],
+]
+
+/** A server whose field `use` gets the session of a client that has one. */
+async function serve(use: Use) {
+  const backend = fragile()
+  const { yoga } = shop(
+    {
+      keys: { '*': { client: ['read', 'write', 'delete'] } },
+      typeDefs: 'extend type Query { use: Boolean } extend type Mutation { use: Boolean }',
+      resolvers: {
+        Query: { use: async (_: unknown, __: unknown, { session }: any) => (await use(session)) !== 0 },
+        Mutation: { use: async (_: unknown, __: unknown, { session }: any) => (await use(session)) !== 0 },
+      },
+    },
+    backend.store,
+  )
+  const client = new Client(yoga)
+  await client.run('mutation { setSessionKey(key: "cart", value: 0) { created } }')
+  return { backend, client }
+}
+
+describe.each(verbs)('a store that fails at %s', (_, verb) => {
+  it('ends no process when the promise is taken later', async () => {
+    const { backend, client } = await serve(async (session) => {
+      const promise = verb(session)
+      await turn()
+      await turn()
+      await turn()
+      await promise
+    })
+    backend.isDown = true
+    const answer = await client.run('mutation { use }')
+    expect(answer.status).toBe(503)
+    expect(answer.codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+  })
+
+  it('ends no process when nobody takes the promise, and is told', async () => {
+    const { backend, client } = await serve((session) => void verb(session))
+    backend.isDown = true
+    const answer = await client.run('mutation { use }')
+    expect(answer.status).toBe(503)
+    backend.isDown = false
+    expect((await client.run('{ session { isNew } }')).data.session.isNew).toBe(false)
+  })
+})
+
+describe('a verb that nobody awaits', () => {
+  const gone = fragile()
+  const cases: [string, Use, string][] = [
+    [
+      'SESSION_GONE',
+      async (session) => {
+        await session.get('cart')
+        await gone.store.delete((await session.id())!, 0)
+        void session.update('cart', () => 1)
+      },
+      'SESSION_GONE',
+    ],
+  ]
+  it.each(cases)('%s is the answer', async (_, use, code) => {
+    const client = new Client(
+      shop(
+        {
+          typeDefs: 'extend type Mutation { use: Boolean }',
+          resolvers: {
+            Mutation: {
+              use: async (_: unknown, __: unknown, { session }: any) => (await use(session)) !== 0,
+            },
+          },
+        },
+        gone.store,
+      ).yoga,
+    )
+    await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
+    const answer = await client.run('mutation { use }')
+    expect(answer.data).toBeNull()
+    expect(answer.codes).toEqual([code])
+  })
+
+  it('and whose compute throws is logged', async () => {
+    const { client } = await serve((session) => {
+      void session.update('cart', () => {
+        throw new Error('a bug in compute')
+      })
+    })
+    seen.length = 0
+    const answer = await client.run('mutation { use }')
+    expect(answer.body).toEqual({ data: { use: true } })
+    expect(seen.join('\n')).toContain('a bug in compute')
+  })
+
+  it('and that refuses its value is logged by its code', async () => {
+    const { client } = await serve((session) => void session.setDefault('cart', new Date()))
+    seen.length = 0
+    expect((await client.run('mutation { use }')).body).toEqual({ data: { use: true } })
+    expect(seen.join('\n')).toContain('SESSION_VALUE_INVALID')
+  })
+
+  it('is no news when a resolver has caught it', async () => {
+    const { client } = await serve((session) =>
+      session
+        .update('cart', () => {
+          throw new Error('a bug in compute')
+        })
+        .catch(() => {}),
+    )
+    seen.length = 0
+    expect((await client.run('mutation { use }')).body).toEqual({ data: { use: true } })
+    expect(seen.join('\n')).not.toContain('bug in compute')
+  })
+
+  it('outside of a request is told by the next save, once', async () => {
+    const session = openSession(memoryStore({ max: 10 }))
+    session.set('a', 1)
+    void session.update('b', () => {
+      throw new RangeError('compute')
+    })
+    await expect(session.save()).rejects.toThrow(RangeError)
+    await session.save()
+    expect(await openSession(memoryStore({ max: 1 }), session.token).isNew()).toBe(true)
+    expect(session.token).not.toBeNull()
+  })
+})
+
+describe('a store that failed once', () => {
+  it.each(verbs)('is asked again by the next verb of an open session: %s', async (_, verb) => {
+    const backend = fragile()
+    const session = openSession(backend.store)
+    session.set('cart', 0)
+    await session.save()
+    const next = openSession(backend.store, session.token)
+    backend.isDown = true
+    await expect(verb(next)).rejects.toThrow(SessionError)
+    backend.isDown = false
+    await verb(next)
+    await next.save()
+  })
+
+  it('lets a session be created, under an id that the failed attempt cannot hold', async () => {
+    const store = memoryStore({ max: 10 })
+    let isLate = true
+    const session = openSession({
+      ...store,
+      async create(id, record) {
+        await store.create(id, record)
+        if (isLate) throw new Error('the answer was lost')
+      },
+    })
+    session.set('a', 1)
+    await expect(session.save()).rejects.toThrow(SessionError)
+    isLate = false
+    await session.save()
+    expect(await openSession(store, session.token).get('a')).toBe(1)
+  })
+
+  it('is not asked again in the same request', async () => {
+    let reads = 0
+    const { backend, client } = await serve(async (session) => {
+      await session.get('cart').catch(() => {})
+      backend.isDown = false
+      reads++
+      await session.get('cart').catch(() => {})
+    })
+    backend.isDown = true
+    expect((await client.run('mutation { use }')).status).toBe(503)
+    expect(reads).toBe(1)
+  })
+})
