@@ -10,18 +10,23 @@ import { SessionError, type SessionErrorCode } from '../session/errors.ts'
  * before Yoga masks errors that it does not know as "Unexpected error.".
  */
 export function translate<Result extends Part>(result: Result): Result {
-  const { errors, incremental } = result
+  const { errors, incremental, completed } = result
   return {
     ...result,
     ...(errors && { errors: errors.map((error) => translateError(error)) }),
     ...(incremental && { incremental: incremental.map(translatePart) }),
+    ...(completed && { completed: completed.map(translatePart) }),
   }
 }
 
-/** A result, or a part of a stream. The parts of `@defer` and `@stream` are in `incremental`. */
+/**
+ * A result, or a part of a stream. The parts of `@defer` and `@stream` are in `incremental`. graphql-js 17 puts
+ * the errors of those that failed as a whole into `completed`.
+ */
 export interface Part {
   readonly errors?: readonly GraphQLError[] | undefined
   readonly incremental?: readonly Part[] | undefined
+  readonly completed?: readonly Part[] | undefined
 }
 
 /**
@@ -29,21 +34,21 @@ export interface Part {
  * resolver caused, with the path of its field and without the value. Errors that a client caused or that
  * occur among healthy requests are no mistakes of a resolver. The store's are logged where they happen.
  */
-export function mistakesIn({ errors = [], incremental = [] }: Part): string[] {
+export function mistakesIn({ errors = [], incremental = [], completed = [] }: Part): string[] {
   return [
     ...errors.flatMap(({ originalError, path = [] }) => {
       if (!(originalError instanceof SessionError) || isOfClient(originalError)) return []
       const { code, message } = originalError
       return mistakes.has(code) ? [`${path.join('.').slice(0, longestPath)}: ${code}: ${message}`] : []
     }),
-    ...incremental.flatMap(mistakesIn),
+    ...[...incremental, ...completed].flatMap(mistakesIn),
   ]
 }
 
-/** The codes of errors that a mistake in a resolver causes, unless a client did. */
 /** Characters. A path holds aliases, which a client chose. */
 const longestPath = 200
 
+/** The codes of errors that a mistake in a resolver causes, unless a client did. */
 const mistakes = new Set<SessionErrorCode>([
   'SESSION_KEY_INVALID',
   'SESSION_VALUE_INVALID',
@@ -65,13 +70,13 @@ export const unavailable = { status: 503, headers: { 'retry-after': '1' } }
 export function failed(error: unknown): ExecutionResult {
   return {
     data: null,
-    errors: [
-      error instanceof SessionError
-        ? toGraphQL(error)
-        : createGraphQLError('Unexpected error.', { extensions: { code: 'INTERNAL_SERVER_ERROR' } }),
-    ],
+    errors: [error instanceof SessionError ? toGraphQL(error) : unexpected()],
   }
 }
+
+/** The error that a client gets for a bug: it says nothing of it. */
+export const unexpected = (located?: GraphQLError): GraphQLError =>
+  reworded(located, 'Unexpected error.', { code: 'INTERNAL_SERVER_ERROR' })
 
 /** Leaves out status and headers, which left with the first part: Yoga would print them into a later one. */
 function translatePart(part: Part): Part {

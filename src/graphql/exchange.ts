@@ -216,7 +216,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
    * Gives the session errors of a result, or of a part of one, their code, and logs mistakes of resolvers.
    */
   translate<Translated extends Part>(result: Translated): Translated {
-    if (!result.errors && !result.incremental) return result
+    if (!result.errors && !result.incremental && !result.completed) return result
     for (const mistake of mistakesIn(result)) this.logger?.error(mistake)
     return translate(result)
   }

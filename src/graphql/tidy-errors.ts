@@ -1,23 +1,189 @@
-// This removes from the errors of an answer what they repeat of the request.
+// This makes the errors of an answer, and of each part of a stream, what clients may see of them.
 
-import { type ExecutionResult, type GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
-import { reworded } from './errors.ts'
+import { type ExecutionResult, GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
+import { maskError, type YogaLogger } from 'graphql-yoga'
+import { type Part, reworded, unexpected } from './errors.ts'
 
-/** How many errors an answer has at most. Further ones tell a client nothing new, and cost bytes. */
+/** How many errors an answer, or a part of one, has at most. Further ones tell a client nothing new, and cost bytes. */
 export const maxErrors = 10
 
-/**
- * Tidies the errors of a result: they keep their code and name fields and types, but repeat no value that the
- * client sent, and suggest no field that it did not name.
- */
-export function tidy<Result extends ExecutionResult>(result: Result): Result {
-  const { errors } = result
-  if (!errors) return result
-  return { ...result, errors: errors.slice(0, maxErrors).map(tidyError) }
+/** What of a Yoga server decides how errors are masked. `maskedErrorsOpts` is null where it masks none. */
+interface MaskingYoga {
+  readonly logger: YogaLogger
+  readonly maskedErrorsOpts?: {
+    readonly maskError: (error: unknown, message: string) => Error
+    readonly errorMessage: string
+  } | null
 }
 
-function tidyError(error: GraphQLError): GraphQLError {
-  const { code } = error.extensions ?? {}
+/**
+ * Tidies the errors of answers. They keep their code and name fields and types, but repeat no value that the
+ * client sent, and suggest no field that it did not name. What a client is not meant to see is masked as the
+ * Yoga server masks it, and logged: Yoga itself does not look into the parts of `@defer` and `@stream`.
+ */
+export class ErrorTidier {
+  readonly #yoga: MaskingYoga
+
+  constructor(yoga: object) {
+    this.#yoga = yoga as MaskingYoga
+  }
+
+  /** Tidies an answer that is complete. */
+  tidy<Result extends ExecutionResult>(result: Result): Result {
+    return result.errors ? this.#tidy(result, false) : result
+  }
+
+  /**
+   * Tidies each part of a stream before it is delivered. A part that JSON cannot express becomes an error, and
+   * a stream that fails ends in one: Yoga would neither end the answer nor handle the rejection.
+   */
+  tidyParts<Each extends object>(parts: AsyncIterable<Each>): AsyncIterableIterator<Each> {
+    const source = parts[Symbol.asyncIterator]()
+    const deliver = (part: Each): Each => {
+      const { stringify = JSON.stringify } = part as { stringify?: (part: unknown) => string }
+      return { ...this.#tidy(part, true), stringify: this.#safely(stringify) }
+    }
+    const advance = async (go: () => Promise<IteratorResult<Each>>): Promise<IteratorResult<Each>> => {
+      let step
+      try {
+        step = await go()
+      } catch (error) {
+        // The client has left.
+        if ((error as Error | null)?.name === 'AbortError') return over
+        isOver = true
+        return { done: false, value: deliver({ errors: [error] } as never) }
+      }
+      return step.done ? step : { done: false, value: deliver(step.value) }
+    }
+    let isOver = false
+    return {
+      next: async () => (isOver ? over : advance(() => source.next())),
+      return: async () => (await source.return?.()) ?? over,
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  #tidy<Result extends Part>(result: Result, isPart: boolean): Result {
+    let left = maxErrors
+    const tidyAll = ({ errors }: Part): { errors?: GraphQLError[] } => {
+      if (!errors) return {}
+      const taken = errors.slice(0, left)
+      left -= taken.length
+      return { errors: taken.map((error) => this.#tidyError(error, isPart)) }
+    }
+    const { incremental, completed } = result
+    return {
+      ...result,
+      ...tidyAll(result),
+      // Of a part that failed as a whole at least one error is left, since nothing else says that it failed.
+      ...(completed && {
+        completed: completed.map((part) => {
+          left = Math.max(left, 1)
+          return withErrors(part, tidyAll(part))
+        }),
+      }),
+      ...(incremental && { incremental: incremental.map((part) => withErrors(part, tidyAll(part))) }),
+    }
+  }
+
+  #tidyError(error: GraphQLError, isPart: boolean): GraphQLError {
+    try {
+      // Yoga has masked what came of executing an operation, but for the parts of a stream.
+      const shown = isPart || !isForClients(error) ? this.#mask(error) : error
+      if (!(shown instanceof GraphQLError)) return shown
+      return withoutInternals(tidyText(this.#withoutServerValues(shown)), isPart)
+    } catch (bug) {
+      this.#log(bug)
+      return unexpected()
+    }
+  }
+
+  /** Masks an error unless it is meant for clients, and logs what it masks. */
+  #mask(error: unknown): GraphQLError {
+    const { maskedErrorsOpts, logger } = this.#yoga
+    if (maskedErrorsOpts === null) return error as GraphQLError
+    // This one logs what it masks.
+    if (maskedErrorsOpts)
+      return maskedErrorsOpts.maskError(error, maskedErrorsOpts.errorMessage) as GraphQLError
+    const shown = maskError(error, 'Unexpected error.')
+    if (shown !== error) logger.error(error)
+    return shown as GraphQLError
+  }
+
+  /** Masks an error in which the executor tells what a resolver returned. */
+  #withoutServerValues(error: GraphQLError): GraphQLError {
+    if (!error.path || error.extensions['code'] || !tellsServerValue.test(error.message)) return error
+    if (this.#yoga.maskedErrorsOpts === null) return error
+    this.#log(error)
+    return unexpected(error)
+  }
+
+  /** An error may have accessors that throw, and a logger reads them. */
+  #log(error: unknown): void {
+    try {
+      this.#yoga.logger.error(error)
+    } catch {
+      this.#yoga.logger.error('An error that cannot be logged')
+    }
+  }
+
+  #safely =
+    (stringify: (part: unknown) => string) =>
+    (part: unknown): string => {
+      try {
+        return stringify(part)
+      } catch (error) {
+        this.#log(error)
+        const { hasNext } = part as { hasNext?: boolean }
+        return JSON.stringify({ errors: [unexpected()], ...(hasNext !== undefined && { hasNext }) })
+      }
+    }
+}
+
+const over = { done: true, value: undefined } as const
+
+/** Leaves the list of errors out where all of them were cut: GraphQL does not allow an empty one. */
+function withErrors(part: Part, { errors }: { errors?: GraphQLError[] }): Part {
+  if (!errors) return part
+  const { errors: _, ...rest } = part
+  return errors.length > 0 ? { ...rest, errors } : rest
+}
+
+/** Whether an error was made for clients, as Yoga sees it: an error of GraphQL that wraps no other one. */
+const isForClients = (error: unknown): boolean =>
+  error instanceof GraphQLError && (error.originalError == null || isForClients(error.originalError))
+
+/** What the executor says of values and types that resolvers returned, and scalars of what they cannot serialize. */
+const tellsServerValue =
+  /^(?:(?:Int|Float|String|Boolean|ID) cannot represent |Enum ".*" cannot represent |Expected value of type ".*" but got: |Abstract type "|Runtime Object type "|Expected Iterable, but did not find one |Subscription field must return Async Iterable)/s
+
+/** Extensions by which servers tell developers of the error behind an error. */
+const internals = new Set(['originalError', 'stack', 'stacktrace', 'cause', 'exception'])
+
+/** What Yoga reads of an error for status and headers, which left with the first part, and does not take out of later ones. */
+const ofHeaders = new Set(['http', 'unexpected'])
+
+/**
+ * Takes out what is not for clients. What is left of the extensions is read here, as it may be an accessor.
+ * @throws where JSON cannot express it
+ */
+function withoutInternals(error: GraphQLError, isPart: boolean): GraphQLError {
+  const all = Object.entries(error.extensions)
+  // In development Yoga itself adds the original error of those that it masks.
+  const isOfYoga = error.extensions['unexpected'] === true
+  const kept = all.filter(([name]) => (isOfYoga || !internals.has(name)) && !(isPart && ofHeaders.has(name)))
+  JSON.stringify(kept)
+  const isPlain = kept.length === all.length && !all.some(([name]) => isAccessor(error.extensions, name))
+  return isPlain ? error : reworded(error, error.message, Object.fromEntries(kept))
+}
+
+const isAccessor = (of: object, name: string): boolean =>
+  Object.getOwnPropertyDescriptor(of, name)?.get !== undefined
+
+function tidyText(error: GraphQLError): GraphQLError {
+  const { code } = error.extensions
   const [node] = error.nodes ?? []
   if (code !== 'GRAPHQL_VALIDATION_FAILED' && !error.path && node?.kind === Kind.VARIABLE_DEFINITION) {
     return reworded(error, saysOfVariable(error, node), {
@@ -25,9 +191,19 @@ function tidyError(error: GraphQLError): GraphQLError {
       http: { spec: true, status: 400 },
     })
   }
+  const argument = code === undefined && error.path && saysOfArgument.exec(error.message)
+  if (argument) {
+    return reworded(
+      error,
+      isWithoutValue.test(error.message) ? error.message : `${argument[0]} has an invalid value.`,
+      { code: 'BAD_USER_INPUT' },
+    )
+  }
   const says = cuts[String(code)]?.reduce((text, [echo, rest]) => text.replace(echo, rest), error.message)
   return says === undefined || says === error.message ? error : reworded(error, says, error.extensions)
 }
+
+const saysOfArgument = /^Argument "\w+"(?= (?:of|has) )/
 
 function saysOfVariable(
   { message, originalError }: GraphQLError,
@@ -41,7 +217,7 @@ function saysOfVariable(
 }
 
 const isWithoutValue =
-  /^Variable "\$\w+" of (?:required|non-null) type "[^"]+" (?:was not provided|must not be null)\.$/
+  /^(?:Variable "\$\w+"|Argument "\w+") of (?:required|non-null) type "[^"]+" (?:was not provided|must not be null)\.$/
 
 /** What graphql-js and Yoga quote of a request, and what to put in its place, by the code of the error. */
 const cuts: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {

@@ -44,7 +44,8 @@ import { type OperationLimits, OperationJudge } from './complexity.ts'
 import { isOutOfStack, refusingDeepVariables } from './deep-variables.ts'
 import { Documents } from './documents.ts'
 import { Refusals } from './refusals.ts'
-import { maxErrors, tidy } from './tidy-errors.ts'
+import { onlyErrorsFromSources } from './sources.ts'
+import { ErrorTidier, maxErrors } from './tidy-errors.ts'
 
 /** The options of `useSessionGate`. */
 export interface GateOptions extends GateRuleOptions {
@@ -95,14 +96,16 @@ type GatedRequest = Request & { [gatedKey]?: { readonly isBatch: boolean } }
  * The gate of a server. A request meets it three times: its head is judged and its body read
  * (`onRequestParse`, by `http/gate` and `http/body`); each of its operations is judged before and after it is
  * parsed (`onParse`, by `complexity`) and when it runs (`deep-variables`); and its answer loses what repeats
- * the request (`tidy`) and gets the headers of the gate (`onResponse`). `refusals` reports what is refused, and
- * `documents` keeps what was not.
+ * the request (`tidy-errors`) and gets the headers of the gate (`onResponse`). `refusals` reports what is
+ * refused, and `documents` keeps what was not.
  */
 export class Gate {
   readonly rules: GateRules
   readonly refusals: Refusals
   readonly plugin: GatePlugin
   readonly documents = new Documents()
+  /** What tidies the errors of answers, once Yoga has started. */
+  errors!: ErrorTidier
   readonly #operations: OperationJudge
   #endpoint: string | undefined
 
@@ -132,6 +135,11 @@ export class Gate {
       onYogaInit: ({ yoga }) => {
         this.#endpoint = yoga.graphqlEndpoint
         this.refusals.logger = yoga.logger
+        this.errors = new ErrorTidier(yoga)
+      },
+
+      onSchemaChange({ schema }) {
+        onlyErrorsFromSources(schema)
       },
 
       // Only GraphQL requests get here: health checks, pages and routes of other plugins have been answered.
@@ -191,9 +199,14 @@ export class Gate {
         setSubscribeFn(this.bounded(subscribeFn))
       },
 
-      onResultProcess({ result, setResult }) {
-        if (isAsyncIterable(result)) return
-        setResult(Array.isArray(result) ? result.map((each) => tidy(withoutStream(each))) : tidy(result))
+      onResultProcess: ({ result, setResult }) => {
+        if (isAsyncIterable(result))
+          return setResult(this.errors.tidyParts(result as AsyncIterable<object>) as never)
+        setResult(
+          Array.isArray(result)
+            ? result.map((each) => this.errors.tidy(withoutStream(each)))
+            : this.errors.tidy(result),
+        )
       },
 
       onResponse: ({ request, response: { headers } }) => this.#addHeaders(request, headers),

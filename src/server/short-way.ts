@@ -12,7 +12,6 @@ import {
 } from 'graphql-yoga'
 import { failed } from '../graphql/errors.ts'
 import type { Exchange, Exchanges } from '../graphql/exchange.ts'
-import { tidy } from '../graphql/tidy-errors.ts'
 import type { Gate } from '../graphql/use-gate.ts'
 import { keepReading, readMessage } from '../http/body.ts'
 import { judge } from '../http/gate.ts'
@@ -153,7 +152,7 @@ export class ShortWay<Data extends object> {
     const settling = exchange ? exchange.settle(raw) : raw
     const result = isPromise(settling) ? await settling : settling
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
-    const answer = this.#write(tidy(result as ExecutionResult), plainTypeOf(accept)!)
+    const answer = this.#write(this.#gate.errors.tidy(result as ExecutionResult), plainTypeOf(accept)!)
     const finish = exchange?.finish(answer.status, answer.headers['vary'])
     const headers = Object.entries(answer.headers)
     if (finish?.addsVary) headers.push(['vary', 'Cookie'])
