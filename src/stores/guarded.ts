@@ -2,6 +2,7 @@
 
 import { SessionError } from '../session/errors.ts'
 import type { Departure, Mark, SessionRecord } from '../session/record.ts'
+import { mayShare } from '../session/runtime.ts'
 import type { CallLimits } from '../session/settings.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { type CallTimeout, callTimeout } from './call-timeout.ts'
@@ -65,11 +66,12 @@ export function guarded(backend: KeyedStore, limits: CallLimits): GuardedStore {
 
 /**
  * Gives the backend to find out whether it works. These calls are counted apart from those of requests, so
- * that a backend that is only busy is not taken for a broken one.
+ * that a backend that is only busy is not taken for a broken one. Where requests may not share a probe, each
+ * sends its own.
  * @param timeout - milliseconds that a call may take
  */
 export const probed = (backend: KeyedStore, timeout: number): KeyedStore =>
-  bounded(backend, new Traffic(), { timeout, inFlight: 2 })
+  bounded(backend, new Traffic(), { timeout, inFlight: mayShare() ? 2 : 1000 })
 
 function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): GuardedStore {
   const call = caller(traffic, limits, callTimeout(limits.timeout))

@@ -207,7 +207,9 @@ describe('a store that failed once', () => {
     const session = openSession(backend.store)
     session.set('cart', 0)
     await session.save()
-    const next = openSession(backend.store, session.token)
+    const next = openSession(backend.store, session.token, {
+      keys: { '*': { client: ['read', 'write', 'delete'] } },
+    })
     backend.isDown = true
     await expect(verb(next)).rejects.toThrow(SessionError)
     backend.isDown = false

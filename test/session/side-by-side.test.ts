@@ -86,7 +86,9 @@ describe.each(states)('verbs side by side, %s', (_, prepare) => {
     const begun = openSession(store)
     begun.merge({ ...entries, y: 1 })
     await begun.save()
-    const session = openSession(store, begun.token)
+    const session = openSession(store, begun.token, {
+      keys: { '*': { client: ['read', 'write', 'delete'] } },
+    })
     await prepare(session)
     const answers = await Promise.all(verbs.map((verb) => verb(session)))
     const seen = await session.get('x')
