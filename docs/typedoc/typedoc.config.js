@@ -6,7 +6,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { finishModel } from './model.js'
 import { finishPages } from './pages.js'
 
-/** What users import, by the name that TypeDoc gives to the module, which is its file. */
+/** What users import, by its file. */
 const specifiers = new Map(
   Object.entries(packageJson.exports)
     .filter(([, target]) => typeof target === 'object')
@@ -14,6 +14,11 @@ const specifiers = new Map(
       target.default.replaceAll(/^\.\/dist\/|\.js$/g, ''),
       path.replace('.', packageJson.name),
     ]),
+)
+
+/** The same by the name that TypeDoc gives to the module: its file, or the folder of an index. */
+const modules = new Map(
+  Array.from(specifiers, ([file, specifier]) => [file.replace(/\/index$/, ''), specifier]),
 )
 
 /** @type {Partial<import('typedoc').TypeDocOptions> & import('typedoc-plugin-markdown').PluginOptions} */
@@ -24,7 +29,7 @@ export default {
   // TypeScript 7 checks the types, in `npm run check`.
   skipErrorChecking: true,
   out: '../reference',
-  plugin: ['typedoc-plugin-markdown', (app) => finishModel(app, specifiers), finishPages],
+  plugin: ['typedoc-plugin-markdown', (app) => finishModel(app, modules), finishPages],
   logLevel: 'Warn',
   // A docstring with a dead {@link} fails. Signatures may name types that are not exported, like `Key` of session.ts.
   validation: { notExported: false, invalidLink: true },
