@@ -8,6 +8,7 @@ const overEachStore = [
   'graphql/operations',
   'graphql/saving',
   'graphql/races',
+  'graphql/join',
   'graphql/errors',
   'graphql/streams',
   'session/session',

@@ -7,6 +7,7 @@ import { holdsCookiesBack } from '../http/held-back.ts'
 import { isLoopback } from '../http/host.ts'
 import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
+import { joinHeader, nonceOf } from '../session/join.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
 import { Session } from '../session/session.ts'
 import { resolveSettings, type SessionSettings, settingNames, type Settings } from '../session/settings.ts'
@@ -181,7 +182,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     const presented = cookie.read(head.header('cookie'))
     const mayBegin = presented !== null || !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
     return new Exchange(
-      new UnitOfWork(store, this.#settings, presented, { mayBegin }),
+      new UnitOfWork(store, this.#settings, presented, { mayBegin, nonce: nonceOf(head.header(joinHeader)) }),
       cookie,
       this.#rules,
       this.#log,

@@ -86,6 +86,13 @@ export interface Store {
   newest?(tokens: readonly string[]): string
   /** Creates a session. @returns its token from then on */
   create(token: string, record: SessionRecord, now: number): Promise<string>
+  /**
+   * Gives the token that the first writes of one page share, so that those which run at once begin one session:
+   * that of whoever comes first with the nonce. A store whose tokens hold the session does not have it.
+   * @param token - a new token, for whoever comes first
+   * @param until - when the nonce is forgotten. Milliseconds since the epoch
+   */
+  join?(nonce: string, token: string, now: number, until: number): Promise<string>
   /** Reads a session. */
   read(token: string, now: number): Promise<SessionRecord | Departure | null>
   /** Changes a session. @returns its token from then on, with the outcome */

@@ -31,6 +31,8 @@ export interface Terms {
    * @default true
    */
   readonly mayBegin?: boolean
+  /** The nonce that all requests of one page send, so that its first writes begin one session; null: none. */
+  readonly nonce?: string | null
   /**
    * Whether `openSession` has opened it. If the session was replaced, its user reads on as one without a
    * session, since a route may not be able to have its request sent again.
@@ -58,6 +60,7 @@ export class StoredSession {
   readonly #store: Store
   readonly #settings: Settings
   readonly #isOpened: boolean
+  #nonce: string | null
   #token: string | null
   #standing: Standing
   #record: SessionRecord | null = null
@@ -80,7 +83,8 @@ export class StoredSession {
    * @param presented - what the client sent as its token, which may not be one
    */
   constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
-    const { isOpened = false, mayBegin = true } = terms
+    const { isOpened = false, mayBegin = true, nonce = null } = terms
+    this.#nonce = nonce
     this.#isOpened = isOpened
     this.#store = store
     this.#settings = settings
@@ -235,18 +239,53 @@ export class StoredSession {
   }
 
   /**
-   * Creates a session with the changes.
+   * Creates a session with the changes, unless another request of the same page has begun one.
+   * @returns false when there is such a session. It is `stored` then, without the changes
    * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE, SESSION_CROSS_SITE, SESSION_AMBIGUOUS
    */
-  async create(changes: ChangeSet, now: number): Promise<void> {
+  async create(changes: ChangeSet, now: number): Promise<boolean> {
     if (this.refusal) throw this.refusal
     if (this.#sealed) throw headersSent()
-    const { token } = this.issue()
     const { outcome, record } = apply(this.blank(), changes)
     if (outcome === 'full') throw tooLarge(this.#settings.limits)
-    this.#keep(await this.#call(() => this.#store.create(token, record!, now)), record!)
+    const begun = await this.#begin(record!, now)
+    if (begun === 'joined') return false
+    this.#keep(begun, record!)
     this.#send(now)
     this.#settings.emit?.({ type: 'created', id: this.id! })
+    return true
+  }
+
+  /** Stores a new session. @returns its token, or `joined` when another request of the page has begun one */
+  async #begin(record: SessionRecord, now: number): Promise<string> {
+    const { token } = this.issue()
+    const nonce = this.#standing === 'absent' && this.#settings.handOver > 0 ? this.#nonce : null
+    if (nonce === null || !this.#store.join) return this.#call(() => this.#store.create(token, record, now))
+    this.#nonce = null
+    // The nonce is forgotten before the mark is that a session leaves, so that no session begins under its id again.
+    const until = now + this.#settings.handOver
+    const joined = await this.#call(() => this.#store.join!(nonce, token, now, until))
+    if (joined !== token && (await this.#call(() => this.#joins(joined, now)))) return 'joined'
+    return this.#call(async () => {
+      try {
+        return await this.#store.create(joined, record, now)
+      } catch (error) {
+        // Whoever came first may have been slower.
+        if (await this.#joins(joined, now)) return 'joined'
+        throw error
+      }
+    })
+  }
+
+  /** Goes on in the session of another request of the page. @returns false when it is not there yet */
+  async #joins(token: string, now: number): Promise<boolean> {
+    const found = await this.#store.read(token, now)
+    if (found === null) return false
+    this.#token = token
+    if (typeof found === 'string') throw this.#depart(found)
+    this.#keep(token, found)
+    this.#send(now)
+    return true
   }
 
   /**

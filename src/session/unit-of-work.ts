@@ -330,7 +330,7 @@ export class UnitOfWork {
         await this.#stored.end(now)
         break
       case 'create':
-        await this.#stored.create({ ...sum, expiresAt }, now)
+        if (!(await this.#stored.create({ ...sum, expiresAt }, now))) return this.#save()
         break
       case 'touch':
         await this.#stored.touch(changeSet({ expiresAt, under }), now)
@@ -367,7 +367,7 @@ export class UnitOfWork {
     } else if (next !== null) {
       // The session begins under the server's own policy. `save` stores a recorded one, with its deadline.
       const expiresAt = deadline('', this.#stored.issue().createdAt, now, this.settings.timeouts)
-      await this.#stored.create(changeSet({ entries, limit, expiresAt }), now)
+      if (!(await this.#stored.create(changeSet({ entries, limit, expiresAt }), now))) return false
     }
     this.#journal.settle(changes, place)
     return true

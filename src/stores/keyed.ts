@@ -1,9 +1,13 @@
 // This lets sessions use a store by token, while the store gets only the digest of each token.
 
 import { SessionError } from '../session/errors.ts'
+import { openToken, sealToken } from '../session/join.ts'
 import type { KeyedStore, Store } from '../session/store.ts'
-import { idOf as idUnder, isToken, mint } from '../session/token.ts'
+import { digest, idOf as idUnder, isToken, mint } from '../session/token.ts'
 import type { GuardedStore } from './guarded.ts'
+
+/** The key of the entry that holds the sealed token of a page. */
+const sealedKey = 'token'
 
 /**
  * Gives a store by token over a backend by id. Each verb calls the backend with the digest of the token, so
@@ -20,6 +24,22 @@ export function keyed(backend: GuardedStore, cookieName: string): Store {
     async create(token, record) {
       await backend.create(idOf(token), record)
       return token
+    },
+    async join(nonce, token, now, until) {
+      // No cookie has a space in its name, so that no token has this id.
+      const id = digest(`join ${cookieName}=${nonce}`)
+      const entries = new Map([[sealedKey, JSON.stringify(sealToken(nonce, token))]])
+      try {
+        await backend.create(id, { entries, createdAt: now, expiresAt: until, policy: '' })
+        return token
+      } catch (error) {
+        const found = await backend.read(id, now)
+        // A backend may still hold what has expired.
+        if (found === null || typeof found === 'string') return token
+        const joined = openToken(nonce, JSON.parse(found.entries.get(sealedKey) ?? 'null') as string)
+        if (joined === null) throw error
+        return joined
+      }
     },
     read: (token, now) => backend.read(idOf(token), now),
     async commit(token, changes, now) {

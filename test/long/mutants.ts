@@ -14,6 +14,34 @@ interface Mutant {
 
 const mutants: readonly Mutant[] = [
   {
+    guard: 'the first writes of a page join',
+    file: 'graphql/exchange.ts',
+    from: 'nonce: nonceOf(head.header(joinHeader))',
+    to: 'nonce: null',
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'no id comes back by a nonce where no mark is left',
+    file: 'session/stored-session.ts',
+    from: ' && this.#settings.handOver > 0 ?',
+    to: ' ?',
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'a nonce does not lead past the mark of its session',
+    file: 'session/stored-session.ts',
+    from: "if (typeof found === 'string') throw this.#depart(found)\n    this.#keep(token, found)",
+    to: "if (typeof found === 'string') return false\n    this.#keep(token, found)",
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'the token of a page is sealed in the store',
+    file: 'stores/keyed.ts',
+    from: 'JSON.stringify(sealToken(nonce, token))',
+    to: 'JSON.stringify(token)',
+    tests: ['graphql/join'],
+  },
+  {
     guard: 'two tabs do not tell each other of an old cookie for ever',
     file: 'client/tabs.ts',
     from: 'if (performance.now() - lastTold > remembered) ',
