@@ -176,6 +176,8 @@ describe('commands', () => {
       packageJson.name,
       ...Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }),
       ...Object.keys(installedElsewhere),
+      // A peer of @apollo/client.
+      'rxjs',
     ],
     help,
   }
@@ -324,7 +326,8 @@ describe('what a reader pastes', () => {
     const confirm = () =>
       client.run('mutation ($digits: String!) { confirmCode(digits: $digits) }', { digits })
     const [first, second] = await Promise.all([confirm(), confirm()])
-    expect([first.data.confirmCode, second.data.confirmCode].filter(Boolean)).toEqual([true])
+    // The session moves with the first one, so that the other one may be SESSION_MOVED.
+    expect([first, second].map(({ data }) => data?.confirmCode).filter(Boolean)).toEqual([true])
   })
 
   it('ends a stream at a logout', async () => {

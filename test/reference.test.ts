@@ -42,6 +42,8 @@ describe('the reference', () => {
     )
     expect(links.length).toBeGreaterThan(100)
     const wrong = links.filter(({ page, name, target }) => {
+      // The type of `fetch` has its docstring from elsewhere.
+      if (target.startsWith('https://developer.mozilla.org/')) return false
       const [path, anchor] = target.split('#')
       const file = path ? posix.join(posix.dirname(page), path) : page
       if (!pages.has(file)) return true
@@ -59,7 +61,7 @@ describe('the reference', () => {
       ...(await exportedBy(source)),
       ...Object.keys(await import(join(root, source))),
     ])
-    expect(exported.size).toBeGreaterThan(1)
+    expect(exported.size).toBeGreaterThan(0)
     const headings = new Set([...headingsOf(pages.get(`${specifier}.md`)!).values()].map(nameIn))
     expect([...exported].filter((name) => !headings.has(name) && !internal.has(name))).toEqual([])
   })

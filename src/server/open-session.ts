@@ -40,7 +40,7 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
    * sign-in, `ended` by a sign-out. Reads are then those of a visitor without a session, a change that would
    * begin one is SESSION_MOVED or SESSION_GONE, and the client's cookie stays as it is.
    */
-  get departure(): Departure | null {
+  get moved(): Departure | null {
     return this.#unit.departure
   }
 
