@@ -142,7 +142,8 @@ export class ClientSession {
   }
 
   rotate(): Promise<void> {
-    return asked(() => this.#session.rotate())
+    // Anybody may ask for this, so that it is no sign of a sign-in as the rotation of a resolver is.
+    return asked(() => this.#unit.rotate(false))
   }
 
   #conform(key: string, value: unknown): Json {

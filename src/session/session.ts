@@ -218,11 +218,12 @@ export class Session<Data extends object = Record<string, Json>> {
   /**
    * Gives the session a new secret and id, like Django's `cycle_key`, and keeps its entries, `createdAt` and
    * absolute deadline. Use it to sign in, against session fixation. The old cookie is worthless at once.
-   * Without a stored session it does nothing.
+   * Without a stored session there is nothing to rotate, but one that the request creates after it counts as
+   * signed in to, too. `memoryStore` evicts such sessions last.
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
   rotate(): Promise<void> {
-    return this.#unit.rotate()
+    return this.#unit.rotate(true)
   }
 
   /**

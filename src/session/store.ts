@@ -101,11 +101,13 @@ export interface Store {
   delete(token: string, now: number, mark?: Mark): Promise<SessionRecord | Departure | null>
   /**
    * Moves a session to a new token, voids the old one at once, and leaves the mark if one is given.
+   * @param isKept - whether it is evicted last from then on; where it is false, that stays as it was
    * @returns null when there is no such session, or what the mark says that it left
    */
   rotate(
     token: string,
     now: number,
     mark?: Mark,
+    isKept?: boolean,
   ): Promise<{ token: string; record: SessionRecord } | Departure | null>
 }

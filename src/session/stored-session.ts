@@ -66,6 +66,8 @@ export class StoredSession {
   #record: SessionRecord | null = null
   #found: SessionRecord | null = null
   #successor: { readonly token: string; readonly createdAt: number } | null = null
+  /** Whether a session that is created from now on is evicted last, as the application has rotated. */
+  #isKept = false
   #cookie: CookieChange = null
   #departure: Departure | null = null
   #failure: SessionError | null = null
@@ -248,9 +250,10 @@ export class StoredSession {
     if (this.#sealed) throw headersSent()
     const { outcome, record } = apply(this.blank(), changes)
     if (outcome === 'full') throw tooLarge(this.#settings.limits)
-    const begun = await this.#begin(record!, now)
+    const created: SessionRecord = this.#isKept ? { ...record!, kept: true } : record!
+    const begun = await this.#begin(created, now)
     if (begun === 'joined') return false
-    this.#keep(begun, record!)
+    this.#keep(begun, created)
     this.#send(now)
     this.#settings.emit?.({ type: 'created', id: this.id! })
     return true
@@ -259,7 +262,9 @@ export class StoredSession {
   /** Stores a new session. @returns its token, or `joined` when another request of the page has begun one */
   async #begin(record: SessionRecord, now: number): Promise<string> {
     const { token } = this.issue()
-    const nonce = this.#standing === 'absent' && this.#settings.handOver > 0 ? this.#nonce : null
+    // Whoever signs in gets a token that no other request has.
+    const mayJoin = this.#standing === 'absent' && !this.#isKept && this.#settings.handOver > 0
+    const nonce = mayJoin ? this.#nonce : null
     if (nonce === null || !this.#store.join) return this.#call(() => this.#store.create(token, record, now))
     this.#nonce = null
     // The nonce is forgotten before the mark is that a session leaves, so that no session begins under its id again.
@@ -331,6 +336,7 @@ export class StoredSession {
   async end(now: number): Promise<void> {
     if (this.#standing === 'stored' && (await this.#delete(now)) === null && !this.#departure) this.#lose()
     if (this.#standing !== 'absent') this.#cookie = 'clear'
+    this.#isKept = false
     this.#leave('absent')
   }
 
@@ -343,6 +349,7 @@ export class StoredSession {
     if (this.isContested) await this.decide()
     const last = await this.#delete(now)
     this.#successor = null
+    this.#isKept = false
     if (last !== null) this.#leave('flushed')
     if (this.#standing === 'unread') this.#cookie = 'clear'
     if (this.#standing !== 'flushed') this.#leave('absent')
@@ -351,14 +358,17 @@ export class StoredSession {
 
   /**
    * Moves the session to a new token.
+   * @param isKept - whether it is evicted last from then on, also where it is still to be created
    * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE, SESSION_AMBIGUOUS
    */
-  async rotate(now: number): Promise<void> {
+  async rotate(now: number, isKept: boolean): Promise<void> {
     if (this.isContested) await this.decide()
     this.#successor = null
+    this.#isKept ||= isKept
     const token = this.#token
     if (token === null) return
-    const rotated = await this.#call(() => this.#store.rotate(token, now, this.#mark('moved', now)))
+    const mark = this.#mark('moved', now)
+    const rotated = await this.#call(() => this.#store.rotate(token, now, mark, isKept))
     if (typeof rotated === 'string') throw this.#depart(rotated)
     if (rotated === null) return this.#lose()
     if (!this.#isAlive(rotated.record, now)) {

@@ -276,13 +276,14 @@ export class UnitOfWork {
 
   /**
    * Moves the session to a new token.
+   * @param isKept - whether the application asks for it, so that the session is evicted last
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
-  rotate(): Promise<void> {
+  rotate(isKept: boolean): Promise<void> {
     this.#begin()
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
-      await this.#stored.rotate(this.settings.clock())
+      await this.#stored.rotate(this.settings.clock(), isKept)
     })
   }
 

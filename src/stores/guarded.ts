@@ -27,9 +27,16 @@ export interface GuardedStore extends KeyedStore {
   /**
    * Moves a record to another id. Both steps are one call for the bounds: a delete after which the create was
    * refused would lose the session.
+   * @param isKept - whether the record is `kept` from then on; where it is false, that stays as it was
    * @returns null when there is no such session
    */
-  move(id: string, successor: string, now: number, mark?: Mark): Promise<SessionRecord | Departure | null>
+  move(
+    id: string,
+    successor: string,
+    now: number,
+    mark?: Mark,
+    isKept?: boolean,
+  ): Promise<SessionRecord | Departure | null>
 }
 
 /**
@@ -80,10 +87,11 @@ function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): Gua
     read: (id, now) => call('read', () => backend.read(id, now)),
     commit: (id, changes, now) => call('commit', () => backend.commit(id, changes, now)),
     delete: (id, now, mark) => call('delete', () => backend.delete(id, now, mark)),
-    move: (id, successor, now, mark) =>
+    move: (id, successor, now, mark, isKept = false) =>
       call('delete', async () => {
         const found = await backend.delete(id, now, mark)
-        if (found !== null && typeof found === 'object') await backend.create(successor, found)
+        if (found === null || typeof found === 'string') return found
+        await backend.create(successor, isKept ? { ...found, kept: true } : found)
         return found
       }),
   }

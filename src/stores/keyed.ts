@@ -46,9 +46,9 @@ export function keyed(backend: GuardedStore, cookieName: string): Store {
       return { outcome: await backend.commit(idOf(token), changes, now), token }
     },
     delete: (token, now, mark) => backend.delete(idOf(token), now, mark),
-    async rotate(token, now, mark) {
+    async rotate(token, now, mark, isKept = false) {
       const successor = mint()
-      const found = await backend.move(idOf(token), idOf(successor), now, mark)
+      const found = await backend.move(idOf(token), idOf(successor), now, mark, isKept)
       return found === null || typeof found === 'string' ? found : { token: successor, record: found }
     },
   }

@@ -7,18 +7,21 @@ import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
-import { pack, unpack } from './packed.ts'
+import { expiryOf, pack, unpack } from './packed.ts'
 
 /** The options of `memoryStore`. */
 export interface MemoryStoreOptions {
   /**
-   * The number of sessions, at most; up to 2^24, which is what a Map holds. Beyond it the session used
-   * longest ago is evicted, and lost.
+   * The number of sessions, at most; up to 2^24, which is what a Map holds. Beyond it sessions of visitors are
+   * evicted, and lost: of the size of which there are most, the one used longest ago. Sessions that somebody
+   * signed in to (`Session.rotate`) are evicted where they have expired, or where visitors have less than a
+   * sixteenth of the store.
    */
   readonly max: number
   /**
-   * Characters (UTF-16 code units) that all sessions hold together, at most. Beyond it the session used
-   * longest ago is evicted, and lost.
+   * Characters (UTF-16 code units) that all sessions hold together, at most. Beyond it sessions of visitors
+   * are evicted, and lost: of the largest, the one used longest ago. Sessions that somebody signed in to are
+   * evicted as above.
    * @default 512 for each of `max`, and at least 1,048,576
    */
   readonly maxSize?: number
@@ -34,49 +37,142 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
   checkSize('max', max, 2 ** 24)
   checkSize('maxSize', maxSize, Number.MAX_SAFE_INTEGER)
   warnAmongMany()
-  const sessions = new LRUCache<string, string>({
-    max,
-    maxSize,
-    sizeCalculation: (text, id) => id.length + text.length,
-  })
+  const visitors = new Crowd()
+  const signedIn = new Crowd()
+  let present = Number.NEGATIVE_INFINITY
 
   const find = (id: string, now: number): SessionRecord | null => {
-    const text = sessions.get(id)
+    present = now
+    const keptText = signedIn.get(id)
+    const text = keptText ?? visitors.get(id)
     if (text === undefined) return null
-    const record = unpack(text)
+    const record: SessionRecord = keptText === undefined ? unpack(text) : { ...unpack(text), kept: true }
     // An expired one stays until it is evicted, as another user of the store may have another clock.
     return record.expiresAt > now ? record : null
   }
 
-  // LRUCache drops an entry larger than `maxSize`, and the one that it replaces. So `put` refuses it first.
-  const put = (id: string, record: SessionRecord): boolean => {
+  /** Evicts until there is room for one more session of the size. */
+  const makeRoom = (size: number): void => {
+    for (;;) {
+      const isTooLarge = visitors.size + signedIn.size + size > maxSize
+      if (!isTooLarge && visitors.count + signedIn.count < max) return
+      // Sessions of people who do not sign out would take the room of visitors for ever.
+      if (signedIn.evictExpired(present)) continue
+      const isScarce = isTooLarge ? visitors.size < maxSize / 16 : visitors.count < max / 16
+      const crowd = isScarce && signedIn.count > 0 ? signedIn : visitors
+      if (isTooLarge) crowd.evictLarge()
+      else crowd.evictCommon()
+    }
+  }
+
+  /**
+   * Puts a record into its crowd, in place of the one under the id.
+   * @returns false, and does nothing, if it is too large
+   */
+  const put = (id: string, record: SessionRecord, isKept = false): boolean => {
     const text = pack(record)
-    if (id.length + text.length > maxSize) return false
-    sessions.set(id, text)
+    const size = sizeOf(text, id)
+    const crowd = isKept ? signedIn : visitors
+    // What a single visitor stores must not push out many who have signed in.
+    const room = isKept || size <= maxSize / 16 ? maxSize : maxSize - signedIn.size
+    if (size > room) return false
+    crowd.delete(id)
+    makeRoom(size)
+    crowd.add(id, text)
     return true
   }
 
   return {
     async create(id, record) {
-      if (sessions.has(id)) throw new Error('The id is in use.')
-      if (!put(id, record)) {
-        throw new SessionError('SESSION_TOO_LARGE', 'The session is larger than the whole store.')
+      if (signedIn.has(id) || visitors.has(id)) throw new Error('The id is in use.')
+      if (!put(id, record, record.kept)) {
+        throw new SessionError('SESSION_TOO_LARGE', 'The session is larger than the store has room for.')
       }
     },
     async read(id, now) {
       return seen(find(id, now))
     },
     async commit(id, changes, now) {
-      const { outcome, record } = apply(find(id, now), changes)
-      return outcome === 'committed' && !put(id, record!) ? 'full' : outcome
+      const found = find(id, now)
+      const { outcome, record } = apply(found, changes)
+      return outcome === 'committed' && !put(id, record!, found!.kept) ? 'full' : outcome
     },
     async delete(id, now, mark) {
       const found = seen(find(id, now))
       if (typeof found === 'string') return found
-      sessions.delete(id)
+      signedIn.delete(id)
+      visitors.delete(id)
       if (found && mark) put(id, markRecord(mark))
       return found
     },
+  }
+}
+
+const sizeOf = (text: string, id: string): number => id.length + text.length
+
+/** The sizes from which on sessions are of the next class, in characters. */
+const bounds = [512, 4096, 32_768]
+
+/**
+ * Sessions that are evicted by the same rules, in the order of their last use within each class of sizes. The
+ * classes keep a few large sessions from pushing out thousands of small ones.
+ */
+class Crowd {
+  // With `max` each cache would reserve memory for that many, and by `maxSize` it would evict by its own rules.
+  readonly #classes = [...bounds, Infinity].map(
+    () => new LRUCache<string, string>({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: sizeOf }),
+  )
+
+  /** How many sessions there are. */
+  get count(): number {
+    return this.#classes.reduce((sum, { size }) => sum + size, 0)
+  }
+
+  /** How many characters they hold together. */
+  get size(): number {
+    return this.#classes.reduce((sum, { calculatedSize }) => sum + calculatedSize, 0)
+  }
+
+  has(id: string): boolean {
+    return this.#classes.some((each) => each.has(id))
+  }
+
+  /** Gives a text, which is then the one used last. */
+  get(id: string): string | undefined {
+    for (const each of this.#classes) {
+      const text = each.get(id)
+      if (text !== undefined) return text
+    }
+    return undefined
+  }
+
+  /** Adds a text under an id that is not in use. */
+  add(id: string, text: string): void {
+    const size = sizeOf(text, id)
+    this.#classes[bounds.filter((bound) => bound <= size).length]!.set(id, text)
+  }
+
+  delete(id: string): void {
+    this.#classes.find((each) => each.has(id))?.delete(id)
+  }
+
+  /** Evicts a session that has expired and was used longest ago. @returns whether there was one */
+  evictExpired(now: number): boolean {
+    const cache = this.#classes.find((each) => {
+      const [oldest] = each.rvalues()
+      return oldest !== undefined && expiryOf(oldest) <= now
+    })
+    return cache?.pop() !== undefined
+  }
+
+  /** Evicts one of the largest sessions. */
+  evictLarge(): void {
+    this.#classes.findLast(({ size }) => size > 0)?.pop()
+  }
+
+  /** Evicts a session of the class that has most of them. */
+  evictCommon(): void {
+    this.#classes.reduce((most, each) => (each.size > most.size ? each : most)).pop()
   }
 }
 

@@ -12,6 +12,9 @@ export function pack({ createdAt, expiresAt, policy, entries }: SessionRecord): 
   return parts.join('\n')
 }
 
+/** Reads only when the record expires. Milliseconds since the epoch. */
+export const expiryOf = (text: string): number => Number(text.split('\n', 2)[1])
+
 /** Reads a record from a text that `pack` has written. */
 export function unpack(text: string): SessionRecord {
   const parts = text.split('\n')

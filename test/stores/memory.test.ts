@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { changeSet } from '../../src/session/changes.ts'
+import type { SessionRecord } from '../../src/session/record.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { recordOf } from '../support/record-of.ts'
@@ -39,6 +41,124 @@ describe('memoryStore', () => {
       true,
       true,
     ])
+  })
+
+  describe('evicts', () => {
+    const day = 86_400_000
+    const of = (characters: number, kept?: true) => ({
+      ...blank,
+      expiresAt: day,
+      entries: new Map([['k', `"${'x'.repeat(characters)}"`]]),
+      ...(kept && { kept }),
+    })
+    const fill = async (store: KeyedStore, name: string, count: number, record: SessionRecord) => {
+      for (let at = 0; at < count; at++) await store.create(`${name}${at}`, record)
+    }
+    const left = async (store: KeyedStore, name: string, count: number) => {
+      const ids = Array.from({ length: count }, (_, at) => `${name}${at}`)
+      const found = await Promise.all(ids.map((id) => store.read(id, 1)))
+      return ids.filter((_, at) => found[at] !== null)
+    }
+
+    it('large sessions before the small ones', async () => {
+      const store = memoryStore({ max: 10_000 })
+      await fill(store, 'small', 9_000, of(206))
+      await fill(store, 'large', 95, of(57_000))
+      expect(await left(store, 'small', 9_000)).toHaveLength(9_000)
+      expect((await left(store, 'large', 95)).at(-1)).toBe('large94')
+    })
+
+    it('the largest first, whatever a session may take on average', async () => {
+      const store = memoryStore({ max: 100_000, maxSize: 1_000_000 })
+      await fill(store, 'small', 900, of(300))
+      await fill(store, 'middle', 100, of(3_000))
+      await fill(store, 'large', 95, of(57_000))
+      expect(await left(store, 'small', 900)).toHaveLength(900)
+      expect(await left(store, 'middle', 100)).toHaveLength(100)
+    })
+
+    it('by number the size of which there are most, the one used longest ago first', async () => {
+      const store = memoryStore({ max: 100 })
+      await fill(store, 'cart', 30, of(1_000))
+      await fill(store, 'visitor', 1_000, of(20))
+      expect(await left(store, 'cart', 30)).toHaveLength(30)
+      const newest = Array.from({ length: 70 }, (_, at) => `visitor${at + 930}`)
+      expect(await left(store, 'visitor', 1_000)).toEqual(newest)
+      await fill(store, 'more', 1_000, of(1_000))
+      expect((await left(store, 'visitor', 1_000)).length).toBeGreaterThan(45)
+    })
+
+    it('visitors before anybody who signed in', async () => {
+      const store = memoryStore({ max: 1_000 })
+      await fill(store, 'user', 900, of(20, true))
+      await fill(store, 'visitor', 20_000, of(20))
+      await fill(store, 'large', 95, of(57_000))
+      expect(await left(store, 'user', 900)).toHaveLength(900)
+    })
+
+    it('visitors before anybody who signed in, also by size', async () => {
+      const store = memoryStore({ max: 1_000, maxSize: 1_000_000 })
+      await fill(store, 'user', 300, of(3_000, true))
+      await fill(store, 'visitor', 1_000, of(400))
+      expect(await left(store, 'user', 300)).toHaveLength(300)
+    })
+
+    it.each([
+      ['number', { max: 160 }, 160],
+      ['size', { max: 10_000, maxSize: 6_700 }, 160],
+    ])('by %s who signed in where visitors have less than a sixteenth', async (_, options, room) => {
+      const store = memoryStore(options)
+      await fill(store, 'user', room, of(20, true))
+      await fill(store, 'visitor', 1_000, of(20))
+      const visitors = await left(store, 'visitor', 1_000)
+      expect(visitors.length).toBeGreaterThanOrEqual(8)
+      expect(visitors.length).toBeLessThanOrEqual(11)
+      const users = await left(store, 'user', room)
+      expect(users.length).toBeGreaterThan(room * 0.75)
+      expect(users.at(-1)).toBe(`user${room - 1}`)
+    })
+
+    it('who signed in and did not come back, before visitors', async () => {
+      const store = memoryStore({ max: 160 })
+      await fill(store, 'expired', 100, { ...of(20, true), expiresAt: 10 })
+      await fill(store, 'user', 20, of(20, true))
+      await store.read('user0', 10)
+      await fill(store, 'visitor', 140, of(20))
+      expect(await left(store, 'visitor', 140)).toHaveLength(140)
+      expect(await left(store, 'user', 20)).toHaveLength(20)
+    })
+
+    it('the visitors for somebody who signs in', async () => {
+      const store = memoryStore({ max: 160 })
+      await fill(store, 'user', 80, of(20, true))
+      await fill(store, 'visitor', 80, of(20))
+      await fill(store, 'other', 60, of(20, true))
+      expect(await left(store, 'user', 80)).toHaveLength(80)
+      expect(await left(store, 'visitor', 80)).toHaveLength(20)
+    })
+
+    it('nobody who signed in for one large visitor, who is refused', async () => {
+      const store = memoryStore({ max: 1_000, maxSize: 100_000 })
+      await fill(store, 'user', 500, of(100, true))
+      await store.create('visitor', of(20))
+      await expect(store.create('large', of(57_000))).rejects.toMatchObject({ code: 'SESSION_TOO_LARGE' })
+      expect(await store.commit('visitor', changeSet({ entries: of(57_000).entries }), 1)).toBe('full')
+      expect(await left(store, 'user', 500)).toHaveLength(500)
+      expect(recordOf(await store.read('visitor', 1))?.entries).toEqual(of(20).entries)
+    })
+
+    it('last what was written, moved and moved again after somebody signed in', async () => {
+      const store = memoryStore({ max: 100 })
+      await store.create('before', of(20, true))
+      expect(await store.commit('before', changeSet({ entries: new Map([['k', '1']]) }), 1)).toBe('committed')
+      const mark = { as: 'moved', until: day } as const
+      await store.create('after', recordOf(await store.delete('before', 1, mark))!)
+      expect(await store.read('before', 1)).toBe('moved')
+      await fill(store, 'visitor', 200, of(20))
+      expect(await store.read('before', 1)).toBeNull()
+      expect(recordOf(await store.read('after', 1))?.entries.get('k')).toBe('1')
+      expect(await left(store, 'visitor', 200)).toHaveLength(99)
+    })
   })
 
   it('is full for what is larger than all of it, and keeps what was there', async () => {
