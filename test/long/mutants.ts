@@ -247,8 +247,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'no session begins beside two that live',
     file: 'session/stored-session.ts',
-    from: 'if (this.#refusal) throw this.#refusal',
-    to: '',
+    from: 'if (this.refusal) throw this.refusal\n    if (this.#sealed)',
+    to: 'if (this.#sealed)',
     tests: ['graphql/cookies'],
   },
   {
