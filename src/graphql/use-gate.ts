@@ -7,6 +7,7 @@ import {
   type DocumentNode,
   type ExecutionResult,
   getOperationAST,
+  GraphQLError,
   NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
   type ValidationContext,
@@ -183,10 +184,12 @@ export class Gate {
         addValidationRule(NoStreamedMutations)
         setValidationFn((schema, document, rules, ...options) =>
           this.#withinStack(() =>
-            // An answer has no more errors, and no suggestions. To make them takes most of the time.
-            options.some((option) => option !== undefined)
-              ? validateFn(schema, document, rules, ...options)
-              : validateFn(schema, document, rules, { maxErrors, hideSuggestions: true }),
+            listingThrown(() =>
+              // An answer has no more errors, and no suggestions. To make them takes most of the time.
+              options.some((option) => option !== undefined)
+                ? validateFn(schema, document, rules, ...options)
+                : validateFn(schema, document, rules, { maxErrors, hideSuggestions: true }),
+            ),
           ),
         )
       },
@@ -318,6 +321,19 @@ function refusalOfOperation(
   if (operation !== OperationTypeNode.SUBSCRIPTION) return null
   if (request[gatedKey]?.isBatch) return streamInBatch
   return accepts(request.headers.get('accept'), 'text/event-stream') ? null : notAcceptable
+}
+
+/**
+ * Takes an error of GraphQL that a rule throws for one that it reports, so that a client gets the code of an invalid
+ * document. graphql-js 16.11 throws where the directives of a subscription's field have no value.
+ */
+function listingThrown<Errors>(validate: () => Errors): Errors | readonly GraphQLError[] {
+  try {
+    return validate()
+  } catch (error) {
+    if (error instanceof GraphQLError && error.extensions['code'] === undefined) return [error]
+    throw error
+  }
 }
 
 /** Replaces a stream in a batch by an error, as its parts cannot be written between the other results. */

@@ -1291,6 +1291,13 @@ const mutants: readonly Mutant[] = [
     tests: ['long/floods'],
   },
   {
+    guard: 'a rule of validation that throws makes the document invalid',
+    file: 'graphql/use-gate.ts',
+    from: "if (error instanceof GraphQLError && error.extensions['code'] === undefined) return [error]",
+    to: '',
+    tests: ['graphql/rules'],
+  },
+  {
     guard: 'a document is valid under its schema only',
     file: 'graphql/documents.ts',
     from: 'known.validUnder.has(this.#schema)',
