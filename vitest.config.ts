@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url'
+import { version } from 'graphql'
 import { defineConfig } from 'vitest/config'
 
 /**
@@ -34,9 +36,17 @@ const forCI =
 
 const shared = overEachStore.map((name) => `test/${name}.test.ts`)
 
+/**
+ * Up to its version 16, graphql-js has no `exports`: node loads its `main`, and Vite would load its `module`, of which
+ * each refuses what the other one made.
+ */
+const oneGraphql = version.startsWith('16.')
+  ? [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }]
+  : []
+
 export default defineConfig({
   // Examples import this package by its name: here that is src, not what was built last.
-  resolve: { tsconfigPaths: true },
+  resolve: { tsconfigPaths: true, alias: oneGraphql },
   // With Vite's own conditions the tests would load another copy of graphql than Yoga does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {

@@ -1,0 +1,108 @@
+// This runs the tests in a copy of this tree, with the lowest version of each peer that package.json declares.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** The suites that meet a peer. Others are about the package as it is built, and the machine around it. */
+const suites = ['session', 'graphql', 'http', 'server', 'stores', 'client', 'long']
+
+/**
+ * Files of them that do not: one compiles `src`, which is written in the types of the newest peers, and one is about a
+ * page that the peers have no part in.
+ */
+const without = ['test/stores/own-store.test.ts', 'test/server/browser.test.ts']
+
+/** What a skipped test may say. In CI a program that is missing is an error, see needs.ts. */
+const acceptable = [/^not installed /, /^macOS /, /^redis 5 has no /]
+
+interface Results {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly fullName: string
+      readonly meta: { readonly whySkipped?: string }
+    }[]
+  }[]
+}
+
+const root = join(import.meta.dirname, '..', '..')
+const copy = mkdtempSync(join(tmpdir(), 'graphql-session-lowest-peers-'))
+try {
+  copyTree()
+  const peers = lowestPeers()
+  const packages = Object.entries(peers).map(([name, version]) => `${name}@${version}`)
+  print(`with ${packages.join(' ')}`)
+  const flags = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
+  execFileSync('npm', ['install', '--prefix', copy, ...flags, ...packages], { cwd: copy, stdio: 'inherit' })
+  for (const [name, version] of Object.entries(peers)) {
+    if (versionOf(name) !== version) throw new Error(`${name} is ${versionOf(name)}, not ${version}.`)
+  }
+  process.exitCode = passes() ? 0 : 1
+} finally {
+  rmSync(copy, { recursive: true })
+}
+
+function copyTree(): void {
+  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+  const files = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0')
+  for (const file of new Set(files)) {
+    // A file that was deleted is listed until that is committed. A folder's name stands for a link here.
+    if (!file || !existsSync(join(root, file)) || file === 'node_modules') continue
+    mkdirSync(join(copy, dirname(file)), { recursive: true })
+    cpSync(join(root, file), join(copy, file))
+  }
+  cpSync(realpathSync(join(root, 'node_modules')), join(copy, 'node_modules'), {
+    recursive: true,
+    verbatimSymlinks: true,
+  })
+}
+
+/** The first version that each range of `peerDependencies` names, which is its lowest. */
+function lowestPeers(): Record<string, string> {
+  const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    peerDependencies: Record<string, string>
+  }
+  return Object.fromEntries(
+    Object.entries(peerDependencies).map(([name, range]) => [name, /\d+\.\d+\.\d+/.exec(range)![0]]),
+  )
+}
+
+function versionOf(name: string): string {
+  const file = join(copy, 'node_modules', name, 'package.json')
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+/** Whether all is green, and nothing is left out without a reason that is good here. */
+function passes(): boolean {
+  const output = join(copy, 'results.json')
+  const vitest = join(copy, 'node_modules', 'vitest', 'vitest.mjs')
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      [vitest, ...'run --project memory --project short --reporter ./test/support/reporter.ts'.split(' ')],
+      ['--reporter', 'json', '--outputFile.json', output],
+      without.flatMap((file) => ['--exclude', file]),
+      suites.map((suite) => `test/${suite}/`),
+    ].flat(),
+    { cwd: copy, stdio: 'inherit' },
+  )
+  if (status !== 0) return false
+  const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as Results
+  const ran = new Set(testResults.map(({ name }) => name))
+  const missing = suites.filter((suite) => ![...ran].some((name) => name.includes(`/test/${suite}/`)))
+  const skipped = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status: state }) => state !== 'passed')
+    .filter(({ meta: { whySkipped = '' } }) => !acceptable.some((reason) => reason.test(whySkipped)))
+  for (const suite of missing) print(`nothing ran of test/${suite}`)
+  for (const { fullName, meta } of skipped)
+    print(`skipped: ${fullName}: ${meta.whySkipped ?? 'no reason is given'}`)
+  return missing.length === 0 && skipped.length === 0
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
