@@ -1,6 +1,6 @@
 // This begins the session of one HTTP request from its cookie, saves it before the answer, and adds headers.
 
-import type { ExecutionResult } from 'graphql'
+import type { ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
 import { holdsCookiesBack } from '../http/held-back.ts'
@@ -15,8 +15,9 @@ import type { SessionStore, Store } from '../session/store.ts'
 import { UnitOfWork } from '../session/unit-of-work.ts'
 import type { Json } from '../session/value.ts'
 import { checkStore, openStore } from '../stores/open.ts'
-import { failed, mistakesIn, type Part, translate, unavailable } from './errors.ts'
+import { failed, mistakesIn, type Part, toGraphQL, translate, unavailable } from './errors.ts'
 import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
+import { maxErrors } from './tidy-errors.ts'
 
 /**
  * The options of `useSession`.
@@ -93,7 +94,7 @@ export class Exchange<Data extends object = Record<string, Json>> {
     if (unit.needsSaving || isAsyncIterable(result)) return this.#save(result)
     this.#log(unit.failure)
     unit.close()
-    return result
+    return this.#told(result)
   }
 
   async #save(result: Result): Promise<Result> {
@@ -105,9 +106,23 @@ export class Exchange<Data extends object = Record<string, Json>> {
       this.#streams = true
       unit.seal()
     } else unit.close()
-    if (!failure) return isStream ? saveAlong(result, unit, this.#log) : result
+    if (!failure) return isStream ? saveAlong(result, unit, this.#log) : this.#told(result)
     if (isStream) await result[Symbol.asyncIterator]().return?.()
-    return Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure)
+    return this.#told(Array.isArray(result) ? result.map(() => failed(failure)) : failed(failure))
+  }
+
+  /**
+   * Lets an answer say that the store failed, where its resolvers hide it, e.g. by a default for what they could not
+   * read: the status is 503. The error stands first, as further ones are cut.
+   */
+  #told(result: Result): Result {
+    const { failure } = this.#unit
+    if (!failure || isAsyncIterable(result)) return result
+    const results = [result].flat()
+    const isTold = results.some(({ errors = [] }) => errors.slice(0, maxErrors).some(tellsOfStore))
+    if (isTold) return result
+    const told = results.map((each) => (isAsyncIterable(each) ? each : tell(each, failure)))
+    return Array.isArray(result) ? told : told[0]!
   }
 
   /**
@@ -279,10 +294,19 @@ async function saved(unit: UnitOfWork, log: (failure: unknown) => void): Promise
 const isOfSession = (failure: unknown): boolean =>
   failure instanceof SessionError && /^SESSION_(?:GONE|CONFLICT|STORE_\w+)$/.test(failure.code)
 
+const tell = (result: ExecutionResult, failure: SessionError): ExecutionResult => ({
+  ...result,
+  errors: [toGraphQL(failure), ...(result.errors ?? [])],
+})
+
+const tellsOfStore = ({ extensions }: GraphQLError): boolean =>
+  String(extensions['code']).startsWith('SESSION_STORE_')
+
 /**
  * Wraps a stream so that each part, and its end, is delivered only when the changes recorded until then are
  * stored. Changes that could not be stored are dropped, and the client is told once. That also ends an answer
- * in parts (`@defer`, `@stream`), as its later parts would add to data that was taken back.
+ * in parts (`@defer`, `@stream`), as its later parts would add to data that was taken back. Each part begins anew
+ * with the store: what failed in one part, the store for example, need not fail in the next.
  */
 function saveAlong<Each extends object>(
   parts: AsyncIterable<Each>,
@@ -293,6 +317,7 @@ function saveAlong<Each extends object>(
   let isOver = false
   const afterSaving = async (step: IteratorResult<Each>): Promise<IteratorResult<Each>> => {
     const failure = await saved(unit, log)
+    log(unit.failure ?? failure)
     if (!failure) return step
     unit.discard()
     const isInParts = 'hasNext' in (step.value ?? {})
@@ -304,14 +329,21 @@ function saveAlong<Each extends object>(
     return { done: false, value: { ...failed(failure), hasNext: false } as never }
   }
   return {
-    next: async () => (isOver ? { done: true, value: undefined } : afterSaving(await source.next())),
+    async next() {
+      if (isOver) return { done: true, value: undefined }
+      unit.recover()
+      return afterSaving(await source.next())
+    },
     async return(value: unknown) {
+      unit.recover()
       const step = (await source.return?.(value)) ?? { done: true, value }
-      await saved(unit, log)
+      const failure = await saved(unit, log)
+      log(unit.failure ?? failure)
       return step
     },
     async throw(error: unknown) {
       if (!source.throw) throw error
+      unit.recover()
       return afterSaving(await source.throw(error))
     },
     [Symbol.asyncIterator]() {

@@ -68,7 +68,8 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
 
     onResultProcess({ request, result, setResult }) {
       const settled = exchanges.find(request)?.settle(result)
-      return settled instanceof Promise ? settled.then(setResult) : undefined
+      if (settled instanceof Promise) return settled.then(setResult)
+      return settled && setResult(settled)
     },
 
     onResponse({ request, response, setResponse, fetchAPI, serverContext }) {

@@ -481,6 +481,57 @@ describe('a store in trouble', () => {
     expect(answer.setCookies).toEqual([])
   })
 
+  describe('that a resolver hides', () => {
+    const hiding = {
+      typeDefs: 'extend type Query { dark: Boolean, broken: Int }',
+      resolvers: {
+        Query: {
+          dark: (_: unknown, __: unknown, { session }: SessionContext<ShopData>) =>
+            session.get('dark_mode').then(
+              (dark) => dark === true,
+              () => false,
+            ),
+          broken() {
+            throw new Error('hunter2')
+          },
+        },
+      },
+    }
+    const told = 'SESSION_STORE_UNAVAILABLE'
+    const run = (body: unknown, headers?: Record<string, string>) => {
+      const client = new Client(shop(hiding, down()).yoga)
+      client.cookies.set('__Host-session', 'A'.repeat(43))
+      return client.post(body, headers)
+    }
+
+    it.each(['application/json', 'application/graphql-response+json'])(
+      'is told all the same, beside the data, as %s',
+      async (accept) => {
+        const answer = await run({ query: '{ dark }' }, { accept })
+        expect([answer.status, answer.data, answer.codes]).toEqual([503, { dark: false }, [told]])
+        expect(answer.headers.get('retry-after')).toBe('1')
+      },
+    )
+
+    it('is told before ten other errors', async () => {
+      const fields = Array.from({ length: 12 }, (_, at) => `f${at}: broken`).join(' ')
+      const answer = await run({ query: `{ dark ${fields} }` })
+      expect([answer.status, answer.codes[0], answer.codes.length]).toEqual([503, told, 10])
+      expect(answer.data.dark).toBe(false)
+    })
+
+    it('is told once where another field tells it', async () => {
+      expect((await run({ query: '{ dark session { keys } }' })).codes).toEqual([told])
+    })
+
+    it('is told in each result of a batch, if none tells', async () => {
+      const silent = await run([{ query: '{ dark }' }, { query: '{ dark __typename }' }])
+      expect([silent.status, silent.codes]).toEqual([503, [told, told]])
+      const saying = await run([{ query: '{ dark }' }, { query: '{ session { keys } }' }])
+      expect([saying.status, saying.codes]).toEqual([503, [told]])
+    })
+  })
+
   it('leaves the cookie of the client alone, and is asked once by a request', async () => {
     const { yoga, store } = shop({}, down())
     const client = new Client(yoga)

@@ -2,7 +2,8 @@ import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { describe, expect, it, vi } from 'vitest'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
-import { Client, gate } from '../support/harness.ts'
+import { freshStore } from '../support/fresh-store.ts'
+import { Client, gate, seen } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
 const begin = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
@@ -260,6 +261,60 @@ describe('a subscription', () => {
     expect(text).toContain('{"data":{"ticks":3}}')
     expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode', 'pref:1'])
   })
+
+  it.each(['read', 'commit'] as const)(
+    'goes on after an event in which the store failed once, in %s',
+    async (verb) => {
+      const backend = freshStore()
+      const { [verb]: works } = backend
+      const failOnce = () => {
+        Object.assign(backend, {
+          [verb]() {
+            Object.assign(backend, { [verb]: works })
+            return Promise.reject(Object.assign(new Error('hunter2'), { code: 'ECONNRESET' }))
+          },
+        })
+      }
+      const { yoga } = shop(
+        {
+          typeDefs,
+          resolvers: {
+            Subscription: {
+              ticks: {
+                async *subscribe() {
+                  for (const ticks of [1, 2, 3]) {
+                    if (ticks === (verb === 'read' ? 1 : 2)) failOnce()
+                    yield { ticks }
+                  }
+                },
+                async resolve({ ticks }: { ticks: number }, _: unknown, { session }: Context) {
+                  if (verb === 'read') await session.get('dark_mode')
+                  session.set(`pref:${ticks}`, ticks)
+                  return ticks
+                },
+              },
+            },
+          },
+        },
+        backend,
+      )
+      const client = new Client(yoga)
+      await client.run(begin)
+      const before = seen.length
+      const { text } = await client.run('subscription { ticks }', undefined, { accept: 'text/event-stream' })
+      const logged = seen
+        .slice(before)
+        .filter((line) => line.includes('SESSION_STORE_UNAVAILABLE: Error ECONNRESET'))
+      expect(text.match(/SESSION_STORE_UNAVAILABLE/g)).toHaveLength(1)
+      expect(text).toContain('{"data":{"ticks":3}}')
+      expect(logged).toHaveLength(1)
+      const { data } = await client.run('{ session { keys } }')
+      const failing = verb === 'read' ? 'pref:1' : 'pref:2'
+      expect(data.session.keys).toEqual(
+        ['dark_mode', 'pref:1', 'pref:2', 'pref:3'].filter((key) => key !== failing),
+      )
+    },
+  )
 
   it('saves what its end recorded when nobody waits for the next event', async () => {
     const takeOne: Plugin = {

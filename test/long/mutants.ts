@@ -508,7 +508,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'each part of a stream is stored before it is delivered',
     file: 'graphql/exchange.ts',
-    from: 'const failure = await saved(unit, log)\n    if (!failure) return step',
+    from: 'const failure = await saved(unit, log)\n    log(unit.failure ?? failure)\n    if (!failure) return step',
     to: 'return step\n    const failure = 1',
     tests: ['graphql/streams'],
   },
@@ -544,7 +544,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'what the end of a stream records is saved when the client goes',
     file: 'graphql/exchange.ts',
-    from: 'await saved(unit, log)\n      return step',
+    from: 'const failure = await saved(unit, log)\n      log(unit.failure ?? failure)\n      return step',
     to: 'return step',
     tests: ['graphql/streams'],
   },
@@ -589,6 +589,34 @@ const mutants: readonly Mutant[] = [
     from: 'const mayClear = this.#isOnly && this.#failure === null',
     to: 'const mayClear = this.#isOnly',
     tests: ['graphql/errors'],
+  },
+  {
+    guard: 'a 503 says that the store failed, also where resolvers hide it',
+    file: 'graphql/exchange.ts',
+    from: 'if (!failure || isAsyncIterable(result)) return result',
+    to: 'if (failure || !failure) return result',
+    tests: ['graphql/errors'],
+  },
+  {
+    guard: 'a 503 says so before the errors that are cut',
+    file: 'graphql/exchange.ts',
+    from: 'errors: [toGraphQL(failure), ...(result.errors ?? [])]',
+    to: 'errors: [...(result.errors ?? []), toGraphQL(failure)]',
+    tests: ['graphql/errors'],
+  },
+  {
+    guard: 'the next event of a stream asks the store again',
+    file: 'graphql/exchange.ts',
+    from: 'unit.recover()\n      return afterSaving(await source.next())',
+    to: 'return afterSaving(await source.next())',
+    tests: ['graphql/streams'],
+  },
+  {
+    guard: 'failures of the store during a stream are logged',
+    file: 'graphql/exchange.ts',
+    from: 'log(unit.failure ?? failure)\n    if (!failure) return step',
+    to: 'if (!failure) return step',
+    tests: ['graphql/streams'],
   },
   {
     guard: 'a batch that the store failed is 503',
