@@ -2,9 +2,11 @@
 
 import type { GraphQLError } from 'graphql'
 import { createGraphQLError, type YogaLogger } from 'graphql-yoga'
+import { hostForLog, hostNotAllowed } from '../http/allowed-hosts.ts'
 import { aborted } from '../http/body.ts'
 import {
   crossSite,
+  type GateRules,
   isOrigin,
   type Refusal,
   refusalReply,
@@ -55,20 +57,33 @@ export class Refusals {
    * Logs which option would let a refused page of another origin in: in development, each hint once a minute at most.
    */
   hint(head: RequestHead): void {
+    this.#hint(crossSite, hintText(head.header('origin')))
+  }
+
+  /** Logs which option would let in a request that calls the server by another name: as `hint` does, and as often. */
+  hintHost(head: RequestHead, rules: GateRules): void {
+    this.#hint(hostNotAllowed, hostHint(hostForLog(head, rules)))
+  }
+
+  #hint({ code }: Refusal, text: string): void {
     if (process.env['NODE_ENV'] === 'production') return
     const now = Date.now()
-    const text = hintText(head.header('origin'))
     if (now - (this.#hintedAt.get(text) ?? Number.NEGATIVE_INFINITY) < hintInterval) return
     // A client that makes up origins would fill the memory.
     if (this.#hintedAt.size >= 100) this.#hintedAt.clear()
     this.#hintedAt.set(text, now)
-    this.logger?.warn(`${crossSite.code}: ${text}`)
+    this.logger?.warn(`${code}: ${text}`)
   }
 
   #tell({ status, code }: Refusal): void {
     this.#emit?.({ type: 'refused', status, code })
   }
 }
+
+const hostHint = (name: string | null): string =>
+  name === null || name.length > 200
+    ? 'refused a request for a host that cannot be allowed.'
+    : `refused a request for another host. To allow it, add it to the option allowedHosts: ['${name}'].`
 
 function hintText(origin: string | null | undefined): string {
   if (!origin) {

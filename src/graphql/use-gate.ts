@@ -14,6 +14,7 @@ import {
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { type AllowedHostsOption, type HostJudge, hostJudge, hostNotAllowed } from '../http/allowed-hosts.ts'
 import {
   discardUnread,
   isUntouched,
@@ -36,6 +37,7 @@ import {
   preflightHeaders,
   protectiveHeaders,
   type Refusal,
+  type RequestHead,
 } from '../http/gate.ts'
 import { accepts } from '../http/media-types.ts'
 import { SessionError } from '../session/errors.ts'
@@ -49,7 +51,7 @@ import { onlyErrorsFromSources } from './sources.ts'
 import { ErrorTidier, maxErrors } from './tidy-errors.ts'
 
 /** The options of `useSessionGate`. */
-export interface GateOptions extends GateRuleOptions {
+export interface GateOptions extends GateRuleOptions, AllowedHostsOption {
   /** What an operation may consist of, at most. @default those of `OperationLimits` */
   readonly operationLimits?: Partial<OperationLimits>
   /** Whether clients may ask for the schema. @default true, unless NODE_ENV is production */
@@ -61,6 +63,7 @@ export interface GateOptions extends GateRuleOptions {
 export const gateOptionNames: Record<keyof GateOptions, true> = {
   origins: true,
   trustProxy: true,
+  allowedHosts: true,
   maxRequestBodySize: true,
   operationLimits: true,
   introspection: true,
@@ -88,6 +91,11 @@ interface GatePlugin extends Plugin {
   readonly [rulesOf]: GateRules
 }
 
+/** What a message of node:http, or of a framework, tells of its connection. */
+interface Connected {
+  readonly socket?: { readonly remoteAddress?: string | undefined } | null
+}
+
 const gatedKey = Symbol('gatedKey')
 
 /** A GraphQL request that the gate has seen, with what one of its hooks finds out and a later one needs. */
@@ -108,12 +116,14 @@ export class Gate {
   /** What tidies the errors of answers, once Yoga has started. */
   errors!: ErrorTidier
   readonly #operations: OperationJudge
+  readonly #judgeHost: HostJudge | null
   #endpoint: string | undefined
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
   constructor(options: GateOptions) {
     const { introspection = process.env['NODE_ENV'] !== 'production' } = options
     this.rules = gateRules(options)
+    this.#judgeHost = hostJudge(options.allowedHosts, this.rules)
     this.#operations = new OperationJudge(options.operationLimits)
     if (typeof introspection !== 'boolean') {
       throw new SessionError('CONFIG_INVALID', 'introspection must be true or false.')
@@ -125,6 +135,14 @@ export class Gate {
   /** Wraps an executor so that it refuses variables which are nested too deeply. */
   bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result {
     return refusingDeepVariables(execute, this.#refuse)
+  }
+
+  /**
+   * Whether a request calls the server by an allowed name.
+   * @param message - the message of node:http, which knows its connection; null where there is none
+   */
+  allowsHost(head: RequestHead, message: Connected | null | undefined): boolean {
+    return this.#judgeHost?.(head, message?.socket?.remoteAddress) ?? true
   }
 
   #hooks(introspection: boolean): GatePlugin {
@@ -141,6 +159,17 @@ export class Gate {
 
       onSchemaChange({ schema }) {
         onlyErrorsFromSources(schema)
+      },
+
+      // Pages and their assets are refused, too: this runs before the hooks that serve them, and after health checks.
+      onRequest: async ({ request, serverContext, endResponse, fetchAPI }) => {
+        if (!this.#judgeHost) return
+        const { req } = (serverContext ?? {}) as { req?: IncomingMessage }
+        const head = headOf(request)
+        if (this.allowsHost(head, req)) return
+        this.refusals.hintHost(head, this.rules)
+        await discardUnread(request, req)
+        endResponse(this.#respond(request, hostNotAllowed, fetchAPI))
       },
 
       // Only GraphQL requests get here: health checks, pages and routes of other plugins have been answered.

@@ -34,6 +34,9 @@ export const badHost: Refusal = {
   message: 'Host must be one host, and a port from 0 to 65535 if it has one.',
 }
 
+/** Stands for the host that a request of HTTP/1.0 lacks: Yoga would take localhost, whose cookie need not be Secure. */
+export const noHost = 'unknown.invalid'
+
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
 /**

@@ -21,7 +21,7 @@ Usage
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
                   cookie, typeDefs, resolvers, plugins, batching, graphiql, origins, trustProxy,
-                  operationLimits and the others of createSessionServer
+                  allowedHosts, operationLimits and the others of createSessionServer
   --host HOST     address to listen on, whatever the environment says
   --port N        port to listen on, whatever the environment says; 0 takes a free one
   -h, --help      this text
@@ -30,6 +30,8 @@ Options
 Environment
   HOST                    address to listen on (127.0.0.1)
   PORT                    port to listen on (4000)
+  ALLOWED_HOSTS           names by which clients may call the server, with commas, or *, whatever the
+                          configuration says (loopback names, for connections from this machine)
   SESSION_STORE           where sessions are kept (memory:)
     memory:                                this process; memory:?max=N bounds their number (100000)
     sqlite:PATH                            a file, for one machine

@@ -14,7 +14,7 @@ import { trackStreams } from '../graphql/streams.ts'
 import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
 import { type SessionContext, sessionPlugin } from '../graphql/use-session.ts'
 import { discard, discardUnread } from '../http/body.ts'
-import { badHost, hasOneHost } from '../http/host.ts'
+import { badHost, hasOneHost, noHost } from '../http/host.ts'
 import { send } from '../http/reply.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
@@ -154,8 +154,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
       const reply = gate.refusals.toReply(badHost, message.headers.accept)
       return discard(message).then(() => send(message, response, reply, gate.rules))
     }
-    // Without a host Yoga takes localhost, on which the cookie need not be Secure.
-    if (message.httpVersionMajor === 1) message.headers.host ??= 'unknown.invalid'
+    if (message.httpVersionMajor === 1) message.headers.host ??= noHost
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
     return Reflect.apply(yoga, undefined, args)
   }

@@ -1,6 +1,7 @@
 // This is `graphql-session serve`: it starts a server as told, sweeps its store, and ends it on a signal.
 
 import type { AddressInfo } from 'node:net'
+import { isName } from '../http/allowed-hosts.ts'
 import { listen, type Listening } from '../http/listen.ts'
 import { SessionError } from '../session/errors.ts'
 import type { KeyedStore, SessionStore } from '../session/store.ts'
@@ -42,7 +43,9 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
   if (!/^\d+$/.test(SESSION_SWEEP_INTERVAL) || sweepInterval < 1 || sweepInterval > 86_400) {
     throw invalid('SESSION_SWEEP_INTERVAL must be a whole number of seconds from 1 to 86400')
   }
-  const config = options.config === undefined ? {} : await loadConfig(options.config)
+  const { ALLOWED_HOSTS } = process.env
+  const loaded = options.config === undefined ? {} : await loadConfig(options.config)
+  const config = ALLOWED_HOSTS === undefined ? loaded : { ...loaded, allowedHosts: hostsIn(ALLOWED_HOSTS) }
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
     const yoga = createServer(config, backend.store, options.config)
@@ -70,6 +73,15 @@ function setting(option: 'host' | 'port', given: string | undefined, byDefault: 
   return given === undefined
     ? { name, value: process.env[name] ?? byDefault }
     : { name: `--${option}`, value: given }
+}
+
+/** The option `allowedHosts` in the environment: names with commas between them, or `*` for any. */
+function hostsIn(text: string): readonly string[] | true {
+  const hosts = text.trim() === '*' || text.split(',').map((name) => name.trim())
+  if (hosts !== true && !hosts.every(isName)) {
+    throw invalid('ALLOWED_HOSTS must be names without a port, with commas between them, or *')
+  }
+  return hosts
 }
 
 function createServer(

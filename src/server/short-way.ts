@@ -120,7 +120,9 @@ export class ShortWay<Data extends object> {
     if (method !== 'POST' || url !== this.#members.graphqlEndpoint || httpVersionMajor !== 1) return false
     // With one of these properties, a framework around the server has parsed the body or cut the URL.
     if ('body' in message || 'originalUrl' in message) return false
-    return plainTypeOf(headers.accept) !== null && judge(headOf(message), this.#gate.rules) === null
+    if (plainTypeOf(headers.accept) === null) return false
+    const head = headOf(message)
+    return this.#gate.allowsHost(head, message) && judge(head, this.#gate.rules) === null
   }
 
   /** Answers a request that `takes` has accepted, whatever its body turns out to hold. */

@@ -66,6 +66,8 @@ export type RefusalCode =
   | 'NOT_ACCEPTABLE'
   /** 403: a page of another origin sent the request, or a `GET` with a cookie does not show what sent it. */
   | 'CSRF_CHECK_FAILED'
+  /** 403: the host of the request is none of `allowedHosts`. */
+  | 'HOST_NOT_ALLOWED'
   /** 413: the body is larger than `maxRequestBodySize`. */
   | 'PAYLOAD_TOO_LARGE'
   /** 400: the request is malformed, e.g. its body is not JSON, or it has a subscription in a batch. */

@@ -372,6 +372,7 @@ async function openShop(setting: Setting, tls: Tls): Promise<Shop> {
       return (await session.get('user')) === 'ada' ? answer : null
     }
   const yoga = createSessionServer<Data>({
+    allowedHosts: ['shop.example', 'app.example'],
     store,
     cookie,
     graphiql: false,

@@ -17,7 +17,7 @@ interface WebServer {
 const ownYoga = (): WebServer =>
   createYoga({
     schema: createSchema({ typeDefs: 'type Query { a: Int }' }),
-    plugins: [useSessionGate()],
+    plugins: [useSessionGate({ allowedHosts: true })],
     fetchAPI: { Response },
     cors: false,
     maxRequestBodySize: false,

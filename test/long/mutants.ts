@@ -1214,6 +1214,27 @@ const mutants: readonly Mutant[] = [
     tests: ['http/gate'],
   },
   {
+    guard: 'a connection from this machine calls the server by loopback names',
+    file: 'http/allowed-hosts.ts',
+    from: '!peer || !loopbackAddress.test(peer) || judge(head, peer)',
+    to: 'true',
+    tests: ['http/allowed-hosts'],
+  },
+  {
+    guard: 'a name that ends like a domain is not below it',
+    file: 'http/allowed-hosts.ts',
+    from: 'name === domain.slice(1) || name.endsWith(domain)',
+    to: 'name.endsWith(domain.slice(1))',
+    tests: ['http/allowed-hosts'],
+  },
+  {
+    guard: 'a proxy on this machine is not a visitor',
+    file: 'http/allowed-hosts.ts',
+    from: "process.env['NODE_ENV'] === 'production' || rules.trustProxy ? null : fromThisMachine(rules)",
+    to: 'fromThisMachine(rules)',
+    tests: ['http/allowed-hosts'],
+  },
+  {
     guard: 'a body is counted while it is read',
     file: 'http/body.ts',
     from: 'if (collected.size > limit) refuse()',
@@ -1303,6 +1324,20 @@ const mutants: readonly Mutant[] = [
     from: 'sizeCalculation: bytesOf',
     to: 'sizeCalculation: () => 1',
     tests: ['long/floods'],
+  },
+  {
+    guard: 'hosts are judged on Yoga’s way',
+    file: 'graphql/use-gate.ts',
+    from: 'if (this.allowsHost(head, req)) return',
+    to: 'if (this.allowsHost(head, req) || true) return',
+    tests: ['http/allowed-hosts'],
+  },
+  {
+    guard: 'hosts are judged on the short way',
+    file: 'server/short-way.ts',
+    from: 'this.#gate.allowsHost(head, message) && ',
+    to: '',
+    tests: ['http/allowed-hosts'],
   },
   {
     guard: 'Yoga’s cache is replaced',

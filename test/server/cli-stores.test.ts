@@ -69,6 +69,7 @@ describe('SESSION_STORE', () => {
     [{ SESSION_STORE: 'cookie:', SESSION_KEYS: randomBytes(32).toString('base64'), SESSION_DENY_LIST: 'nope' }, /SESSION_DENY_LIST must start with/],
     [{ SESSION_SWEEP_INTERVAL: '0' }, /SESSION_SWEEP_INTERVAL/],
     [{ SESSION_SWEEP_INTERVAL: '1h' }, /SESSION_SWEEP_INTERVAL/],
+    [{ ALLOWED_HOSTS: 'shop.test:4000' }, /ALLOWED_HOSTS must be names/],
   ])('refuses %j', async (env, reason) => {
     await expectRefusal(['serve'], env, reason)
     expect((await run(['serve'], env)).stderr).not.toContain('s3cret')

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -115,6 +116,27 @@ describe('the environment', () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.2:\d+\/graphql$/)
     expect((await new Client(url).run('{ session { isNew } }')).data).toEqual({ session: { isNew: true } })
     await expect(fetch(url.replace('127.0.0.2', '127.0.0.1'))).rejects.toThrow('fetch failed')
+  })
+
+  it('ALLOWED_HOSTS are the names by which clients may call it, whatever the configuration says', async () => {
+    const { url } = await serve("export default { allowedHosts: ['app.test'] }", {
+      ALLOWED_HOSTS: 'shop.test, .shop.test',
+    })
+    const statuses = await Promise.all(
+      ['a.shop.test', 'shop.test', 'app.test'].map(async (host) => {
+        const { hostname, port } = new URL(url)
+        const asked = request({
+          host: hostname,
+          port,
+          path: '/graphql?query={__typename}',
+          headers: { host },
+        })
+        const [answer] = (await once(asked.end(), 'response')) as [IncomingMessage]
+        answer.resume()
+        return answer.statusCode
+      }),
+    )
+    expect(statuses).toEqual([200, 200, 403])
   })
 
   it('NODE_ENV=production serves no GraphiQL and knows no insecure cookie', async () => {
