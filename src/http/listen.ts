@@ -29,15 +29,25 @@ export interface ListenOptions {
    * @default 30000
    */
   readonly responseTimeout?: number
-  /** Milliseconds for running requests to finish after `close`. Then they are cut off. @default 10000 */
+  /**
+   * Milliseconds after `close` in which new connections and requests are still taken, while `/health/ready` of
+   * `createSessionServer` is 503. Load balancers go on sending requests until they notice: for Kubernetes 5000 to
+   * 15000 are usual.
+   * @default 100
+   */
+  readonly drainDelay?: number
+  /** Milliseconds for running requests to finish after `drainDelay`. Then they are cut off. @default 10000 */
   readonly drainTimeout?: number
 }
 
 /** A handler of node:http, such as `createSessionServer` makes. */
 export interface Listener {
   (request: IncomingMessage, response: ServerResponse): unknown
-  /** Called by `close`, once. It has to end what has no end of its own, e.g. event streams and WebSockets. */
-  drain?(): void
+  /**
+   * Called by `close`, once. It has to end what has no end of its own, e.g. event streams and WebSockets.
+   * @param over - resolves after `drainDelay`. A client whose stream ends before may come back to this process
+   */
+  drain?(over: Promise<void>): void
 }
 
 /** A server that listens, made by `listen`. */
@@ -47,16 +57,13 @@ export interface Listening {
   /** The address of the server, e.g. `http://127.0.0.1:4000`. */
   readonly url: string
   /**
-   * Calls `drain`, takes no further connections from 100 ms later on, and lets running requests finish. A
+   * Calls `drain`, takes no further connections from `drainDelay` later on, and lets running requests finish. A
    * connection that was upgraded, to a WebSocket for example, counts as idle and is closed: end what goes on
    * there in `drain`.
-   * @returns a promise that resolves when the last answer has left, or when `drainTimeout` is over
+   * @returns a promise that resolves when the last answer has left, or when `drainTimeout` is over, too
    */
   close(): Promise<void>
 }
-
-/** Milliseconds after `drain` in which requests that are already on their way are still taken. */
-const grace = 100
 
 /**
  * Starts a node:http server that closes the connections of clients that are too slow, and whose `close` waits
@@ -73,15 +80,17 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     'headersTimeout',
     'requestTimeout',
     'responseTimeout',
+    'drainDelay',
     'drainTimeout',
   ])
   const { host = '127.0.0.1', port = 4000, requestTimeout = 30_000 } = options
   const { headersTimeout = Math.min(10_000, requestTimeout) } = options
-  const { responseTimeout = 30_000, drainTimeout = 10_000 } = options
+  const { responseTimeout = 30_000, drainDelay = 100, drainTimeout = 10_000 } = options
   for (const [name, value] of Object.entries({
     requestTimeout,
     headersTimeout,
     responseTimeout,
+    drainDelay,
     drainTimeout,
   })) {
     checkNumber(name, value, 'milliseconds')
@@ -99,7 +108,7 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
   }
   /** Whether `close` was called. */
   let isEnding = false
-  /** Whether the grace is over, so that a connection is closed as soon as none of its requests is running. */
+  /** Whether `drainDelay` is over, so that a connection is closed as soon as none of its requests is running. */
   let isOver = false
   const count = (socket: Socket, change: 1 | -1): void => {
     const running = connections.get(socket)
@@ -152,18 +161,17 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
 
   const close = async (): Promise<void> => {
     isEnding = true
+    const over = setTimeout(drainDelay)
     try {
-      listener.drain?.()
+      listener.drain?.(over)
     } catch (error) {
       warn('drain', error)
     }
-    await setTimeout(grace)
+    await over
     isOver = true
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
-    const cut = setTimeout(Math.max(0, drainTimeout - grace), null, { ref: false }).then(() =>
-      server.closeAllConnections(),
-    )
+    const cut = setTimeout(drainTimeout, null, { ref: false }).then(() => server.closeAllConnections())
     await Promise.race([closed.promise, cut])
   }
   let closing: Promise<void> | undefined

@@ -44,6 +44,9 @@ Environment
                           with commas, to change them: the first seals, all open
   SESSION_DENY_LIST       for cookie: another store, which remembers ended sessions
   SESSION_SWEEP_INTERVAL  seconds between two sweeps by the server (60)
+  DRAIN_DELAY             milliseconds after a signal in which requests are still taken, until load
+                          balancers have noticed that /health/ready is 503 (100)
+  DRAIN_TIMEOUT           milliseconds after these for requests under way (7900)
   NODE_ENV                production turns GraphiQL and introspection off, and always sends the cookie as Secure
 `
 

@@ -87,8 +87,11 @@ export type SessionServer<
   Data extends object = Record<string, Json>,
   Context extends object = {},
 > = YogaServerInstance<{}, SessionContext<Data> & Context> & {
-  /** For when the process is about to end: completes event streams, and lets `/health/ready` answer 503. */
-  drain(): void
+  /**
+   * For when the process is about to end: lets `/health/ready` answer 503, and completes event streams.
+   * @param over - until when streams go on, as their clients may come back to this process. By default they end at once
+   */
+  drain(over?: Promise<unknown>): void
 }
 
 /**
@@ -143,9 +146,10 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     graphiql: false,
   })
   shortWay?.attach(yoga)
-  const drain = (): void => {
+  const drain = (over?: Promise<unknown>): void => {
     isDraining = true
-    streams.end()
+    if (over) void over.then(() => streams.end())
+    else streams.end()
   }
   const handle = (...args: unknown[]): unknown => {
     const [message, response] = args as [IncomingMessage, ServerResponse]

@@ -21,10 +21,10 @@ export interface ServeOptions {
 }
 
 /**
- * Milliseconds that requests under way get after a signal. Together with the two seconds for closing the
- * store, these are the ten seconds after which `docker stop` kills a process.
+ * Milliseconds in which requests are still taken after a signal, and those that requests under way get then. Together
+ * with the two seconds for closing the store, these are the ten seconds after which `docker stop` kills a process.
  */
-const drainTimeout = 8000
+const drainDefaults = { DRAIN_DELAY: '100', DRAIN_TIMEOUT: '7900' } as const
 
 /**
  * Starts the server and prints what it serves. Resolves when it listens.
@@ -43,6 +43,7 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
   if (!/^\d+$/.test(SESSION_SWEEP_INTERVAL) || sweepInterval < 1 || sweepInterval > 86_400) {
     throw invalid('SESSION_SWEEP_INTERVAL must be a whole number of seconds from 1 to 86400')
   }
+  const [drainDelay, drainTimeout] = [milliseconds('DRAIN_DELAY'), milliseconds('DRAIN_TIMEOUT')]
   const { ALLOWED_HOSTS } = process.env
   const loaded = options.config === undefined ? {} : await loadConfig(options.config)
   const config = ALLOWED_HOSTS === undefined ? loaded : { ...loaded, allowedHosts: hostsIn(ALLOWED_HOSTS) }
@@ -51,12 +52,15 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
     const yoga = createServer(config, backend.store, options.config)
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
-    const listening = await listen(yoga, { host: host.value, port: Number(port.value), drainTimeout }).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
-        throw invalid(`${error.message}; choose another ${host.name} or ${port.name}`)
-      },
-    )
+    const listening = await listen(yoga, {
+      host: host.value,
+      port: Number(port.value),
+      drainDelay,
+      drainTimeout,
+    }).catch((error: NodeJS.ErrnoException) => {
+      if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
+      throw invalid(`${error.message}; choose another ${host.name} or ${port.name}`)
+    })
     sweepRegularly(backend.backing, sweepInterval)
     endOnSignal(listening, backend)
     const at = listening.server.address() as AddressInfo
@@ -73,6 +77,12 @@ function setting(option: 'host' | 'port', given: string | undefined, byDefault: 
   return given === undefined
     ? { name, value: process.env[name] ?? byDefault }
     : { name: `--${option}`, value: given }
+}
+
+function milliseconds(name: keyof typeof drainDefaults): number {
+  const text = process.env[name] ?? drainDefaults[name]
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
+  throw invalid(`${name} must be a whole number of milliseconds from 1 to 9999999`)
 }
 
 /** The option `allowedHosts` in the environment: names with commas between them, or `*` for any. */

@@ -243,7 +243,7 @@ describe('a client that leaves an event stream', () => {
     const { talk, server } = await started(yoga, {})
     const client = await talk()
     const search = new URLSearchParams({ query: 'subscription { silence }' })
-    client.send(`GET /graphql?${search} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n`)
+    client.send(`GET /graphql?${search} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
     expect(await client.statuses(1)).toEqual([200])
     expect(live).toBe(1)
     client.socket[leave]()
@@ -360,6 +360,50 @@ describe('close()', () => {
     await closed
   })
 
+  it('takes new connections for drainDelay, with which drainTimeout has nothing to do', async () => {
+    const { close, talk, entered, release, url } = await serve({ drainDelay: 600, drainTimeout: 300 })
+    const held = await talk()
+    held.send(post(json('mutation { held }')))
+    await entered
+    const closed = elapsed(close)
+    await setTimeout(450)
+    expect((await fetch(`${url}/health/ready`)).status).toBe(503)
+    const late = await talk()
+    late.send(post(json('{ __typename }')))
+    expect(await late.statuses(1)).toEqual([200])
+    expect(held.told).toBe('')
+    release()
+    expect(await held.statuses(1)).toEqual([200])
+    expect(await closed).toBeGreaterThanOrEqual(590)
+    await expect(fetch(url)).rejects.toThrow('fetch failed')
+  })
+
+  it('ends event streams only after drainDelay, until which clients would come back here', async () => {
+    const { yoga } = shop({
+      typeDefs: 'type Subscription { once: Boolean }',
+      resolvers: {
+        Subscription: {
+          once: {
+            async *subscribe() {
+              yield { once: true }
+              await new Promise(() => {})
+            },
+          },
+        },
+      },
+    })
+    const { close, talk } = await started(yoga, { drainDelay: 300 })
+    const closed = close()
+    const client = await talk()
+    client.send(
+      'GET /graphql?query=subscription%7Bonce%7D HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n',
+    )
+    while (!client.told.includes('"once":true')) await once(client.socket, 'data')
+    expect(client.told).not.toContain('event: complete')
+    await Promise.all([closed, client.closed])
+    expect(client.told).toContain('event: complete')
+  })
+
   it.each([0, 300])(
     'completes an event stream that began while it ended (%i ms to subscribe)',
     async (delay) => {
@@ -382,7 +426,7 @@ describe('close()', () => {
       const began = performance.now()
       const closed = close()
       const search = new URLSearchParams({ query: 'subscription { silence }' })
-      client.send(`GET /graphql?${search} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n`)
+      client.send(`GET /graphql?${search} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
       await Promise.all([closed, client.closed])
       expect(client.told).toContain('event: complete')
       expect(performance.now() - began).toBeLessThan(slack)

@@ -1627,10 +1627,24 @@ const mutants: readonly Mutant[] = [
     tests: ['http/listen'],
   },
   {
+    guard: 'requests are taken until load balancers have noticed',
+    file: 'http/listen.ts',
+    from: 'const over = setTimeout(drainDelay)',
+    to: 'const over = setTimeout(100)',
+    tests: ['http/listen'],
+  },
+  {
+    guard: 'a stream goes on until its client can reach another process',
+    file: 'server/create-session-server.ts',
+    from: 'if (over) void over.then(() => streams.end())',
+    to: 'if (over) streams.end()',
+    tests: ['http/listen'],
+  },
+  {
     guard: 'the end has a bound',
     file: 'http/listen.ts',
-    from: 'server.closeAllConnections(),',
-    to: '{},',
+    from: '.then(() => server.closeAllConnections())',
+    to: '',
     tests: ['http/listen'],
   },
   {

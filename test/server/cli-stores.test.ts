@@ -69,6 +69,8 @@ describe('SESSION_STORE', () => {
     [{ SESSION_STORE: 'cookie:', SESSION_KEYS: randomBytes(32).toString('base64'), SESSION_DENY_LIST: 'nope' }, /SESSION_DENY_LIST must start with/],
     [{ SESSION_SWEEP_INTERVAL: '0' }, /SESSION_SWEEP_INTERVAL/],
     [{ SESSION_SWEEP_INTERVAL: '1h' }, /SESSION_SWEEP_INTERVAL/],
+    [{ DRAIN_DELAY: '15s' }, /DRAIN_DELAY must be a whole number of milliseconds/],
+    [{ DRAIN_TIMEOUT: '0' }, /DRAIN_TIMEOUT must be/],
     [{ ALLOWED_HOSTS: 'shop.test:4000' }, /ALLOWED_HOSTS must be names/],
   ])('refuses %j', async (env, reason) => {
     await expectRefusal(['serve'], env, reason)

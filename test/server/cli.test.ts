@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -188,6 +189,17 @@ describe('the end', () => {
     const { child } = await serve()
     child.kill(signal)
     expect(await once(child, 'close')).toEqual([0, null])
+  })
+
+  it('requests are taken for DRAIN_DELAY, while it is not ready', async () => {
+    const { child, url, says } = await serve(undefined, { DRAIN_DELAY: '700' })
+    const ended = once(child, 'close')
+    child.kill('SIGTERM')
+    await says('finishing the requests')
+    await setTimeout(300)
+    expect((await fetch(new URL('/health/ready', url))).status).toBe(503)
+    expect((await new Client(url).run('{ __typename }')).status).toBe(200)
+    expect((await ended)[0]).toBe(0)
   })
 
   it('a request under way is answered in full first, and nothing is waited for after it', async () => {

@@ -133,7 +133,13 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
 
   it('of listen', async () => {
     const handler = () => {}
-    for (const name of ['headersTimeout', 'requestTimeout', 'responseTimeout', 'drainTimeout']) {
+    for (const name of [
+      'headersTimeout',
+      'requestTimeout',
+      'responseTimeout',
+      'drainDelay',
+      'drainTimeout',
+    ]) {
       for (const value of unreadable) {
         await expect(listen(handler, { [name]: value })).rejects.toThrow(invalid(name))
       }
