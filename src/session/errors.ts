@@ -5,7 +5,7 @@ import type { Departure } from './record.ts'
 /** Why a session refuses something. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
   /**
-   * The key is not 1 to 64 characters of `[A-Za-z_][A-Za-z0-9_.:-]*`, or is one of `__proto__`, `constructor`
+   * The key is not 1 to 64 characters of `[A-Za-z0-9_][A-Za-z0-9_.:-]*`, or is one of `__proto__`, `constructor`
    * and `prototype`.
    */
   | 'SESSION_KEY_INVALID'

@@ -107,7 +107,8 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Sets every given entry, or none of them, like Django's `update`.
+   * Sets every given entry, or none of them, like Django's `update`, in the order in which the object lists its
+   * keys: those like `10` come first, in ascending order (ECMA-262, OrdinaryOwnPropertyKeys).
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE,
    * SESSION_HEADERS_SENT
    */

@@ -27,7 +27,7 @@ export interface Limits {
 }
 
 const maxDepth = 32
-const keyPattern = /^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$/
+const keyPattern = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$/
 const prototypeNames = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Whether the text is a valid key. */
@@ -38,7 +38,7 @@ export function checkKey(key: unknown): asserts key is string {
   if (typeof key !== 'string' || !isKey(key)) {
     throw new SessionError(
       'SESSION_KEY_INVALID',
-      'A session key is 1 to 64 characters: a letter or _ first, then letters, digits, _ . : or -. __proto__, constructor and prototype are refused.',
+      'A session key is 1 to 64 characters: a letter, a digit or _ first, then letters, digits, _ . : or -. __proto__, constructor and prototype are refused.',
     )
   }
 }
@@ -52,7 +52,7 @@ export function encode(key: string, value: unknown, limits: Limits): string {
   if (flaw !== null) {
     throw new SessionError('SESSION_VALUE_INVALID', `The value for "${key}" cannot be stored: ${flaw}.`)
   }
-  const text = JSON.stringify(value)
+  const text = toJson(value)
   if (Buffer.byteLength(text) > limits.valueBytes) {
     throw new SessionError(
       'SESSION_VALUE_TOO_LARGE',
@@ -61,6 +61,18 @@ export function encode(key: string, value: unknown, limits: Limits): string {
   }
   return text
 }
+
+/** Matches where a JSON text may hold the number 0. */
+const zero = /(?:^|[[:,])0(?:$|[\]},])/
+
+/** Writes JSON as JSON.stringify does, but -0 as `-0`, which JSON.parse reads as such, and not as `0`. */
+function toJson(value: unknown): string {
+  const text = JSON.stringify(value)
+  return zero.test(text) ? JSON.stringify(value, keepSign) : text
+}
+
+const keepSign = (_name: string, value: unknown): unknown =>
+  Object.is(value, -0) ? (JSON as unknown as { rawJSON(text: string): object }).rawJSON('-0') : value
 
 /**
  * Reads a value, deeply frozen, from its JSON text.

@@ -64,6 +64,19 @@ describe('reading', () => {
     }
     expect((await read()).keys).toEqual(['pref:b', 'pref:a'])
   })
+
+  it('lists keys that begin with a digit, in the order in which they were first set', async () => {
+    const { yoga } = shop({ keys: { '*': { client: ['read', 'write', 'delete'] } } })
+    const client = new Client(yoga)
+    const keys = ['10', '2', '0d5b8c1e-93a4-4a52-9a5e-3b8fd9c1a001']
+    for (const key of keys) {
+      await client.run('mutation ($key: String!) { setSessionKey(key: $key, value: -0) { created } }', {
+        key,
+      })
+    }
+    const { data } = await client.run(`{ session { keys value(key: "${keys[2]}") } }`)
+    expect(data).toEqual({ session: { keys, value: 0 } })
+  })
 })
 
 describe('setSessionKey', () => {

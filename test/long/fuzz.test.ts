@@ -196,7 +196,7 @@ describe('keys', () => {
     key.length >= 1 &&
     key.length <= 64 &&
     key.split('').every((sign) => signs.includes(sign)) &&
-    signs.indexOf(key[0]!) < signs.indexOf('0') &&
+    !'.:-'.includes(key[0]!) &&
     !reserved.includes(key)
   const valid = mix(
     [
@@ -207,7 +207,7 @@ describe('keys', () => {
       ),
     ],
     [1, fc.integer({ min: 62, max: 66 }).map((length) => 'k'.repeat(length))],
-    [1, fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.:-]{0,66}$/)],
+    [1, fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,66}$/)],
   )
   const right = oneOf('read' as const, 'write' as const, 'delete' as const)
 
@@ -315,7 +315,7 @@ describe('values', () => {
           return inner
         })
         assert.equal(encode('key', back, limits), text)
-        // Loosely: -0 is 0 to JSON, and the prototype of an object is no part of a value.
+        // Loosely: the prototype of an object is no part of a value.
         looselyEqual(back, value)
         assert(Object.isFrozen(back))
       }),

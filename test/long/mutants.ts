@@ -373,6 +373,20 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/saving'],
   },
   {
+    guard: 'the sign of zero is kept',
+    file: 'session/value.ts',
+    from: 'const text = toJson(value)',
+    to: 'const text = JSON.stringify(value)',
+    tests: ['session/session'],
+  },
+  {
+    guard: 'a key may begin with a digit',
+    file: 'session/value.ts',
+    from: '/^[A-Za-z0-9_]',
+    to: '/^[A-Za-z_]',
+    tests: ['session/session', 'graphql/operations'],
+  },
+  {
     guard: 'values are deeply frozen',
     file: 'session/value.ts',
     from: 'Object.freeze(value)',

@@ -26,6 +26,20 @@ describe('values', () => {
     )
   })
 
+  it('keep the sign of zero, at any depth', async () => {
+    const store = freshStore()
+    const session = openSession(store)
+    const text = '{"here":[-0,0,{"-0":[-0,"-0,0"]}]}'
+    session.set('a', JSON.parse(text))
+    session.set('b', -0)
+    await session.save()
+    const next = openSession(store, session.token)
+    expect(Object.is(await next.get('b'), -0)).toBe(true)
+    // What Vitest finds equal has the same sign of zero.
+    expect(await next.get('a')).toEqual(JSON.parse(text))
+    expect(await next.update('b', (zero) => [zero as Json])).toEqual([-0])
+  })
+
   it('come back deeply frozen', async () => {
     const session = open()
     session.set('a', { list: [{ b: 1 }] })
@@ -82,6 +96,21 @@ describe('values', () => {
     const set = () => session.set('key', value as Json)
     expect(set).toThrow(code('SESSION_VALUE_INVALID'))
     expect(set).toThrow(reason)
+  })
+})
+
+describe('keys', () => {
+  it('may begin with a digit, and keep their order', async () => {
+    const store = freshStore()
+    const session = openSession(store)
+    const keys = ['b', '2', '9f1c2b7e-5f0a-4a3e-8f39-0a4f1f5c7d11', '10', '007', '1']
+    for (const key of keys) session.set(key, key)
+    await session.save()
+    const next = openSession(store, session.token)
+    expect(await next.keys()).toEqual(keys)
+    expect(await next.entries()).toEqual(keys.map((key) => [key, key]))
+    expect(await next.pop('2')).toBe('2')
+    expect(await openSession(store, session.token).keys()).toEqual(keys.toSpliced(1, 1))
   })
 })
 

@@ -14,7 +14,8 @@ export const start = Date.UTC(2100, 0)
 export const end = start + 1_000_000
 
 // Keys and texts are few, so that changes often meet at a key.
-export const key = fc.constantFrom('a', 'b', 'pref:x', 'toString', '_')
+// An object of JavaScript would list `10` first.
+export const key = fc.constantFrom('a', 'b', 'pref:x', 'toString', '10')
 export const text = fc.constantFrom('1', '"two"', '{"three":3}', 'null', '"ü€😀"')
 const policyText = fc.constantFrom('', 'browser-close', '300')
 
