@@ -48,6 +48,22 @@ interface GraphQLFailure {
 
 const ownChanges = ['logout', 'clearSession', 'rotateSession']
 
+/**
+ * The root fields of the session's own mutations. What they do is done by the session alone, so that a refusal further
+ * down in their payload means that nothing of it was done: what they recorded is not saved.
+ */
+const sessionMutations: ReadonlySet<string> = new Set([
+  'setSessionKey',
+  'updateSession',
+  'setDefaultSessionKey',
+  'deleteSessionKey',
+  'popSessionKey',
+  'clearSession',
+  'logout',
+  'rotateSession',
+  'setSessionExpiry',
+])
+
 const setTimer: Timer = (run, milliseconds) => {
   const timer = setTimeout(run, milliseconds)
   return () => clearTimeout(timer)
@@ -123,12 +139,15 @@ const isOfOldCookie = ({ errors }: Answer): boolean =>
 /**
  * Whether the server refused an operation because its cookie was replaced a moment ago, and has run nothing of it. The
  * root fields of a mutation run one after the other: one that ran before the session was asked for must not run twice.
+ * Where the refusal stands below a root field, that field ran, which is harmless for those of the session only.
  */
 function nothingRan({ data, errors }: Answer, { isMutation, fields }: Sent): boolean {
   const moved = errors?.filter(({ extensions }) => extensions?.code === 'SESSION_MOVED') ?? []
   if (moved.length === 0) return false
   if (!isMutation || moved.some(({ path }) => !path)) return true
-  if (moved.length < errors!.length || moved.some(({ path }) => path!.length > 1)) return false
+  if (moved.length < errors!.length) return false
+  const ofSession = fields?.filter(({ name }) => sessionMutations.has(name)).map(({ key }) => key)
+  if (moved.some(({ path }) => path!.length > 1 && !ofSession?.includes(path![0] as string))) return false
   const refused = new Set(moved.map(({ path }) => path![0]))
   if (data) return Object.keys(data).every((key) => refused.has(key))
   // Without data, the fields after the last one that was refused did not begin.

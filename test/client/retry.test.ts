@@ -89,6 +89,37 @@ describe.each(clients)('%s', (_, connect) => {
     expect(received).toHaveLength(1)
   })
 
+  const created = gql`
+    mutation {
+      a
+      b: setSessionKey(key: "dark_mode", value: true) {
+        created
+      }
+    }
+  `
+
+  it('sends a mutation of the session again that was refused inside of its answer', async () => {
+    const { url, received } = await answering({ data: null, errors: [moved('set', 'created')] }, { data: {} })
+    const set = gql`
+      mutation {
+        set: setSessionKey(key: "dark_mode", value: true) {
+          created
+        }
+      }
+    `
+    expect(await connect(url, patience())(set)).toEqual({})
+    expect(received).toHaveLength(2)
+  })
+
+  it.each([
+    ['another one ran before it', { data: null, errors: [moved('b', 'created')] }],
+    ['another one was refused inside of its answer', { data: null, errors: [moved('a', 'created')] }],
+  ])('does not send a mutation of the session twice where %s', async (_, answer) => {
+    const { url, received } = await answering(answer, { data: {} })
+    await expect(connect(url, patience())(created)).rejects.toEqual(['SESSION_MOVED'])
+    expect(received).toHaveLength(1)
+  })
+
   it.each([
     ['all were refused', { data: { a: null, b: null }, errors: [moved('a'), moved('b')] }],
     ['the first one was refused', { data: null, errors: [moved('a')] }],
