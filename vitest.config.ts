@@ -11,6 +11,7 @@ const overEachStore = [
   'graphql/saving',
   'graphql/races',
   'graphql/join',
+  'graphql/hand-over',
   'graphql/errors',
   'graphql/streams',
   'session/session',
