@@ -12,6 +12,7 @@ const overEachStore = [
   'graphql/races',
   'graphql/join',
   'graphql/hand-over',
+  'graphql/old-cookie',
   'graphql/errors',
   'graphql/streams',
   'session/session',

@@ -336,3 +336,70 @@ describe('the cookie', () => {
     expect(await isNew(`mysession=${client.token}`)).toBe(true)
   })
 })
+
+/** A browser that forgets a cookie when its Max-Age is over, and after 400 days in any case (RFC 6265bis, 5.5). */
+function forgetfulVisitor(timeouts: { idleTimeout?: number; absoluteTimeout?: number }) {
+  const { yoga, store, clock } = shop(timeouts)
+  const client = new Client(yoga)
+  let [forgetsAt, cookies] = [0, 0]
+  return {
+    store,
+    clock,
+    /** How many cookies it has got. */
+    get cookies() {
+      return cookies
+    },
+    async run(query: string): Promise<Answer> {
+      if (clock() >= forgetsAt) client.cookies.clear()
+      const answer = await client.run(query)
+      for (const cookie of answer.setCookies) {
+        cookies++
+        const age = Number(/Max-Age=(\d+)/.exec(cookie)![1])
+        forgetsAt = clock() + Math.min(age, 400 * day) * 1000
+      }
+      return answer
+    },
+  }
+}
+
+describe('a visitor who comes again and again stays', () => {
+  const keys = '{ session { keys } }'
+
+  it('with a mutation an hour that only writes, for longer than the idle timeout', async () => {
+    const { run, store, clock } = forgetfulVisitor({ idleTimeout: day })
+    await run('mutation { setSessionKey(key: "pref:first", value: 1) { __typename } }')
+    for (let hour = 1; hour <= 30; hour++) {
+      clock.forward(3600)
+      store.calls.length = 0
+      const answer = await run('mutation { setSessionKey(key: "dark_mode", value: true) { __typename } }')
+      expect({ hour, calls: store.calls, setCookies: answer.setCookies }).toEqual({
+        hour,
+        calls: ['commit'],
+        setCookies: [],
+      })
+    }
+    expect((await run(keys)).data.session.keys).toEqual(['pref:first', 'dark_mode'])
+  })
+
+  it('with a visit a day for longer than the idle timeout, with the cookie of the first day', async () => {
+    const visitor = forgetfulVisitor({})
+    await visitor.run(set)
+    for (let visit = 1; visit < 30; visit++) {
+      visitor.clock.forward(day)
+      expect((await visitor.run(keys)).data.session.keys).toEqual(['dark_mode'])
+    }
+    expect(visitor.cookies).toBe(1)
+  })
+
+  it('with a visit a day for longer than browsers keep a cookie', async () => {
+    const visitor = forgetfulVisitor({ idleTimeout: 2 * 365 * day, absoluteTimeout: 5 * 365 * day })
+    await visitor.run(set)
+    for (let visit = 1; visit <= 500; visit++) {
+      visitor.clock.forward(day)
+      const { session } = (await visitor.run(keys)).data
+      expect({ visit, session }).toEqual({ visit, session: { keys: ['dark_mode'] } })
+    }
+    // In most answers there is none.
+    expect(visitor.cookies).toBeLessThan(150)
+  })
+})
