@@ -215,7 +215,7 @@ describe('openSession with the cookie from before a sign-in', () => {
     expect(await session.get('user_id')).toBeUndefined()
     expect(await session.keys()).toEqual([])
     expect(await session.id()).toBeNull()
-    expect(session.departure).toBe('moved')
+    expect(session.moved).toBe('moved')
     expect(session.token).toBeNull()
     await session.save()
     expect(session.setCookie(sessionCookie())).toBeNull()
