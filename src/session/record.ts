@@ -11,10 +11,10 @@ export interface SessionRecord {
   /** The expiry policy, which a store only keeps: printable ASCII, empty for the server's default. */
   readonly policy: string
   /**
-   * Set where the application has rotated the session, as at a sign-in, and not a client. A store that evicts
+   * Whether the application has rotated the session, as at a sign-in, and not only a client. A store that evicts
    * sessions evicts those last, and hands this out again; any other store drops it.
    */
-  readonly kept?: true
+  readonly kept?: boolean
 }
 
 /**

@@ -1041,8 +1041,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a rotation is admitted as one',
     file: 'stores/guarded.ts',
-    from: 'await backend.create(successor, ',
-    to: "await ((id: string, record: SessionRecord) => call('create', () => backend.create(id, record)))(successor, ",
+    from: 'await backend.create(successor, isKept ? { ...found, kept: true } : found)',
+    to: "await call('create', () => backend.create(successor, found))",
     tests: ['stores/guarded'],
   },
   {
