@@ -7,7 +7,8 @@ import { accepts, isJson, plainTypeOf } from './media-types.ts'
 export interface GateRuleOptions {
   /**
    * Other origins whose pages may use the server with the visitor's cookie, each exactly as browsers send it,
-   * e.g. `https://app.example`. Their pages get CORS headers with credentials.
+   * e.g. `https://app.example`, or `capacitor://localhost`, `tauri://localhost` and `chrome-extension://ID` for
+   * apps and extensions. Their pages get CORS headers with credentials.
    * @default none: CORS is closed
    */
   readonly origins?: readonly string[]
@@ -119,12 +120,17 @@ export function gateRules(options: GateRuleOptions): GateRules {
 /**
  * Whether a text is an origin exactly as browsers send it. `null`, a URL with a path and most patterns differ
  * from the origin that `URL` makes of them. `https://*.example` does not, though no browser sends it, so a
- * `*` is refused by itself.
+ * `*` is refused by itself. Apps and extensions have schemes of their own, for which `URL` knows no origin.
  */
 export function isOrigin(text: unknown): text is string {
-  if (typeof text !== 'string' || text.includes('*') || !/^https?:/.test(text)) return false
+  if (typeof text !== 'string' || text.includes('*')) return false
+  if (!/^https?:/.test(text)) return originOfApp.test(text)
   return URL.canParse(text) && new URL(text).origin === text
 }
+
+/** A scheme and a host, as browsers write them. Pages of the schemes that are left out have the origin `null`, or none. */
+const originOfApp =
+  /^(?!(?:about|blob|data|file|filesystem|ftp|https?|javascript|view-source|wss?):)[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+(?::\d+)?$/
 
 /**
  * Judges a request by its method, its types and where it comes from, before anything of it is parsed or run.
@@ -244,11 +250,13 @@ export function publicAddress(
   head: RequestHead,
   { trustProxy }: Pick<GateRules, 'trustProxy'>,
 ): { scheme: string; host: string } {
-  // The nearest proxy appends the last value. The values before it may have been sent by a client.
-  const forwarded = (name: string): string | undefined =>
-    (trustProxy && head.header(`x-forwarded-${name}`)?.split(',').at(-1)?.trim()) || undefined
+  const forwarded = (name: string): string[] =>
+    ((trustProxy && head.header(`x-forwarded-${name}`)) || '').split(',').map((value) => value.trim())
+  const schemes = forwarded('proto').map((scheme) => scheme.toLowerCase())
   return {
-    scheme: forwarded('proto')?.toLowerCase() ?? head.scheme,
-    host: forwarded('host') ?? head.header('host') ?? '',
+    // A proxy behind the one that ends TLS appends the http of its own connection.
+    scheme: (schemes.includes('https') ? 'https' : schemes.at(-1)) || head.scheme,
+    // The nearest proxy appends the last value. The values before it may have been sent by a client.
+    host: forwarded('host').at(-1) || (head.header('host') ?? ''),
   }
 }

@@ -258,7 +258,17 @@ describe('options that cannot be read are CONFIG_INVALID at start', () => {
     [['https://[::1']],
     [['ftp://app.example']],
     [['file://']],
-    [['chrome-extension://abcdef']],
+    [['chrome-extension://']],
+    [['chrome-extension://abc/page.html']],
+    [['chrome-extension://*']],
+    [['CHROME-extension://abc']],
+    [['capacitor://Localhost']],
+    [['capacitor:localhost']],
+    [['capacitor://user@localhost']],
+    [['file://localhost']],
+    [['wss://app.example']],
+    [['javascript://app.example']],
+    [['blob:https://app.example']],
     [['https://app.example, https://admin.example']],
     [['https://app.example', '*']],
     [['https://app.example', ['https://admin.example']]],
@@ -332,6 +342,12 @@ describe.each(servers)('a proxy in front of %s', (_, make) => {
       { 'x-forwarded-host': 'shop.example', origin: 'http://shop.example' },
       true,
     ],
+    [
+      'TLS as far as the first proxy',
+      { ...forwarded, 'x-forwarded-proto': 'https,http', origin: shop },
+      true,
+    ],
+    ['TLS to none', { ...forwarded, 'x-forwarded-proto': 'http, http', origin: shop }, false],
     ['an empty host', { ...forwarded, 'x-forwarded-host': '', origin: shop }, false],
     [
       'the last of a list',
@@ -387,6 +403,31 @@ describe.each(servers)('a proxy in front of %s', (_, make) => {
       expect(answer.opens).toEqual([])
     })
   })
+})
+
+describe.each(servers)('pages of apps and extensions, with %s', (_, make) => {
+  const apps = [
+    'capacitor://localhost',
+    'tauri://localhost',
+    'chrome-extension://abcdef',
+    'moz-extension://0a-1b',
+  ]
+  const send = serving(() => make({ origins: apps }))
+
+  it.each(apps)('come from %s', async (origin) => {
+    const answer = await send('POST', { ...json, origin, 'sec-fetch-site': 'cross-site' }, act)
+    expect([answer.status, answer.acts, answer.origin, answer.credentials]).toEqual([200, 1, origin, 'true'])
+    const preflight = await send('OPTIONS', { origin, 'access-control-request-method': 'POST' })
+    expect([preflight.origin, preflight.methods]).toEqual([origin, 'POST, GET'])
+  })
+
+  it.each(['null', 'tauri://evil', 'chrome-extension://abcde', 'http://localhost', 'ionic://localhost'])(
+    'and not from %s',
+    async (origin) => {
+      const answer = await send('POST', { ...json, origin, 'sec-fetch-site': 'cross-site' }, act)
+      expect([answer.status, answer.acts, answer.opens]).toEqual([403, 0, []])
+    },
+  )
 })
 
 describe.each(servers)('what pages of other sites have done to others, with %s', (_, make) => {

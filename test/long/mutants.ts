@@ -1221,6 +1221,20 @@ const mutants: readonly Mutant[] = [
     tests: ['server/config'],
   },
   {
+    guard: 'TLS to the first of several proxies is TLS',
+    file: 'http/gate.ts',
+    from: "(schemes.includes('https') ? 'https' : schemes.at(-1))",
+    to: 'schemes.at(-1)',
+    tests: ['http/gate'],
+  },
+  {
+    guard: 'an origin of another scheme is exact, too',
+    file: 'http/gate.ts',
+    from: 'return originOfApp.test(text)',
+    to: 'return URL.canParse(text)',
+    tests: ['http/gate'],
+  },
+  {
     guard: 'forwarded headers count when trusted',
     file: 'http/gate.ts',
     from: '(trustProxy && head.header(',
