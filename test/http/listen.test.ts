@@ -361,12 +361,12 @@ describe('close()', () => {
   })
 
   it('takes new connections for drainDelay, with which drainTimeout has nothing to do', async () => {
-    const { close, talk, entered, release, url } = await serve({ drainDelay: 600, drainTimeout: 300 })
+    const { close, talk, entered, release, url } = await serve({ drainDelay: 900, drainTimeout: 100 })
     const held = await talk()
     held.send(post(json('mutation { held }')))
     await entered
     const closed = elapsed(close)
-    await setTimeout(450)
+    await setTimeout(200)
     expect((await fetch(`${url}/health/ready`)).status).toBe(503)
     const late = await talk()
     late.send(post(json('{ __typename }')))
@@ -374,7 +374,7 @@ describe('close()', () => {
     expect(held.told).toBe('')
     release()
     expect(await held.statuses(1)).toEqual([200])
-    expect(await closed).toBeGreaterThanOrEqual(590)
+    expect(await closed).toBeGreaterThanOrEqual(890)
     await expect(fetch(url)).rejects.toThrow('fetch failed')
   })
 
@@ -392,7 +392,7 @@ describe('close()', () => {
         },
       },
     })
-    const { close, talk } = await started(yoga, { drainDelay: 300 })
+    const { close, talk } = await started(yoga, { drainDelay: 700 })
     const closed = close()
     const client = await talk()
     client.send(

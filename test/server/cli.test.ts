@@ -192,11 +192,11 @@ describe('the end', () => {
   })
 
   it('requests are taken for DRAIN_DELAY, while it is not ready', async () => {
-    const { child, url, says } = await serve(undefined, { DRAIN_DELAY: '700' })
+    const { child, url, says } = await serve(undefined, { DRAIN_DELAY: '1000' })
     const ended = once(child, 'close')
     child.kill('SIGTERM')
     await says('finishing the requests')
-    await setTimeout(300)
+    await setTimeout(200)
     expect((await fetch(new URL('/health/ready', url))).status).toBe(503)
     expect((await new Client(url).run('{ __typename }')).status).toBe(200)
     expect((await ended)[0]).toBe(0)
