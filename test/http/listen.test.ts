@@ -342,7 +342,7 @@ describe('close()', () => {
   })
 
   it('still answers for a moment on a connection that was open, whatever else ends', async () => {
-    const { close, talk, entered, release } = await serve()
+    const { close, talk, entered, release } = await serve({ drainDelay: 500 })
     const [idle, busy] = [await talk(), await talk()]
     idle.send(post(json('{ __typename }')))
     expect(await idle.statuses(1)).toEqual([200])
