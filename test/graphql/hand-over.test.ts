@@ -199,7 +199,7 @@ const isThorough = storeName === 'memory' && Boolean(process.env['LONG'] || proc
 const visitors = isThorough ? 1000 : 14
 
 describe.concurrent(`${visitors} visitors sign in while their pages ask on`, () => {
-  it.each([1, 2, 5])('with %i requests under way: nobody notices', { timeout: 120_000 }, async (inFlight) => {
+  it.each([1, 2, 5])('with %i requests under way: nobody notices', { timeout: 600_000 }, async (inFlight) => {
     expect(await rush(visitors, inFlight)).toEqual({ ...nothingLost, errors: [], cookies: 2 * visitors })
   })
 
