@@ -1699,7 +1699,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'event streams are completed at the end',
     file: 'server/create-session-server.ts',
-    from: '    streams.end()\n',
+    from: 'if (over) void over.then(() => streams.end())\n    else streams.end()',
     to: '',
     tests: ['server/drain'],
   },
