@@ -31,6 +31,13 @@ export interface SessionClientOptions {
    * @default none
    */
   readonly changes?: readonly string[]
+  /**
+   * The root fields of your own mutations that may run twice. Such a mutation is sent again also when its session
+   * could not be saved after it had run; others hand on `SESSION_MOVED` then, as they may have charged a card. The
+   * session's own mutations are known.
+   * @default none
+   */
+  readonly repeatable?: readonly string[]
   /** How to wait; for tests. @default setTimeout */
   readonly timer?: Timer
 }
@@ -73,6 +80,8 @@ const setTimer: Timer = (run, milliseconds) => {
 export class Settings {
   readonly retryDelays: readonly number[]
   readonly changes: ReadonlySet<string>
+  /** The root fields that may run twice. */
+  readonly repeatable: ReadonlySet<string>
   readonly timer: Timer
   readonly #join: boolean
 
@@ -80,10 +89,12 @@ export class Settings {
     retryDelays = [50, 150, 450],
     join = true,
     changes = [],
+    repeatable = [],
     timer = setTimer,
   }: SessionClientOptions) {
     this.retryDelays = retryDelays
     this.changes = new Set([...ownChanges, ...changes])
+    this.repeatable = new Set([...sessionMutations, ...repeatable])
     this.timer = timer
     this.#join = join
   }
@@ -114,7 +125,9 @@ export class Attempts {
   judge(answer: Answer): number | null {
     const isFirst = !this.#isAnswered
     const delay =
-      isFirst && nothingRan(answer, this.#sent) ? this.#settings.retryDelays[this.#retries] : undefined
+      isFirst && mayRepeat(answer, this.#sent, this.#settings.repeatable)
+        ? this.#settings.retryDelays[this.#retries]
+        : undefined
     if (delay !== undefined) {
       this.#retries++
       return delay
@@ -137,17 +150,23 @@ const isOfOldCookie = ({ errors }: Answer): boolean =>
   false
 
 /**
- * Whether the server refused an operation because its cookie was replaced a moment ago, and has run nothing of it. The
- * root fields of a mutation run one after the other: one that ran before the session was asked for must not run twice.
- * Where the refusal stands below a root field, that field ran, which is harmless for those of the session only.
+ * Whether the server refused an operation because its cookie was replaced a moment ago, and has run nothing of it that
+ * must not run twice. The root fields of a mutation run one after the other: one that ran before the session was asked for must not run twice.
+ * Where the refusal stands below a root field, that field ran, which is harmless for those that may run twice only.
  */
-function nothingRan({ data, errors }: Answer, { isMutation, fields }: Sent): boolean {
+function mayRepeat(
+  { data, errors }: Answer,
+  { isMutation, fields }: Sent,
+  repeatable: ReadonlySet<string>,
+): boolean {
   const moved = errors?.filter(({ extensions }) => extensions?.code === 'SESSION_MOVED') ?? []
   if (moved.length === 0) return false
-  if (!isMutation || moved.some(({ path }) => !path)) return true
+  if (!isMutation) return true
+  // The session could not be saved, after the fields had run: one of the application may have charged a card.
+  if (moved.some(({ path }) => !path)) return fields?.every(({ name }) => repeatable.has(name)) ?? false
   if (moved.length < errors!.length) return false
-  const ofSession = fields?.filter(({ name }) => sessionMutations.has(name)).map(({ key }) => key)
-  if (moved.some(({ path }) => path!.length > 1 && !ofSession?.includes(path![0] as string))) return false
+  const harmless = fields?.filter(({ name }) => repeatable.has(name)).map(({ key }) => key)
+  if (moved.some(({ path }) => path!.length > 1 && !harmless?.includes(path![0] as string))) return false
   const refused = new Set(moved.map(({ path }) => path![0]))
   if (data) return Object.keys(data).every((key) => refused.has(key))
   // Without data, the fields after the last one that was refused did not begin.

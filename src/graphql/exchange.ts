@@ -292,7 +292,8 @@ async function saved(unit: UnitOfWork, log: (failure: unknown) => void): Promise
  * something that the answer would tell of has not happened.
  */
 const isOfSession = (failure: unknown): boolean =>
-  failure instanceof SessionError && /^SESSION_(?:GONE|CONFLICT|STORE_\w+)$/.test(failure.code)
+  failure instanceof SessionError &&
+  /^SESSION_(?:GONE|MOVED|AMBIGUOUS|CROSS_SITE|CONFLICT|STORE_\w+)$/.test(failure.code)
 
 const tell = (result: ExecutionResult, failure: SessionError): ExecutionResult => ({
   ...result,

@@ -27,8 +27,8 @@ export function sealToken(nonce: string, token: string): string {
 
 /** Decrypts a token. @returns null where the nonce is another one, or the text was changed */
 export function openToken(nonce: string, sealed: string): string | null {
-  const bytes = Buffer.from(sealed, 'base64url')
   try {
+    const bytes = Buffer.from(sealed, 'base64url')
     const decipher = createDecipheriv('aes-256-gcm', keyOf(nonce), bytes.subarray(0, ivBytes))
     decipher.setAuthTag(bytes.subarray(-tagBytes))
     return decipher.update(bytes.subarray(ivBytes, -tagBytes), undefined, 'utf8') + decipher.final('utf8')

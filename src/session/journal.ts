@@ -15,6 +15,7 @@ interface Recorded {
  */
 export class Journal {
   #changes: Recorded[] = []
+  readonly #dropped = new WeakSet()
   #count = 0
   #sum = nothing
 
@@ -39,7 +40,7 @@ export class Journal {
 
   /** @param serial - the reserved place of the change; without it, the change comes after all others */
   record(scope: object, change: ChangeSet, serial = this.reserve()): void {
-    if (!changesSomething(change)) return
+    if (!changesSomething(change) || this.#dropped.has(scope)) return
     const recorded = { scope, change, serial }
     const place = this.#changes.findLastIndex((each) => each.serial < serial) + 1
     if (place < this.#changes.length) return this.#replace(this.#changes.toSpliced(place, 0, recorded))
@@ -74,8 +75,9 @@ export class Journal {
     this.#replace(this.#changes.filter(({ serial }) => serial >= count))
   }
 
-  /** Forgets the changes of a scope. */
+  /** Forgets the changes of a scope, and those that verbs which are under way record for it later. */
   drop(scope: object): void {
+    this.#dropped.add(scope)
     this.#replace(this.#changes.filter((recorded) => recorded.scope !== scope))
   }
 

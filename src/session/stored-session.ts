@@ -23,6 +23,9 @@ export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
  */
 const maxRivals = 4
 
+/** How often a request looks for the session that another request of its page is about to create. */
+const joinAttempts = 50
+
 /** How a unit of work was begun. */
 export interface Terms {
   /**
@@ -86,7 +89,7 @@ export class StoredSession {
    */
   constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
     const { isOpened = false, mayBegin = true, nonce = null } = terms
-    this.#nonce = nonce
+    this.#nonce = presented === null ? nonce : null
     this.#isOpened = isOpened
     this.#store = store
     this.#settings = settings
@@ -268,18 +271,13 @@ export class StoredSession {
     if (nonce === null || !this.#store.join) return this.#call(() => this.#store.create(token, record, now))
     this.#nonce = null
     // The nonce is forgotten before the mark is that a session leaves, so that no session begins under its id again.
-    const until = now + this.#settings.handOver
+    const until = Math.min(now + this.#settings.handOver, record.expiresAt)
     const joined = await this.#call(() => this.#store.join!(nonce, token, now, until))
-    if (joined !== token && (await this.#call(() => this.#joins(joined, now)))) return 'joined'
-    return this.#call(async () => {
-      try {
-        return await this.#store.create(joined, record, now)
-      } catch (error) {
-        // Whoever came first may have been slower.
-        if (await this.#joins(joined, now)) return 'joined'
-        throw error
-      }
-    })
+    // Whoever came first creates it at the same time. If that fails, each request begins a session of its own.
+    for (let attempt = 0; joined !== token && attempt < joinAttempts; attempt++) {
+      if (await this.#call(() => this.#joins(joined, now))) return 'joined'
+    }
+    return this.#call(() => this.#store.create(token, record, now))
   }
 
   /** Goes on in the session of another request of the page. @returns false when it is not there yet */
@@ -319,7 +317,7 @@ export class StoredSession {
    * the request has only read.
    */
   async touch(changes: ChangeSet, now: number): Promise<void> {
-    if (this.#sealed) return
+    if (this.#sealed || this.#departure) return
     if (changes.expiresAt === this.#record!.expiresAt) {
       if (this.needsNewCookie(now)) this.#send(now)
       return
@@ -346,6 +344,8 @@ export class StoredSession {
    * @throws {SessionError} SESSION_MOVED, SESSION_NOT_REVOCABLE, SESSION_AMBIGUOUS
    */
   async flush(now: number): Promise<boolean> {
+    // What follows a flush, as a sign-in may, is nothing that other requests of the page share.
+    this.#nonce = null
     if (this.isContested) await this.decide()
     const last = await this.#delete(now)
     this.#successor = null

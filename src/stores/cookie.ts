@@ -141,9 +141,13 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
         },
         delete: revoke,
         async rotate(token, now, mark) {
+          const sealed = await find(token, now)
+          if (sealed === null || typeof sealed === 'string') return sealed
+          // It is sealed first, since a session that does not fit must not be ended for it.
+          const successor = await seal(mint(), sealed.record, now, `${token} `)
+          if (successor === null) throw tooLarge(maxCookieBytes)
           const record = await revoke(token, now, mark)
-          if (record === null || typeof record === 'string') return record
-          return { token: await store.create(mint(), record, now), record }
+          return record === null || typeof record === 'string' ? record : { token: successor, record }
         },
       }
       return store

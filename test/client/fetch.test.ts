@@ -24,7 +24,7 @@ describe('of a batch', () => {
       [moved, { data: { c: 1 } }],
       [{ data: { a: 1 } }],
     )
-    const response = await sessionFetch({ timer })(url, post([a, b, c]))
+    const response = await sessionFetch({ timer, repeatable: ['a', 'b', 'c'] })(url, post([a, b, c]))
     expect(await response.json()).toEqual([{ data: { a: 1 } }, { data: { b: 1 } }, { data: { c: 1 } }])
     expect(received.map(({ body }) => body)).toEqual([[a, b, c], [a, c], [a]])
   })
@@ -32,7 +32,7 @@ describe('of a batch', () => {
 
 it('takes a Request', async () => {
   const { url, received } = await answering(moved, { data: { a: 1 } })
-  const response = await sessionFetch({ timer })(new Request(url, post(a)))
+  const response = await sessionFetch({ timer, repeatable: ['a'] })(new Request(url, post(a)))
   expect(await response.json()).toEqual({ data: { a: 1 } })
   expect(received.map(({ body }) => body)).toEqual([a, a])
 })
@@ -45,14 +45,17 @@ it('asks nothing after a signal has ended the wait', async () => {
     setImmediate(() => controller.abort(new Error('enough')))
     return () => stopped++
   }
-  const asked = sessionFetch({ timer: never })(url, { ...post(a), signal: controller.signal })
+  const asked = sessionFetch({ timer: never, repeatable: ['a'] })(url, {
+    ...post(a),
+    signal: controller.signal,
+  })
   await expect(asked).rejects.toThrow('enough')
   expect({ stopped, asked: received.length }).toEqual({ stopped: 1, asked: 1 })
 })
 
 it('hands on what is no answer of GraphQL', async () => {
   const { url } = await answering('text')
-  const response = await sessionFetch()(url, post(a))
+  const response = await sessionFetch({ repeatable: ['a'] })(url, post(a))
   expect(await response.json()).toBe('text')
 })
 
@@ -77,4 +80,19 @@ it('goes on with another stream where the first event of one is a refusal', asyn
   const response = await sessionFetch({ timer })(url, post({ query: 'subscription { a }' }))
   expect(await response.text()).toBe(streams[1])
   expect(asked).toBe(2)
+})
+
+describe('where the session could not be saved after the fields had run', () => {
+  const mutation = (field: string) => post({ query: `mutation { ${field} }` })
+
+  it.each([
+    ['a mutation of the application is handed on', 'pay', {}, 1],
+    ['one that may run twice is sent again', 'note', { repeatable: ['note'] }, 2],
+    ['one of the session is sent again', 'clearSession', {}, 2],
+    ['one beside it that must not run twice is handed on', 'clearSession pay', {}, 1],
+  ])('%s', async (_, fields, options, sent) => {
+    const { url, received } = await answering(moved, { data: {} })
+    await sessionFetch({ timer, ...options })(url, mutation(fields))
+    expect(received).toHaveLength(sent)
+  })
 })

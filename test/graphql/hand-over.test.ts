@@ -56,7 +56,7 @@ type Answered = { data?: any; errors?: { extensions: { code: string } }[] }
 /** The page of a visitor, which asks by the client kit. */
 function page(url: string, retryDelays?: readonly number[]) {
   const { fetch, setCookies } = browser()
-  const send = sessionFetch({ fetch, ...(retryDelays && { retryDelays }) })
+  const send = sessionFetch({ fetch, repeatable: ['note', 'addToCart'], ...(retryDelays && { retryDelays }) })
   const ask = async (query: string, variables?: Record<string, unknown>): Promise<Answered> => {
     const response = await send(url, {
       method: 'POST',

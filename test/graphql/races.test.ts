@@ -217,6 +217,30 @@ describe('a slow mutation held open while another request flushes', () => {
   })
 })
 
+it('a delete that is under way when its field fails is dropped with it', async () => {
+  const typeDefs = 'extend type Mutation { fail: Boolean }'
+  const fail = (_: unknown, __: unknown, { session }: SessionContext<ShopData>) =>
+    Promise.all([session.delete('dark_mode'), Promise.reject(new Error('no'))])
+  await using open = await openShop(
+    { typeDefs, resolvers: { Mutation: { fail } }, logging: false },
+    distant(freshStore()),
+  )
+  expect((await open.client.run('mutation { fail }')).data).toEqual({ fail: null })
+  expect((await open.client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode'])
+})
+
+it('a verb that nobody awaits, with a cookie that was replaced, fails the answer', async () => {
+  const typeDefs = 'extend type Mutation { later: Boolean }'
+  const later = (_: unknown, __: unknown, { session }: SessionContext<ShopData>) => {
+    void session.update('counter', (counter = 0) => counter + 1)
+    return true
+  }
+  await using open = await openShop({ typeDefs, resolvers: { Mutation: { later } } })
+  const old = open.client.fork()
+  await open.client.run('mutation { rotateSession { session { keys } } }')
+  expect(await old.run('mutation { later }')).toMatchObject({ data: null, codes: ['SESSION_MOVED'] })
+})
+
 describe('rotation', () => {
   it('of two at once, one wins and the other is told', async () => {
     await using open = await openShop()

@@ -14,6 +14,34 @@ interface Mutant {
 
 const mutants: readonly Mutant[] = [
   {
+    guard: 'what ran before its session could not be saved does not run twice',
+    file: 'client/attempts.ts',
+    from: 'return fields?.every(({ name }) => repeatable.has(name)) ?? false',
+    to: 'return true',
+    tests: ['client/fetch'],
+  },
+  {
+    guard: 'a change of a field that failed is dropped, also one that is recorded later',
+    file: 'session/journal.ts',
+    from: '    this.#dropped.add(scope)\n',
+    to: '',
+    tests: ['graphql/races'],
+  },
+  {
+    guard: 'a verb that nobody awaits and that meets a mark fails the answer',
+    file: 'graphql/exchange.ts',
+    from: 'GONE|MOVED|',
+    to: 'GONE|',
+    tests: ['graphql/races'],
+  },
+  {
+    guard: 'a sealed session over the limit can be rotated',
+    file: 'stores/cookie.ts',
+    from: 'now, `${token} `)',
+    to: 'now)',
+    tests: ['stores/cookie'],
+  },
+  {
     guard: 'the first writes of a page join',
     file: 'graphql/exchange.ts',
     from: 'nonce: nonceOf(head.header(joinHeader))',
@@ -65,14 +93,14 @@ const mutants: readonly Mutant[] = [
   {
     guard: "the session's own mutations are sent again where their payload was refused",
     file: 'client/attempts.ts',
-    from: '!ofSession?.includes(path![0] as string)',
+    from: '!harmless?.includes(path![0] as string)',
     to: 'true',
     tests: ['client/retry'],
   },
   {
     guard: 'a mutation of the application is not sent again where its payload was refused',
     file: 'client/attempts.ts',
-    from: ' && !ofSession?.includes(path![0] as string)',
+    from: ' && !harmless?.includes(path![0] as string)',
     to: ' && false',
     tests: ['client/retry'],
   },

@@ -329,6 +329,18 @@ describe('a cookie over the limit', () => {
     expect((await client.run(get)).data.session.value).toHaveLength(1500)
   })
 
+  it('is rotated as it is, and not lost', async () => {
+    const roomy = new Client(serverOf({ keys, maxCookieBytes: 4096 }))
+    await roomy.run(set('x'.repeat(2000)))
+    await roomy.run('mutation ($v: JSON!) { setSessionKey(key: "c", value: $v) { created } }', { v: 'y'.repeat(200) }) // prettier-ignore
+    expect(roomy.token!.length).toBeGreaterThan(3072)
+    const client = new Client(serverOf({ keys, denyList: memoryStore({ max: 100 }) }))
+    client.cookies.set(name, roomy.token!)
+    expect((await client.run('mutation { rotateSession { session { id } } }')).codes).toEqual([])
+    expect(client.token).not.toBe(roomy.token)
+    expect((await client.run(get)).data.session.value).toHaveLength(2000)
+  })
+
   it('is an option, within what browsers take', () => {
     for (const maxCookieBytes of [0, 511, 4097, Number.NaN, Infinity, 1000.5, '3072' as never]) {
       expect(() => cookieStore({ keys, maxCookieBytes })).toThrow(/maxCookieBytes/)
