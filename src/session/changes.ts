@@ -1,5 +1,6 @@
 // This defines the change set, in which a request hands its changes to a store, and what it does to a record.
 
+import { changedPolicy } from './expiry.ts'
 import { type Departure, seen, type SessionRecord } from './record.ts'
 
 /** What one request did to one session. A store applies all of it at one instant, or none. */
@@ -13,7 +14,7 @@ export interface ChangeSet {
    * This is one map, so that a key cannot be both set and deleted.
    */
   readonly entries: ReadonlyMap<string, string | null>
-  /** The new expiry policy, if it changes. */
+  /** The new expiry policy, if it changes. While it is recorded it can be the change of a part of it. */
   readonly policy?: string | undefined
   /** The new deadline, if it moves. Milliseconds since the epoch. */
   readonly expiresAt?: number | undefined
@@ -109,10 +110,13 @@ export function compose(first: ChangeSet, second: ChangeSet): ChangeSet {
     expect: none,
     clear: first.clear || second.clear,
     entries: second.clear ? second.entries : new Map([...first.entries, ...second.entries]),
-    policy: second.policy ?? (second.clear ? undefined : first.policy),
+    policy: second.clear ? second.policy : joinedPolicy(first.policy, second.policy),
     limit: second.limit ?? first.limit,
   }
 }
+
+const joinedPolicy = (first: string | undefined, second: string | undefined): string | undefined =>
+  first === undefined || second === undefined ? (second ?? first) : changedPolicy(first, second)
 
 function exceeds(entries: ReadonlyMap<string, string>, limit: SizeLimit): boolean {
   if (entries.size > limit.keys) return true

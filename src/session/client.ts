@@ -25,6 +25,7 @@ export class ClientSession {
   readonly #session: AnySession
   readonly #unit: UnitOfWork
   readonly #rules: KeyRules
+  readonly #scope: () => object
 
   static {
     mindVerbs(
@@ -37,9 +38,10 @@ export class ClientSession {
 
   constructor(session: AnySession) {
     this.#session = session
-    const { unit, rules } = partsOf(session)
+    const { unit, rules, scope } = partsOf(session)
     this.#unit = unit
     this.#rules = rules
+    this.#scope = scope
   }
 
   /** The keys that the client may read. */
@@ -120,17 +122,12 @@ export class ClientSession {
     })
   }
 
-  /** Shortens the session's life: an expiry beyond the server's idle timeout is cut to it. */
+  /**
+   * Sets what the client wishes, beside what the application has set: the nearer one counts, so that this only
+   * shortens the session's life. Null takes the wish back.
+   */
   setExpiry(expiry: Expiry): void {
-    asked(() => {
-      const { clock, timeouts } = this.#unit.settings
-      const { idleTimeout } = timeouts
-      // An invalid expiry is refused before it is cut, since the cut would make a valid one of e.g. Infinity.
-      encodePolicy(expiry)
-      if (typeof expiry === 'number') this.#session.setExpiry(Math.min(expiry, idleTimeout))
-      else if (!(expiry instanceof Date)) this.#session.setExpiry(expiry)
-      else this.#session.setExpiry(new Date(Math.min(expiry.getTime(), clock() + idleTimeout * 1000)))
-    })
+    asked(() => this.#unit.record(this.#scope(), { policy: encodePolicy(expiry, 'client') }))
   }
 
   clear(): void {

@@ -17,11 +17,46 @@ export interface Timeouts {
   readonly absoluteTimeout: number
 }
 
+/** In a change of a policy: the part stays as it is. */
+const kept = '='
+
 /**
- * Writes an expiry as the policy of a record: `''`, `'browser-close'`, seconds, or `@` and milliseconds.
+ * Writes an expiry as a change of one part of a policy. A policy has two: what the application has set and,
+ * after a `;`, what the client wishes; the nearer one counts, so that a client takes back nothing but its own
+ * wish. A part is `''`, `'browser-close'`, seconds, or `@` and milliseconds. A policy without `;` has no wish.
+ *
+ * A store gets the policy as a whole. Of two requests at the same time that each change a part of it, the
+ * later one therefore decides on both.
  * @throws {SessionError} SESSION_EXPIRY_INVALID
  */
-export function encodePolicy(expiry: Expiry): string {
+export function encodePolicy(expiry: Expiry, by: 'application' | 'client'): string {
+  const part = encodePart(expiry)
+  return by === 'client' ? joined(kept, part) : joined(part, kept)
+}
+
+/** Applies the change of a policy to a policy, or to the change before it. */
+export function changedPolicy(before: string, change: string): string {
+  const [application, client] = partsOf(before)
+  const [nextApplication, nextClient] = partsOf(change)
+  return joined(
+    nextApplication === kept ? application : nextApplication,
+    nextClient === kept ? client : nextClient,
+  )
+}
+
+/** Whether the change of a policy sets anything but the server's own setting. */
+export const setsExpiry = (change: string): boolean =>
+  partsOf(change).some((part) => part !== '' && part !== kept)
+
+function partsOf(policy: string): [application: string, client: string] {
+  const at = policy.indexOf(';')
+  return at === -1 ? [policy, ''] : [policy.slice(0, at), policy.slice(at + 1)]
+}
+
+const joined = (application: string, client: string): string =>
+  client === '' ? application : `${application};${client}`
+
+function encodePart(expiry: Expiry): string {
   if (expiry === null) return ''
   if (expiry === 'browser-close') return expiry
   if (expiry instanceof Date && !Number.isNaN(expiry.getTime())) return `@${expiry.getTime()}`
@@ -32,7 +67,8 @@ export function encodePolicy(expiry: Expiry): string {
   )
 }
 
-export const endsWithBrowser = (policy: string): boolean => policy === 'browser-close'
+/** Whether the application or the client lets the session end with the browser. */
+export const endsWithBrowser = (policy: string): boolean => partsOf(policy).includes('browser-close')
 
 /**
  * Computes the deadline that activity at `now` gives a session. Rotation keeps `createdAt`, so it does not
@@ -40,10 +76,16 @@ export const endsWithBrowser = (policy: string): boolean => policy === 'browser-
  * @returns milliseconds since the epoch, as all instants here
  */
 export function deadline(policy: string, createdAt: number, now: number, timeouts: Timeouts): number {
-  const end = createdAt + timeouts.absoluteTimeout * 1000
-  if (policy.startsWith('@')) return Math.min(end, Number(policy.slice(1)))
-  return Math.min(end, now + idleSeconds(policy, timeouts) * 1000)
+  return Math.min(fixedEnd(policy, createdAt, timeouts), now + idleSeconds(policy, timeouts) * 1000)
 }
+
+/** The end that no activity moves: the absolute timeout, or a date before it. */
+function fixedEnd(policy: string, createdAt: number, { absoluteTimeout }: Timeouts): number {
+  const dates = partsOf(policy).filter(isDate)
+  return Math.min(createdAt + absoluteTimeout * 1000, ...dates.map((part) => Number(part.slice(1))))
+}
+
+const isDate = (part: string): boolean => part.startsWith('@')
 
 /** Milliseconds that browsers keep a cookie, at most: 400 days (RFC 6265bis, 5.5). */
 const longestCookie = 400 * 24 * 60 * 60 * 1000
@@ -56,12 +98,10 @@ const longestCookie = 400 * 24 * 60 * 60 * 1000
 export function cookieDeadline(
   { policy, createdAt }: SessionRecord,
   now: number,
-  { absoluteTimeout }: Timeouts,
+  timeouts: Timeouts,
 ): number | null {
   if (endsWithBrowser(policy)) return null
-  const end = createdAt + absoluteTimeout * 1000
-  const last = policy.startsWith('@') ? Math.min(end, Number(policy.slice(1))) : end
-  return Math.min(last, now + longestCookie)
+  return Math.min(fixedEnd(policy, createdAt, timeouts), now + longestCookie)
 }
 
 /**
@@ -77,16 +117,25 @@ export function needsNewCookie(record: SessionRecord, now: number, timeouts: Tim
 
 /**
  * Whether the deadline `target` has to be stored, under the policy that the record has. A later one is stored
- * at most once per 1/20 of the idle timeout, so that most reads do not write. The absolute end is stored as
- * soon as it is reached or has come nearer by configuration. Any other earlier one is not stored: it cannot be
+ * at most once per 1/20 of the idle timeout, so that most reads do not write. The absolute end, or a date before
+ * it, is stored as soon as it is reached or has come nearer by configuration. Any other earlier one is not stored: it cannot be
  * told from that of a process whose clock is behind, which would end the session for all others.
  */
 export function isDue(record: SessionRecord, target: number, timeouts: Timeouts): boolean {
-  const end = record.createdAt + timeouts.absoluteTimeout * 1000
+  const end = fixedEnd(record.policy, record.createdAt, timeouts)
   if (target === end && record.expiresAt !== end) return true
   const slack = (idleSeconds(record.policy, timeouts) * 1000) / 20
   return target - record.expiresAt >= slack
 }
 
-const idleSeconds = (policy: string, { idleTimeout }: Timeouts): number =>
-  /^\d+$/.test(policy) ? Number(policy) : idleTimeout
+/** Seconds without activity after which a session ends; Infinity where only a date ends it. */
+function idleSeconds(policy: string, { idleTimeout }: Timeouts): number {
+  const [application, client] = partsOf(policy)
+  const limit = idleOf(application, idleTimeout)
+  return client === '' ? limit : Math.min(limit, idleOf(client, idleTimeout))
+}
+
+function idleOf(part: string, idleTimeout: number): number {
+  if (isDate(part)) return Infinity
+  return /^\d+$/.test(part) ? Number(part) : idleTimeout
+}

@@ -1,6 +1,7 @@
 // This keeps the changes that a request has recorded and not saved yet, and drops those of a failed field.
 
 import { type ChangeSet, changeSet, compose } from './changes.ts'
+import { setsExpiry } from './expiry.ts'
 
 interface Recorded {
   readonly scope: object
@@ -117,7 +118,7 @@ const changesSomething = ({ clear, entries, policy }: ChangeSet): boolean =>
 
 /** Whether the change sets an entry or a policy, so that there has to be a session to keep it. */
 export function adds({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
-  if (policy) return true
+  if (policy !== undefined && setsExpiry(policy)) return true
   for (const text of entries.values()) if (text !== null) return true
   return false
 }

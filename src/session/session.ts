@@ -20,7 +20,11 @@ export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in
  * Gives the parts of a session to other code of this package that needs more than a resolver may use.
  * @internal
  */
-export let partsOf: (session: AnySession) => { readonly unit: UnitOfWork; readonly rules: KeyRules }
+export let partsOf: (session: AnySession) => {
+  readonly unit: UnitOfWork
+  readonly rules: KeyRules
+  readonly scope: () => object
+}
 
 /**
  * The session of one request, with the verbs of Django's session. The store is read at the first use, once.
@@ -46,7 +50,7 @@ export class Session<Data extends object = Record<string, Json>> {
   readonly #scope: () => object
 
   static {
-    partsOf = (session) => ({ unit: session.#unit, rules: session.#rules })
+    partsOf = (session) => ({ unit: session.#unit, rules: session.#rules, scope: session.#scope })
     mindVerbs(
       this.prototype as AnySession,
       [
@@ -228,13 +232,14 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Sets when the session ends, like Django's `set_expiry`. The absolute timeout of the server still applies.
+   * Sets when the session ends, like Django's `set_expiry`. The absolute timeout of the server still applies, and
+   * so does what a client wishes by `setSessionExpiry`, if that is nearer. A client cannot undo this.
    * @param expiry - seconds without activity, `'browser-close'`, a date (a past one ends the session when the
    * request is saved), or null for the server's own setting
    * @throws {SessionError} SESSION_EXPIRY_INVALID, SESSION_HEADERS_SENT
    */
   setExpiry(expiry: Expiry): void {
-    this.#unit.record(this.#scope(), { policy: encodePolicy(expiry) })
+    this.#unit.record(this.#scope(), { policy: encodePolicy(expiry, 'application') })
   }
 
   /** The public handle of the session: the digest of its secret. Null while there is nothing to store. */

@@ -318,10 +318,12 @@ export class UnitOfWork {
     // A new policy gives a new deadline, and that depends on when the session was created.
     if (this.#journal.sum.policy !== undefined) await this.#stored.read()
     const now = this.settings.clock()
-    const { count, isEmpty, sum } = this.#journal
+    const { count, isEmpty } = this.#journal
     const { standing, record } = this.#stored
     const expiresAt = this.#view.deadline(now)
     const under = this.#view.policy
+    const recorded = this.#journal.sum
+    const sum = recorded.policy === undefined ? recorded : { ...recorded, policy: under }
     const changed = standing === 'absent' ? adds(sum) : !isEmpty
     const ends = sum.policy !== undefined && expiresAt <= now
     switch (ends ? 'end' : atTheEnd[standing][changed ? 'something' : 'nothing']) {

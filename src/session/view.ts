@@ -1,7 +1,7 @@
 // This computes what a request sees of its session while its changes are not saved yet.
 
 import { apply } from './changes.ts'
-import { deadline, isDue } from './expiry.ts'
+import { changedPolicy, deadline, isDue } from './expiry.ts'
 import { adds, type Journal } from './journal.ts'
 import type { SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
@@ -25,7 +25,8 @@ export class View {
   /** The record with the recorded changes, without their limit, which was judged when they were recorded. */
   get record(): SessionRecord {
     const record = this.#stored.record ?? this.#stored.blank()
-    return this.#journal.isEmpty ? record : apply(record, { ...this.#journal.sum, limit: undefined }).record!
+    if (this.#journal.isEmpty) return record
+    return apply(record, { ...this.#journal.sum, policy: this.policy, limit: undefined }).record!
   }
 
   /** Whether `save` will create a session. */
@@ -55,7 +56,8 @@ export class View {
   /** The expiry policy that the session has after this request. */
   get policy(): string {
     const { policy, clear } = this.#journal.sum
-    return policy ?? (clear ? '' : (this.#stored.record?.policy ?? ''))
+    const before = clear ? '' : (this.#stored.record?.policy ?? '')
+    return policy === undefined ? before : changedPolicy(before, policy)
   }
 
   /** Computes the deadline that the session has after this request: the old one if the new one is not due. */

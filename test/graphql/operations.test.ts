@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { AnySession } from '../../src/session/session.ts'
 import { Client } from '../support/harness.ts'
 import { shop } from '../support/shop.ts'
 
@@ -353,6 +354,114 @@ describe('setSessionExpiry', () => {
     await run(expire('{ policy: BROWSER_CLOSE }'))
     const { setSessionExpiry } = await run(expire('{ policy: SERVER_DEFAULT }'))
     expect(setSessionExpiry.session).toMatchObject({ expiresIn: 14 * day, expiresAtBrowserClose: false })
+  })
+
+  describe('beside the expiry that a resolver sets', () => {
+    const application = {
+      minutes: (session: AnySession) => session.setExpiry(300),
+      browser: (session: AnySession) => session.setExpiry('browser-close'),
+      date: (session: AnySession) => session.setExpiry(new Date('2100-11-23T00:08:20Z')),
+      long: (session: AnySession) => session.setExpiry(80 * day),
+      none: (session: AnySession) => session.setExpiry(null),
+    }
+    const begun = () => {
+      const { yoga, clock } = shop({
+        typeDefs: 'extend type Mutation { limit(to: String!): Boolean }',
+        resolvers: {
+          Mutation: {
+            limit: (_: unknown, { to }: any, { session }: any) =>
+              application[to as keyof typeof application](session) ?? true,
+          },
+        },
+      })
+      const client = new Client(yoga)
+      const lasts = async () => {
+        const { codes, data } = await client.run('{ session { expiresIn expiresAtBrowserClose } }')
+        expect(codes).toEqual([])
+        return [data.session.expiresIn, data.session.expiresAtBrowserClose]
+      }
+      return { client, clock, lasts }
+    }
+    const wish = (expiry: string) => `setSessionExpiry(expiry: ${expiry}) { __typename }`
+    const limit = (to: string) => `limit(to: "${to}")`
+    const own = '{ policy: SERVER_DEFAULT }'
+    const closing = '{ policy: BROWSER_CLOSE }'
+
+    it.each<[app: string, wishes: string[], seconds: number, withBrowser: boolean]>([
+      ['minutes', [own], 300, false],
+      ['minutes', ['{ seconds: 900 }'], 300, false],
+      ['minutes', ['{ seconds: 2000000000 }'], 300, false],
+      ['minutes', ['{ at: "2199-01-01T00:00:00Z" }'], 300, false],
+      ['minutes', [closing], 300, true],
+      ['minutes', [closing, own], 300, false],
+      ['minutes', ['{ seconds: 60 }'], 60, false],
+      ['minutes', ['{ seconds: 60 }', own], 300, false],
+      ['minutes', ['{ seconds: 60 }', '{ seconds: 120 }'], 120, false],
+      ['minutes', ['{ at: "2100-11-23T00:01:00Z" }'], 60, false],
+      ['minutes', ['{ at: "2100-11-23T00:01:00Z" }', '{ seconds: 900 }'], 300, false],
+      ['browser', [own], 14 * day, true],
+      ['browser', ['{ seconds: 60 }'], 60, true],
+      ['browser', [closing, own], 14 * day, true],
+      ['date', [own], 500, false],
+      ['date', ['{ seconds: 60 }'], 60, false],
+      ['date', ['{ at: "2199-01-01T00:00:00Z" }'], 500, false],
+      ['long', [own], 80 * day, false],
+      ['long', ['{ seconds: 900 }', own], 80 * day, false],
+      ['none', ['{ seconds: 2000000000 }'], 14 * day, false],
+    ])('%s, then %j', async (app, wishes, seconds, withBrowser) => {
+      const all = [limit(app), ...wishes.map(wish)]
+      const inOneRequest = all.map((field, at) => `f${at}: ${field}`).join(' ')
+      const inEither = [all, [inOneRequest], [...wishes.map(wish), limit(app)]]
+      for (const requests of inEither) {
+        const { client, lasts } = begun()
+        await client.run(begin)
+        for (const fields of requests) {
+          expect((await client.run(`mutation { ${fields} }`)).codes).toEqual([])
+          await client.run('mutation { rotateSession { __typename } }')
+        }
+        expect(await lasts()).toEqual([seconds, withBrowser])
+      }
+    })
+
+    it('counts both from the last activity, and sends the cookie that ends by the nearer', async () => {
+      const { client, clock, lasts } = begun()
+      await client.run(
+        `mutation { setSessionKey(key: "dark_mode", value: true) { created } ${limit('minutes')} }`,
+      )
+      await client.run(`mutation { ${wish('{ at: "2100-11-23T00:10:00Z" }')} }`)
+      for (const [seconds, left] of [
+        [200, 300],
+        [95, 300],
+        [10, 295],
+        [245, 50],
+      ] as const) {
+        clock.forward(seconds)
+        expect((await lasts())[0]).toBe(left)
+      }
+      const undone = await client.run(`mutation { ${wish(own)} }`)
+      expect(undone.setCookies[0]).toContain(`Max-Age=${90 * day - 550};`)
+      expect(await lasts()).toEqual([300, false])
+      clock.forward(300)
+      expect((await client.run(state)).data.session.isNew).toBe(true)
+    })
+
+    it('goes with a clear and with a logout, both parts of it', async () => {
+      for (const verb of ['clearSession { __typename }', 'logout { __typename }']) {
+        const { client, lasts } = begun()
+        await client.run(begin)
+        await client.run(`mutation { ${limit('minutes')} ${wish('{ seconds: 60 }')} }`)
+        await client.run(`mutation { ${verb} setSessionKey(key: "dark_mode", value: 1) { created } }`)
+        expect(await lasts()).toEqual([14 * day, false])
+        await client.run(`mutation { ${limit('minutes')} ${verb} ${wish('{ seconds: 600 }')} }`)
+        expect(await lasts()).toEqual([600, false])
+      }
+    })
+
+    it('begins no session by giving back what nobody has set', async () => {
+      const { client } = begun()
+      expect((await client.run(`mutation { ${wish(own)} ${limit('none')} }`)).setCookies).toEqual([])
+      expect((await client.run(state)).data.session.isNew).toBe(true)
+    })
   })
 
   it('is not undone by somebody else who only read, and whose deadline was due', async () => {

@@ -1151,6 +1151,34 @@ const mutants: readonly Mutant[] = [
     tests: ['stores/redis'],
   },
   {
+    guard: 'a client takes back nothing but its own wish',
+    file: 'session/client.ts',
+    from: "encodePolicy(expiry, 'client')",
+    to: "encodePolicy(expiry, 'application')",
+    tests: ['graphql/operations'],
+  },
+  {
+    guard: 'what the application sets leaves the wish of the client as it is',
+    file: 'session/expiry.ts',
+    from: 'nextClient === kept ? client : nextClient',
+    to: 'nextClient',
+    tests: ['graphql/operations'],
+  },
+  {
+    guard: 'to give back what nobody has set begins no session',
+    file: 'session/journal.ts',
+    from: 'if (policy !== undefined && setsExpiry(policy)) return true',
+    to: 'if (policy) return true',
+    tests: ['graphql/operations'],
+  },
+  {
+    guard: 'a date that has come near is stored',
+    file: 'session/expiry.ts',
+    from: 'const end = fixedEnd(record.policy, record.createdAt, timeouts)\n  if (target',
+    to: 'const end = record.createdAt + timeouts.absoluteTimeout * 1000\n  if (target',
+    tests: ['graphql/operations'],
+  },
+  {
     guard: 'a clock that is behind brings no deadline nearer',
     file: 'session/expiry.ts',
     from: 'return target - record.expiresAt >= slack',
@@ -1908,9 +1936,9 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a client of a session shortens its life only',
-    file: 'session/client.ts',
-    from: 'Math.min(expiry, idleTimeout)',
-    to: 'expiry',
+    file: 'session/expiry.ts',
+    from: 'Math.min(limit, idleOf(client, idleTimeout))',
+    to: 'idleOf(client, idleTimeout)',
     tests: ['graphql/operations'],
   },
   {

@@ -15,7 +15,7 @@ export type SessionExpiryInput =
 export type SessionExpiryPolicy =
   /** The cookie ends with the browser; in the store the server's idle timeout applies. */
   | 'BROWSER_CLOSE'
-  /** Back to the server's own setting. */
+  /** Takes back what this client has set; what the application has set stays. */
   | 'SERVER_DEFAULT';
 
 export type SessionStateFragment = { id: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, entries: Array<{ key: string, value: Json | null }> };

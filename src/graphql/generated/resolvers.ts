@@ -175,7 +175,7 @@ export type SessionExpiryInput =
 export type SessionExpiryPolicy =
   /** The cookie ends with the browser; in the store the server's idle timeout applies. */
   | 'BROWSER_CLOSE'
-  /** Back to the server's own setting. */
+  /** Takes back what this client has set; what the application has set stays. */
   | 'SERVER_DEFAULT';
 
 /** What every mutation answers with: the session after it. */

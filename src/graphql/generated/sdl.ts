@@ -81,7 +81,7 @@ input SessionExpiryInput @oneOf {
 enum SessionExpiryPolicy {
   "The cookie ends with the browser; in the store the server's idle timeout applies."
   BROWSER_CLOSE
-  "Back to the server's own setting."
+  "Takes back what this client has set; what the application has set stays."
   SERVER_DEFAULT
 }
 
