@@ -459,6 +459,8 @@ describe('setSessionExpiry', () => {
 
     it('begins no session by giving back what nobody has set', async () => {
       const { client } = begun()
+      const { data } = await client.run(`mutation { setSessionExpiry(expiry: ${own}) { session { id } } }`)
+      expect(data.setSessionExpiry.session.id).toBeNull()
       for (const fields of [wish(own), limit('none'), `${wish(own)} ${limit('none')}`]) {
         expect((await client.run(`mutation { ${fields} }`)).setCookies).toEqual([])
       }
