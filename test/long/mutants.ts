@@ -303,9 +303,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a flush among several sessions is refused',
     file: 'session/stored-session.ts',
-    from: `Promise<boolean> {
-    if (this.isContested) await this.decide()`,
-    to: 'Promise<boolean> {',
+    from: 'if (this.isContested) await this.decide()\n    const last',
+    to: 'const last',
     tests: ['graphql/cookies'],
   },
   {
