@@ -274,7 +274,8 @@ export class StoredSession {
     const until = Math.min(now + this.#settings.handOver, record.expiresAt)
     const joined = await this.#call(() => this.#store.join!(nonce, token, now, until))
     // Whoever came first creates it at the same time. If that fails, each request begins a session of its own.
-    for (let attempt = 0; joined !== token && attempt < joinAttempts; attempt++) {
+    const attempts = joined === token ? 0 : joinAttempts
+    for (let attempt = 0; attempt < attempts; attempt++) {
       if (await this.#call(() => this.#joins(joined, now))) return 'joined'
     }
     return this.#call(() => this.#store.create(token, record, now))

@@ -753,8 +753,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the cookie follows the absolute deadline',
     file: 'session/expiry.ts',
-    from: 'const end = createdAt + absoluteTimeout * 1000\n  const last',
-    to: 'const end = arguments[0].expiresAt\n  const last',
+    from: 'return Math.min(fixedEnd(policy, createdAt, timeouts), now + longestCookie)',
+    to: 'return arguments[0].expiresAt',
     tests: ['graphql/saving'],
   },
   {
