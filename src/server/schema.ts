@@ -2,13 +2,24 @@
 
 import { type IExecutableSchemaDefinition, makeExecutableSchema, mergeSchemas } from '@graphql-tools/schema'
 import {
+  type ASTNode,
   assertValidSchema,
+  type DefinitionNode,
   type DocumentNode,
+  type FieldDefinitionNode,
   type GraphQLSchema,
-  isObjectType,
   isScalarType,
+  isSchema,
+  isTypeDefinitionNode,
+  isTypeExtensionNode,
   Kind,
+  type NameNode,
+  type ObjectTypeDefinitionNode,
+  type OperationTypeNode,
   parse,
+  print,
+  printType,
+  type TypeDefinitionNode,
   visit,
 } from 'graphql'
 import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
@@ -36,7 +47,8 @@ export function makeSchema({
   resolvers = [],
 }: ApplicationSchema): GraphQLSchema {
   const sources = sourcesOf(typeDefs, 'typeDefs')
-  if (made) checkMade(made)
+  if (made) checkMade(made, 'schema')
+  for (const source of sources) checkSource(source)
   try {
     const parts = {
       typeDefs: [sessionTypeDefs, ...sources.map(({ source }) => source as string)],
@@ -51,41 +63,140 @@ export function makeSchema({
   }
 }
 
-const ours = parse(sessionTypeDefs).definitions
+const ours = new Map(
+  parse(sessionTypeDefs)
+    .definitions.filter(isTypeDefinitionNode)
+    .map((definition) => [definition.name.value, definition]),
+)
+
+const rootNames = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const
+const isRoot = (name: string): boolean => Object.values<string>(rootNames).includes(name)
+
+const isTaken = (where: string, kind: 'type' | 'field', name: string): SessionError =>
+  new SessionError(
+    'CONFIG_INVALID',
+    `${where}: "${name}" is the name of a ${kind} of the session. Rename it.`,
+  )
+
+const hasOtherRoot = (where: string, found: string, name: string): SessionError =>
+  new SessionError('CONFIG_INVALID', `${where}: its root type ${found} must be named ${name}.`)
 
 /**
  * Refuses a schema that cannot be merged: with other names of its root types the session's fields would be lost, and
- * a type of its own under a name of ours would get our fields without their values.
+ * a type or field of its own under a name of ours would get our fields without their values, or our values.
  * @throws {SessionError} CONFIG_INVALID
  */
-function checkMade(made: GraphQLSchema): void {
-  const roots = {
-    Query: made.getQueryType(),
-    Mutation: made.getMutationType(),
-    Subscription: made.getSubscriptionType(),
+function checkMade(made: GraphQLSchema, where: string): void {
+  for (const [operation, name] of Object.entries(rootNames)) {
+    const root = made.getRootType(operation as OperationTypeNode)
+    if (root && root.name !== name) throw hasOtherRoot(where, root.name, name)
   }
-  for (const [name, root] of Object.entries(roots)) {
-    if (!root || root.name === name) continue
-    throw new SessionError('CONFIG_INVALID', `schema: its root type ${root.name} must be named ${name}.`)
-  }
-  for (const definition of ours) {
-    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION || definition.name.value in roots) continue
-    const name = definition.name.value
+  for (const [name, definition] of ours) {
     const type = made.getType(name)
-    const fields: object = isObjectType(type) ? type.getFields() : {}
-    // A schema that the session's was merged into before has all of its fields.
-    if (!type || definition.fields!.every((field) => field.name.value in fields)) continue
-    throw new SessionError(
-      'CONFIG_INVALID',
-      `schema: it has a type "${name}" of its own, which is the name of a type of the session. Rename it.`,
-    )
+    if (!type) continue
+    if (isRoot(name)) {
+      checkFields(parse(printType(type)).definitions[0] as ObjectTypeDefinitionNode, () => where)
+      continue
+    }
+    // A schema that the session's was merged into before has all of our fields and values.
+    const has: readonly string[] =
+      'getFields' in type
+        ? Object.keys(type.getFields())
+        : 'getValues' in type
+          ? type.getValues().map((value) => value.name)
+          : []
+    const isWhole = membersOf(definition).every((member) => has.includes(member.name.value))
+    if (!isWhole || isScalarType(type) !== isScalar(definition)) throw isTaken(where, 'type', name)
   }
 }
 
+/**
+ * Refuses definitions that graphql-tools would silently merge with ours, which would change what the session's
+ * fields are, or what they may be asked for. Definitions that are the same as ours change nothing.
+ * @throws {SessionError} CONFIG_INVALID
+ */
+function checkSource({ name: where, source }: Source): void {
+  if (isSchema(source)) return checkMade(source, where)
+  for (const definition of definitionsOf(source)) {
+    const lineOf = (node: ASTNode): string => lineIn(where, node)
+    if (definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION) {
+      for (const { operation, type } of definition.operationTypes ?? []) {
+        if (type.name.value !== rootNames[operation]) {
+          throw hasOtherRoot(lineOf(type), type.name.value, rootNames[operation])
+        }
+      }
+      continue
+    }
+    if (!isTypeDefinitionNode(definition) && !isTypeExtensionNode(definition)) continue
+    const name = definition.name.value
+    const own = ours.get(name)
+    if (!own) continue
+    if (definition.kind === Kind.OBJECT_TYPE_EXTENSION || isRoot(name)) {
+      checkFields(definition as ObjectTypeDefinitionNode, lineOf)
+    } else if (isTypeDefinitionNode(definition)) {
+      const isSame = isScalar(definition) ? isScalar(own) : print(definition) === print(own)
+      if (!isSame) throw isTaken(lineOf(definition.name), 'type', name)
+    } else if (
+      definition.kind === Kind.ENUM_TYPE_EXTENSION ||
+      definition.kind === Kind.INPUT_OBJECT_TYPE_EXTENSION
+    ) {
+      // The session's resolvers would get a value that they do not know.
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `${lineOf(definition.name)}: "${name}" of the session cannot be extended.`,
+      )
+    }
+  }
+}
+
+/** Refuses the fields that have the name of one of ours in the same type, but not its type and arguments. */
+function checkFields(
+  { name: { value: name }, fields = [] }: ObjectTypeDefinitionNode,
+  lineOf: (node: ASTNode) => string,
+): void {
+  const own = (ours.get(name) as ObjectTypeDefinitionNode).fields!
+  for (const field of fields) {
+    const other = own.find((each) => each.name.value === field.name.value)
+    if (other && signature(other) !== signature(field)) {
+      throw isTaken(lineOf(field.name), 'field', `${name}.${field.name.value}`)
+    }
+  }
+}
+
+const signature = ({ name, arguments: args = [], type }: FieldDefinitionNode): string =>
+  [name, ...args.flatMap((each) => [each.name, each.type]), type].map(print).join(' ')
+
+const isScalar = ({ kind }: ASTNode): boolean => kind === Kind.SCALAR_TYPE_DEFINITION
+
+function membersOf(definition: TypeDefinitionNode): readonly { readonly name: NameNode }[] {
+  if ('fields' in definition) return definition.fields ?? []
+  return 'values' in definition ? (definition.values ?? []) : []
+}
+
+/** The definitions in any form that graphql-tools takes. Those of SDL that cannot be parsed are left to it. */
+function definitionsOf(source: unknown): readonly DefinitionNode[] {
+  const { kind, body, definitions } = (source ?? {}) as {
+    kind?: string
+    body?: string
+    definitions?: readonly DefinitionNode[]
+  }
+  if (kind === Kind.DOCUMENT) return definitions!
+  if (kind) return [source as DefinitionNode]
+  try {
+    return parse((body ?? source) as string).definitions
+  } catch {
+    return []
+  }
+}
+
+/** The place of a node in a source. A document of gql, or one made by a program, does not know its lines. */
+const lineIn = (name: string, { loc }: ASTNode): string =>
+  loc?.startToken ? place(name, loc.source.body, loc.startToken.line) : name
+
 /** The session's resolvers. A scalar that the application has as well, such as `DateTime`, stays the application's. */
 function ownResolvers(made: GraphQLSchema | undefined): object {
-  const isTaken = (name: string): boolean => isScalarType(made?.getType(name))
-  return Object.fromEntries(Object.entries(sessionResolvers).filter(([name]) => !isTaken(name)))
+  const isOwn = (name: string): boolean => isScalarType(made?.getType(name))
+  return Object.fromEntries(Object.entries(sessionResolvers).filter(([name]) => !isOwn(name)))
 }
 
 interface Source {

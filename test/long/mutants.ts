@@ -2139,9 +2139,30 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a schema that cannot be merged is refused',
     file: 'server/schema.ts',
-    from: 'if (made) checkMade(made)',
+    from: "if (made) checkMade(made, 'schema')",
     to: '',
     tests: ['server/application-schema'],
+  },
+  {
+    guard: 'a field of a schema does not take the place of one of the session',
+    file: 'server/schema.ts',
+    from: 'checkFields(parse(printType(type)).definitions[0] as ObjectTypeDefinitionNode, () => place)',
+    to: '',
+    tests: ['server/application-schema'],
+  },
+  {
+    guard: 'typeDefs do not define types of the session',
+    file: 'server/schema.ts',
+    from: 'if (!isSame) ',
+    to: 'if (false) ',
+    tests: ['server/schema'],
+  },
+  {
+    guard: 'typeDefs do not define fields of the session',
+    file: 'server/schema.ts',
+    from: 'other && signature(other) !== signature(field)',
+    to: 'false',
+    tests: ['server/schema'],
   },
   {
     guard: 'a client of openSession may do nothing that is not declared',

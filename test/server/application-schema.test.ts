@@ -1,5 +1,6 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import {
+  buildSchema,
   GraphQLEnumType,
   GraphQLInterfaceType,
   GraphQLNonNull,
@@ -265,7 +266,7 @@ describe('the option schema', () => {
 
   it.each([
     [
-      'type "Session"',
+      '"Session" is the name of a type of the session',
       new GraphQLSchema({
         query: new GraphQLObjectType({
           name: 'Query',
@@ -282,6 +283,19 @@ describe('the option schema', () => {
       new GraphQLSchema({
         query: new GraphQLObjectType({ name: 'RootQuery', fields: { a: { type: GraphQLString } } }),
       }),
+    ],
+    ['"LogoutPayload" is', buildSchema('type Query { a: LogoutPayload } scalar LogoutPayload')],
+    [
+      '"SessionExpiryInput" is',
+      buildSchema('type Query { a(b: SessionExpiryInput): Int } input SessionExpiryInput { days: Int }'),
+    ],
+    [
+      '"SessionExpiryPolicy" is',
+      buildSchema('type Query { a: SessionExpiryPolicy } enum SessionExpiryPolicy { NEVER }'),
+    ],
+    [
+      '"Mutation.logout" is the name of a field',
+      buildSchema('type Query { a: Int } type Mutation { logout: Int }'),
     ],
   ])('that cannot be merged is refused: %s', (says, schema) => {
     expect(() => createSessionServer({ store: memoryStore({ max: 1 }), schema })).toThrow(

@@ -1,5 +1,6 @@
-import { parse } from 'graphql'
+import { buildSchema, parse, Source } from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { SessionError } from '../../src/session/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -52,5 +53,86 @@ describe('a schema that is wrong', () => {
       throw own
     }
     expect(() => createSessionServer({ typeDefs, store: memoryStore({ max: 10 }) })).toThrow(own)
+  })
+})
+
+describe('names of the session in typeDefs', () => {
+  const type = 'is the name of a type of the session. Rename it.'
+  const field = 'is the name of a field of the session. Rename it.'
+  it.each<[told: string, typeDefs: NonNullable<SessionServerOptions['typeDefs']>]>([
+    [`typeDefs, line 2 (type Session { cart: Int }): "Session" ${type}`, '\ntype Session { cart: Int }'],
+    [
+      `typeDefs[1], line 1 (type SessionEntry { key: String! }): "SessionEntry" ${type}`,
+      [valid, 'type SessionEntry { key: String! }'],
+    ],
+    [
+      `typeDefs[0], line 1 (type LogoutPayload { ok: Boolean }): "LogoutPayload" ${type}`,
+      [() => parse('type LogoutPayload { ok: Boolean }')],
+    ],
+    [
+      `typeDefs[0]: "LogoutPayload" ${type}`,
+      [parse('type LogoutPayload { ok: Boolean }', { noLocation: true })],
+    ],
+    [
+      `typeDefs, line 1 (input SessionExpiryInput { days: Int }): "SessionExpiryInput" ${type}`,
+      'input SessionExpiryInput { days: Int }',
+    ],
+    [
+      `typeDefs, line 1 (enum SessionExpiryPolicy { NEVER }): "SessionExpiryPolicy" ${type}`,
+      'enum SessionExpiryPolicy { NEVER }',
+    ],
+    [
+      `typeDefs, line 1 (interface SessionPayload { ok: Boolean }): "SessionPayload" ${type}`,
+      'interface SessionPayload { ok: Boolean }',
+    ],
+    [`typeDefs[0], line 1 (scalar Session): "Session" ${type}`, [new Source('scalar Session')]],
+    [
+      `typeDefs[0], line 1 (union Session = User): "Session" ${type}`,
+      parse(`union Session = User ${valid}`).definitions.slice(0, 1),
+    ],
+    [`typeDefs, line 1 (type DateTime { at: Int }): "DateTime" ${type}`, 'type DateTime { at: Int }'],
+    [
+      `typeDefs, line 1 (type Mutation { logout: LogoutPayload }): "Mutation.logout" ${field}`,
+      'type Mutation { logout: LogoutPayload }',
+    ],
+    [
+      `typeDefs, line 1 (extend type Mutation { logout(flush: Boolean, all: Boolean): LogoutPayload! }): "Mutation.logout" ${field}`,
+      'extend type Mutation { logout(flush: Boolean, all: Boolean): LogoutPayload! }',
+    ],
+    [
+      `typeDefs, line 1 (extend type Query { session(id: ID!): Session }): "Query.session" ${field}`,
+      'extend type Query { session(id: ID!): Session }',
+    ],
+    [
+      `typeDefs, line 1 (extend type Session { keys(of: Int): [String!]! }): "Session.keys" ${field}`,
+      'extend type Session { keys(of: Int): [String!]! }',
+    ],
+    [
+      'typeDefs, line 1 (extend enum SessionExpiryPolicy { NEVER }): "SessionExpiryPolicy" of the session cannot be extended.',
+      'extend enum SessionExpiryPolicy { NEVER }',
+    ],
+    [
+      'typeDefs, line 1 (extend input SessionExpiryInput { days: Int }): "SessionExpiryInput" of the session cannot be extended.',
+      'extend input SessionExpiryInput { days: Int }',
+    ],
+    [
+      'typeDefs, line 1 (schema { query: Root } type Root { a: Int }): its root type Root must be named Query.',
+      'schema { query: Root } type Root { a: Int }',
+    ],
+    [`typeDefs[0]: "Session" ${type}`, [buildSchema('type Query { a: Session } type Session { cart: Int }')]],
+  ])('%s', (told, typeDefs) => {
+    const error = complaint({ typeDefs: typeDefs })
+    expect([error.code, error.message]).toEqual(['CONFIG_INVALID', told])
+  })
+
+  it.each<[name: string, typeDefs: NonNullable<SessionServerOptions['typeDefs']>]>([
+    ['more fields of Session', 'extend type Session { cart: Int }'],
+    ['scalars that both have', 'scalar JSON scalar JSONObject scalar DateTime'],
+    ['the schema of the session itself', [sessionTypeDefs, valid]],
+    ['the schema of the session, parsed', [parse(sessionTypeDefs), valid]],
+    ['other root fields', 'type Query { sessions: [Session!]! } type Mutation { logOut: LogoutPayload }'],
+    ['the root types by their names', 'schema { query: Query mutation: Mutation }'],
+  ])('may be used for %s', (_, typeDefs) => {
+    createSessionServer({ typeDefs, store: memoryStore({ max: 10 }) })
   })
 })
