@@ -17,11 +17,12 @@ describe('values', () => {
   it('come back equal, for any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5, noUnicodeString: false }), (value) => {
-        // JSON has one zero, and the codec refuses what it would lose: those are cases of their own.
+        // The codec refuses what it would lose: those are cases of their own.
         fc.pre(!/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value)))
         const text = JSON.stringify(value)
         fc.pre(!/(?:^|[[:,])-?\d{16,}|e\+/.test(text) && Buffer.byteLength(text) < 8192)
-        expect(decode(encode('k', value, limits))).toEqual(JSON.parse(text))
+        // JSON.stringify would drop the sign of zero.
+        expect(decode(encode('k', value, limits))).toEqual(value)
       }),
     )
   })
