@@ -1,14 +1,17 @@
 // This is the Yoga plugin that gives each request its session.
 
+import type { ServerResponse } from 'node:http'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createGraphQLError, isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
 import { endOfTurn } from '../http/end-of-turn.ts'
+import { framing, isFraming } from '../http/headers.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
 import type { Json } from '../session/value.ts'
-import { Exchanges, sessionOptionNames, type SessionOptions } from './exchange.ts'
+import { Exchanges, type Result, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { scopeMutationFields } from './operation.ts'
+import { sendable, takeOver } from './sendable.ts'
 import { gatesOrigins } from './use-gate.ts'
 
 /**
@@ -39,6 +42,8 @@ export function useSession<Data extends object = Record<string, Json>>(
 /** The plugin of `useSession`, for a server that also uses the exchanges in another way. */
 export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): Plugin<SessionContext<Data>> {
   const after = hooksAfter(exchanges)
+  /** Requests whose results set headers of framing. Few do, so that looking them up costs nothing. */
+  const framed = new WeakSet<Request>()
   return {
     onPluginInit({ plugins }) {
       exchanges.areOriginsJudged = plugins.some((plugin) => gatesOrigins(plugin))
@@ -67,13 +72,21 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
     onSubscribe: () => after.subscription,
 
     onResultProcess({ request, result, setResult }) {
+      if (framesItself(result)) framed.add(request)
       const settled = exchanges.find(request)?.settle(result)
       if (settled instanceof Promise) return settled.then(setResult)
       return settled && setResult(settled)
     },
 
-    onResponse({ request, response, setResponse, fetchAPI, serverContext }) {
+    onResponse({ request, response: given, setResponse, fetchAPI, serverContext }) {
+      const { res } = (serverContext ?? {}) as { res?: ServerResponse }
+      const response = sendable(given, fetchAPI, exchanges.logger) ?? given
+      if (response !== given) setResponse(response)
       const { headers } = response
+      if (framed.has(request)) dropFraming(headers)
+      // Asked for its cookies, Yoga's Headers reads what it was made of. Otherwise a further cookie would replace them.
+      headers.getSetCookie()
+      takeOver(res, headers)
       const finish = exchanges.find(request)?.finish(response.status, headers.get('vary'))
       if (!finish) return undefined
       if (finish.addsVary) headers.append('vary', 'Cookie')
@@ -88,6 +101,25 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
       return serverContext && 'res' in serverContext ? endOfTurn() : undefined
     },
   }
+}
+
+interface HttpExtensions {
+  readonly http?: { readonly headers?: Readonly<Record<string, unknown>> }
+}
+
+/** Whether extensions of a result, or of its errors, set headers by which a client finds the end of the answer. */
+function framesItself(result: Result | undefined): boolean {
+  if (!result || isAsyncIterable(result)) return false
+  return [result].flat().some(({ extensions, errors = [] }) =>
+    [extensions, ...errors.map((error) => error.extensions)].some((each) => {
+      const { headers } = (each as HttpExtensions | undefined)?.http ?? {}
+      return headers && Object.keys(headers).some(isFraming)
+    }),
+  )
+}
+
+function dropFraming(headers: Headers): void {
+  for (const name of framing) headers.delete(name)
 }
 
 type After<Hook extends 'onExecute' | 'onSubscribe'> = Exclude<

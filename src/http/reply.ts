@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { endOfTurn } from './end-of-turn.ts'
 import { corsHeaders, type GateRules, protectiveHeaders, type Reply } from './gate.ts'
+import { foldHeaders, framing, setByApplication } from './headers.ts'
 
 /**
  * Writes an answer with the headers of the gate, unless the client has left or another answer was begun.
@@ -16,8 +17,9 @@ export function send(
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return Promise.resolve()
   const all = ['content-length', String(Buffer.byteLength(body)), ...flatHeaders]
-  for (const [name, value] of headers) all.push(name, value)
-  for (const [name, value] of corsHeaders(origin, rules)) all.push(name, value)
+  const own = [...setByApplication(response), ...headers, ...corsHeaders(origin, rules)]
+  for (const [name, value] of foldHeaders(own)) all.push(name, value)
+  for (const name of framing) if (response.hasHeader(name)) response.removeHeader(name)
   response.writeHead(status, all)
   return endOfTurn(() => {
     try {

@@ -15,6 +15,7 @@ import type { Exchange, Exchanges } from '../graphql/exchange.ts'
 import type { Gate } from '../graphql/use-gate.ts'
 import { keepReading, readMessage } from '../http/body.ts'
 import { judge } from '../http/gate.ts'
+import { whyUnsendable } from '../http/headers.ts'
 import { type PlainType, plainTypeOf } from '../http/media-types.ts'
 import { headOf, requestsOf } from '../http/message.ts'
 import { send } from '../http/reply.ts'
@@ -154,8 +155,8 @@ export class ShortWay<Data extends object> {
     const settling = exchange ? exchange.settle(raw) : raw
     const result = isPromise(settling) ? await settling : settling
     if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
-    const answer = this.#write(this.#gate.errors.tidy(result as ExecutionResult), plainTypeOf(accept)!)
-    const finish = exchange?.finish(answer.status, answer.headers['vary'])
+    const answer = this.#write(result as ExecutionResult, plainTypeOf(accept)!)
+    const finish = exchange?.finish(answer.status, null)
     const headers = Object.entries(answer.headers)
     if (finish?.addsVary) headers.push(['vary', 'Cookie'])
     if (finish) headers.push(...finish.headers)
@@ -164,12 +165,16 @@ export class ShortWay<Data extends object> {
   }
 
   /**
-   * Writes an answer. A resolver can return a value that JSON cannot express. The session is saved by then
-   * and its cookie has to be sent, so the answer becomes an error here instead of failing the whole request.
+   * Writes an answer. A resolver can return a value that JSON cannot express, and ask for a status or a header that
+   * cannot be sent. The session is saved by then and its cookie has to be sent, so the answer becomes an error here
+   * instead of failing the whole request.
    */
   #write(result: ExecutionResult, type: PlainType): PlainAnswer {
     try {
-      return plainAnswer(result, type)
+      const answer = plainAnswer(this.#gate.errors.tidy(result), type)
+      const why = whyUnsendable(answer.status, Object.entries(answer.headers))
+      if (why) throw new TypeError(why)
+      return answer
     } catch (error) {
       this.#members.logger.error(error)
       return { ...plainAnswer(failed(null), type), status: 500 }
