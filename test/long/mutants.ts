@@ -2181,7 +2181,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a field of a schema does not take the place of one of the session',
     file: 'server/schema.ts',
-    from: 'checkFields(parse(printType(type)).definitions[0] as ObjectTypeDefinitionNode, () => place)',
+    from: 'checkFields(parse(printType(type)).definitions[0] as ObjectTypeDefinitionNode, () => where)',
     to: '',
     tests: ['server/application-schema'],
   },
