@@ -19,7 +19,7 @@ export interface SetSessionKeyResult {
   readonly session: AnySession
   readonly entry: { readonly key: string; readonly value?: unknown }
   /** Whether the key was absent: a function, so that the store is only read where the client selects it. */
-  readonly created: () => Promise<boolean>
+  readonly created: (() => Promise<boolean>) | null
 }
 
 /** The SDL of the session's types, queries and mutations, to be merged with an application's own. */
@@ -67,7 +67,8 @@ export const sessionResolvers: Resolvers = {
     setSessionKey: (_, args, { session }) => {
       const { key } = args
       const { value, created } = asClient(session).set(key, () => given(args))
-      return { session, entry: { key, value }, created }
+      // Whether a key is there is something to read.
+      return { session, entry: { key, value }, created: session.clientMay('read', key) ? created : null }
     },
 
     updateSession: (_, { data }, { session }) => ({ session, entries: asClient(session).merge(data) }),
@@ -80,7 +81,7 @@ export const sessionResolvers: Resolvers = {
 
     deleteSessionKey: async (_, { key }, { session }) => {
       const deleted = await asClient(session).delete(key)
-      return { session, key, deleted }
+      return { session, key, deleted: session.clientMay('read', key) ? deleted : null }
     },
 
     popSessionKey: async (_, { key, default: fallback }, { session }) => {

@@ -147,7 +147,7 @@ describe.each([
     expect(setSessionKey).toMatchObject({ created: true, entry: { key: 'dark_mode', value: true } })
     const { id } = setSessionKey.session
     expectTypeOf(id).toEqualTypeOf<string | null>()
-    expectTypeOf(setSessionKey.created).toEqualTypeOf<boolean>()
+    expectTypeOf(setSessionKey.created).toEqualTypeOf<boolean | null>()
     expectTypeOf(setSessionKey.entry.value).toEqualTypeOf<Json | null>()
     expect(id).toMatch(/^[\w-]{43}$/)
     expect(await cookie()).toMatchObject({ key: 'session', httpOnly: true, sameSite: 'lax' })
@@ -254,7 +254,7 @@ describe('the documents type what a client sends and gets', () => {
   it('with urql', async () => {
     const client = urqlClient(fetch)
     const { data } = await client.mutation(SetSessionKeyDocument, dark)
-    expectTypeOf(data!.setSessionKey.created).toEqualTypeOf<boolean>()
+    expectTypeOf(data!.setSessionKey.created).toEqualTypeOf<boolean | null>()
     expectTypeOf(data!.setSessionKey.session.id).toEqualTypeOf<string | null>()
     expect(data!.setSessionKey.created).toBe(true)
     // @ts-expect-error a key is text
@@ -265,7 +265,7 @@ describe('the documents type what a client sends and gets', () => {
   it('with Apollo Client', async () => {
     const client = apolloClient(fetch)
     const { data } = await client.mutate({ mutation: SetSessionKeyDocument, variables: dark })
-    expectTypeOf(data!.setSessionKey.created).toEqualTypeOf<boolean>()
+    expectTypeOf(data!.setSessionKey.created).toEqualTypeOf<boolean | null>()
     expectTypeOf(data!.setSessionKey.session.id).toEqualTypeOf<string | null>()
     expect(data!.setSessionKey.created).toBe(true)
     // @ts-expect-error a key is text
@@ -276,7 +276,7 @@ describe('the documents type what a client sends and gets', () => {
   it('with graphql-request', async () => {
     const client = requestClient(fetch)
     const data = await client.request(SetSessionKeyDocument, dark)
-    expectTypeOf(data.setSessionKey.created).toEqualTypeOf<boolean>()
+    expectTypeOf(data.setSessionKey.created).toEqualTypeOf<boolean | null>()
     expectTypeOf(data.setSessionKey.session.id).toEqualTypeOf<string | null>()
     expect(data.setSessionKey.created).toBe(true)
     // @ts-expect-error a key is text

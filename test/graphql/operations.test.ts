@@ -182,6 +182,19 @@ describe('deleteSessionKey and popSessionKey', () => {
   })
 })
 
+describe('a client that may not read a key', () => {
+  it('is not told whether it was there', async () => {
+    const { yoga } = shop({ keys: { dark_mode: { client: ['write', 'delete'] } } })
+    const client = new Client(yoga)
+    const set = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
+    const remove = 'mutation { deleteSessionKey(key: "dark_mode") { deleted } }'
+    for (const query of [remove, set, set, remove, remove]) {
+      const { codes, data } = await client.run(query)
+      expect([codes, Object.values(Object.values(data)[0] as object)]).toEqual([[], [null]])
+    }
+  })
+})
+
 describe('clearSession and logout', () => {
   const fill = 'mutation { updateSession(data: { dark_mode: true, shopping_cart: ["a"] }) { __typename } }'
 

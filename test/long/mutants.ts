@@ -14,6 +14,20 @@ interface Mutant {
 
 const mutants: readonly Mutant[] = [
   {
+    guard: 'who may not read a key is not told whether it was absent',
+    file: 'graphql/resolvers.ts',
+    from: "created: session.clientMay('read', key) ? created : null",
+    to: 'created',
+    tests: ['graphql/operations'],
+  },
+  {
+    guard: 'who may not read a key is not told whether it was there',
+    file: 'graphql/resolvers.ts',
+    from: "deleted: session.clientMay('read', key) ? deleted : null",
+    to: 'deleted',
+    tests: ['graphql/operations'],
+  },
+  {
     guard: 'what ran before its session could not be saved does not run twice',
     file: 'client/attempts.ts',
     from: 'return fields?.every(({ name }) => repeatable.has(name)) ?? false',

@@ -46,7 +46,7 @@ export type SetSessionKeyMutationVariables = Exact<{
 }>;
 
 
-export type SetSessionKeyMutation = { setSessionKey: { created: boolean, entry: { key: string, value: Json | null }, session: { id: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, entries: Array<{ key: string, value: Json | null }> } } };
+export type SetSessionKeyMutation = { setSessionKey: { created: boolean | null, entry: { key: string, value: Json | null }, session: { id: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, entries: Array<{ key: string, value: Json | null }> } } };
 
 export type UpdateSessionMutationVariables = Exact<{
   data: JsonObjectInput;
@@ -68,7 +68,7 @@ export type DeleteSessionKeyMutationVariables = Exact<{
 }>;
 
 
-export type DeleteSessionKeyMutation = { deleteSessionKey: { key: string, deleted: boolean, session: { id: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, entries: Array<{ key: string, value: Json | null }> } } };
+export type DeleteSessionKeyMutation = { deleteSessionKey: { key: string, deleted: boolean | null, session: { id: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, entries: Array<{ key: string, value: Json | null }> } } };
 
 export type PopSessionKeyMutationVariables = Exact<{
   key: string;

@@ -25,8 +25,8 @@ export type ClearSessionPayload = SessionPayload & {
 };
 
 export type DeleteSessionKeyPayload = SessionPayload & {
-  /** True if the key was there. */
-  deleted: Scalars['Boolean']['output'];
+  /** True if the key was there. Null for a client that may not read the key. */
+  deleted?: Maybe<Scalars['Boolean']['output']>;
   key: Scalars['String']['output'];
   session: Session;
 };
@@ -196,8 +196,8 @@ export type SetSessionExpiryPayload = SessionPayload & {
 };
 
 export type SetSessionKeyPayload = SessionPayload & {
-  /** True if the key was absent before. */
-  created: Scalars['Boolean']['output'];
+  /** True if the key was absent before. Null for a client that may not read the key. */
+  created?: Maybe<Scalars['Boolean']['output']>;
   entry: SessionEntry;
   session: Session;
 };
@@ -352,7 +352,7 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
 }
 
 export type DeleteSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['DeleteSessionKeyPayload'] = ResolversParentTypes['DeleteSessionKeyPayload']> = {
-  deleted?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  deleted?: Resolver<Maybe<ResolversTypes['Boolean']>, ParentType, ContextType>;
   key?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
@@ -437,7 +437,7 @@ export type SetSessionExpiryPayloadResolvers<ContextType = ResolverContext, Pare
 };
 
 export type SetSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SetSessionKeyPayload'] = ResolversParentTypes['SetSessionKeyPayload']> = {
-  created?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  created?: Resolver<Maybe<ResolversTypes['Boolean']>, ParentType, ContextType>;
   entry?: Resolver<ResolversTypes['SessionEntry'], ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;

@@ -93,8 +93,8 @@ interface SessionPayload {
 type SetSessionKeyPayload implements SessionPayload {
   session: Session!
   entry: SessionEntry!
-  "True if the key was absent before."
-  created: Boolean!
+  "True if the key was absent before. Null for a client that may not read the key."
+  created: Boolean
 }
 
 type UpdateSessionPayload implements SessionPayload {
@@ -114,8 +114,8 @@ type SetDefaultSessionKeyPayload implements SessionPayload {
 type DeleteSessionKeyPayload implements SessionPayload {
   session: Session!
   key: String!
-  "True if the key was there."
-  deleted: Boolean!
+  "True if the key was there. Null for a client that may not read the key."
+  deleted: Boolean
 }
 
 type PopSessionKeyPayload implements SessionPayload {
