@@ -63,13 +63,6 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/join'],
   },
   {
-    guard: 'no id comes back by a nonce where no mark is left',
-    file: 'session/stored-session.ts',
-    from: ' && this.#settings.handOver > 0\n',
-    to: '\n',
-    tests: ['graphql/join'],
-  },
-  {
     guard: 'a nonce does not lead past the mark of its session',
     file: 'session/stored-session.ts',
     from: "if (typeof found === 'string') throw this.#depart(found)\n    this.#keep(token, found)",
@@ -530,7 +523,7 @@ const mutants: readonly Mutant[] = [
     file: 'session/stored-session.ts',
     from: "if (this.#standing === 'stored') {\n      this.#settings.emit",
     to: 'if (false) {\n      this.#settings.emit',
-    tests: ['graphql/races'],
+    tests: ['graphql/errors'],
   },
   {
     guard: 'a write without a read is verified when its request goes on',

@@ -224,6 +224,13 @@ describe('recorded and at once', () => {
     await expect(next.save()).rejects.toThrow(code('SESSION_MOVED'))
   })
 
+  it('ending a session of which nothing is left is told', async () => {
+    const { store, next } = await begin()
+    await store.delete((await next.id())!, 0)
+    next.setExpiry(new Date(0))
+    await expect(next.save()).rejects.toThrow(code('SESSION_GONE'))
+  })
+
   it('update reads what this request set, and refuses what is not JSON', async () => {
     const session = open()
     session.set('n', 1)
