@@ -4,28 +4,12 @@ import { sessionFetch } from '../../src/client/fetch.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { listen } from '../../src/http/listen.ts'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
-import type { KeyedStore } from '../../src/session/store.ts'
+import { distant } from '../support/distant.ts'
 import { freshStore, storeName } from '../support/fresh-store.ts'
 import { Client, given } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
 const upTo = (milliseconds: number): Promise<void> => wait(Math.random() * milliseconds)
-
-/** A store over a network, which takes its time for each call. */
-function distant(store: KeyedStore): KeyedStore {
-  const late = async <T>(verb: () => Promise<T>): Promise<T> => {
-    await upTo(1)
-    const answer = await verb()
-    await upTo(1)
-    return answer
-  }
-  return {
-    create: (...args) => late(() => store.create(...args)),
-    read: (...args) => late(() => store.read(...args)),
-    commit: (...args) => late(() => store.commit(...args)),
-    delete: (...args) => late(() => store.delete(...args)),
-  }
-}
 
 /** A browser: `fetch` with a cookie jar, into which each answer puts its cookies when it arrives. */
 function browser(): { fetch: typeof fetch; setCookies: string[] } {
@@ -102,7 +86,7 @@ async function openServer(
   options: Partial<SessionServerOptions<ShopData>> = {},
 ): Promise<{ url: string } & Disposable> {
   const server = createSessionServer<ShopData>({
-    store: distant(freshStore()),
+    store: distant(freshStore(), () => upTo(1)),
     // On a busy machine, the store is slow for other reasons.
     storeTimeout: 20_000,
     keys: {

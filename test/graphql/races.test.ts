@@ -5,6 +5,7 @@ import { type SessionContext, useSession } from '../../src/graphql/use-session.t
 import { openSession } from '../../src/server/open-session.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
+import { distant } from '../support/distant.ts'
 import { freshStore, storeName } from '../support/fresh-store.ts'
 import { Client, gate, listen } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
@@ -12,25 +13,9 @@ import { shop, type ShopData } from '../support/shop.ts'
 const hundred = Array.from({ length: 100 }, (_, index) => index)
 const setDark = 'mutation { setSessionKey(key: "dark_mode", value: true) { entry { key } } }'
 
-/** A store over a network: others get in between a read and the write that follows from it. */
-function distant(store: KeyedStore): KeyedStore {
-  const late = async <T>(verb: () => Promise<T>): Promise<T> => {
-    await nextTurn()
-    const answer = await verb()
-    await nextTurn()
-    return answer
-  }
-  return {
-    create: (...args) => late(() => store.create(...args)),
-    read: (...args) => late(() => store.read(...args)),
-    commit: (...args) => late(() => store.commit(...args)),
-    delete: (...args) => late(() => store.delete(...args)),
-  }
-}
-
 const stores: [string, () => KeyedStore][] = [
   [storeName, () => freshStore()],
-  ['a distant store', () => distant(freshStore())],
+  ['a distant store', () => distant(freshStore(), nextTurn)],
 ]
 
 async function openShop(options: Parameters<typeof shop>[0] = {}, backend?: KeyedStore) {
@@ -223,7 +208,7 @@ it('a delete that is under way when its field fails is dropped with it', async (
     Promise.all([session.delete('dark_mode'), Promise.reject(new Error('no'))])
   await using open = await openShop(
     { typeDefs, resolvers: { Mutation: { fail } }, logging: false },
-    distant(freshStore()),
+    distant(freshStore(), nextTurn),
   )
   expect((await open.client.run('mutation { fail }')).data).toEqual({ fail: null })
   expect((await open.client.run('{ session { keys } }')).data.session.keys).toEqual(['dark_mode'])
