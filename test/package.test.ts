@@ -159,7 +159,7 @@ export const stores = [
   cookieStore({ keys: [] }),
 ]
 
-export const created = (data: SetSessionKeyMutation): boolean => data.setSessionKey.created
+export const created = (data: SetSessionKeyMutation): boolean | null => data.setSessionKey.created
 export const document: { readonly __apiType?: (variables: never) => SetSessionKeyMutation } = SetSessionKeyDocument
 `
 
@@ -430,7 +430,7 @@ import { createSchema, createYoga } from 'graphql-yoga'
 
 const yoga = createYoga({
   schema: createSchema({ typeDefs: sessionTypeDefs, resolvers: sessionResolvers }),
-  plugins: [useSession({ store: memoryStore({ max: 1000 }), keys: { dark_mode: { client: ['write'] } } })],
+  plugins: [useSession({ store: memoryStore({ max: 1000 }), keys: { dark_mode: { client: ['read', 'write'] } } })],
 })
 
 const server = createServer(yoga).listen(0, '127.0.0.1')

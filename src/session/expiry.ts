@@ -101,7 +101,9 @@ export function cookieDeadline(
   timeouts: Timeouts,
 ): number | null {
   if (endsWithBrowser(policy)) return null
-  return Math.min(fixedEnd(policy, createdAt, timeouts), now + longestCookie)
+  // The clock that gave `createdAt` may be ahead of this one.
+  const longest = Math.min(timeouts.absoluteTimeout * 1000, longestCookie)
+  return Math.min(fixedEnd(policy, createdAt, timeouts), now + longest)
 }
 
 /**

@@ -795,9 +795,16 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the cookie follows the absolute deadline',
     file: 'session/expiry.ts',
-    from: 'return Math.min(fixedEnd(policy, createdAt, timeouts), now + longestCookie)',
+    from: 'return Math.min(fixedEnd(policy, createdAt, timeouts), now + longest)',
     to: 'return arguments[0].expiresAt',
     tests: ['graphql/saving'],
+  },
+  {
+    guard: 'a cookie lasts for one absolute timeout at most, also where clocks differ',
+    file: 'session/expiry.ts',
+    from: 'Math.min(timeouts.absoluteTimeout * 1000, longestCookie)',
+    to: 'longestCookie',
+    tests: ['stores/cookie'],
   },
   {
     guard: 'a cookie is sent again before browsers forget it',

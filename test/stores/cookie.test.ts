@@ -75,6 +75,14 @@ describe('a session in the cookie', () => {
     expect(twice.setCookies).toHaveLength(1)
   })
 
+  it('lasts for one absolute timeout at most, also where the clock that began it is ahead', async () => {
+    const clock = manualClock()
+    const client = await signedIn(serverOf({ keys }, { clock }))
+    clock.forward(-1)
+    const [cookie] = (await client.run(set('2'))).setCookies
+    expect(cookie).toContain(`; Max-Age=${90 * 24 * 60 * 60};`)
+  })
+
   it('is the same for the operations of a batch', async () => {
     const client = await signedIn(serverOf({ keys }))
     const queries = ['a', 'b', 'c'].map((key) => ({ query: `mutation { setDefaultSessionKey(key: "${key}", value: 1) { created } }` })) // prettier-ignore
