@@ -5,6 +5,7 @@ import type { Presented, SentCookie } from './cookie.ts'
 import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
 import { cookieDeadline, needsNewCookie } from './expiry.ts'
 import type { Departure, Mark, SessionRecord } from './record.ts'
+import { choose, tokensOf } from './rivals.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
 
@@ -16,12 +17,6 @@ import type { Store } from './store.ts'
  * - `flushed`: this request has deleted the session, and its successor is still to be created
  */
 export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
-
-/**
- * Different tokens of one request that are tried, at most. With more of them somebody could hide the visitor's
- * own behind those that are tried.
- */
-const maxRivals = 4
 
 /** How often a request looks for the session that another request of its page is about to create. */
 const joinAttempts = 50
@@ -381,49 +376,35 @@ export class StoredSession {
     this.#settings.emit?.({ type: 'rotated', id: this.id!, previousId: this.idOf(token) })
   }
 
-  /**
-   * Takes the values of several cookies, of which some may be equal and some no tokens.
-   * @returns the only token among them; null where there is none, or more than one, which become rivals
-   */
+  /** Takes the values of several cookies. @returns the only token; null where there is none, or more than one */
   #compete(presented: readonly string[]): string | null {
-    const tokens = [...new Set(presented)].filter((text) => this.#store.isToken(text))
+    const tokens = tokensOf(presented, this.#store)
     if (tokens.length > 1) this.#rivals = tokens
     return tokens.length === 1 ? tokens[0]! : null
   }
 
-  /**
-   * Reads the sessions of all rivals, and keeps the one that is alive. If several are, one of the cookies may
-   * have been set by somebody who controls another host of the domain (RFC 6265, 8.6), so that none is used:
-   * the visitor would act in the session of somebody else.
-   */
+  /** Finds out which of several cookies counts. */
   async #choose(): Promise<void> {
     const rivals = this.#rivals
     if (!rivals) return
     const now = this.#settings.clock()
-    const isTooMany = rivals.length > maxRivals
-    const all = isTooMany
-      ? []
-      : await this.#call(() => Promise.all(rivals.map((token) => this.#store.read(token, now))))
+    const choice = await this.#call(() =>
+      choose(rivals, this.#store, async (token) => {
+        const found = await this.#store.read(token, now)
+        return found && typeof found !== 'string' && !this.#isAlive(found, now) ? null : found
+      }),
+    )
     this.#rivals = null
-    const living = new Map<string, SessionRecord>()
-    for (const [at, found] of all.entries()) {
-      if (found && typeof found !== 'string' && this.#isAlive(found, now)) living.set(rivals[at]!, found)
-    }
-    const tokens = [...living.keys()]
-    if (isTooMany || new Set(tokens.map((token) => this.idOf(token))).size > 1) {
+    if (choice === 'none') return this.#lose()
+    if (choice === 'ambiguous') {
       this.#refusal = ambiguous()
       this.#leave('absent')
       this.#settings.emit?.({ type: 'rejected', reason: 'ambiguous' })
       return
     }
-    if (tokens.length === 0) {
-      const departure = (['ended', 'moved'] as const).find((each) => all.includes(each))
-      if (!departure) return this.#lose()
-      this.#token = rivals[all.indexOf(departure)]!
-      return this.#refuse(departure)
-    }
-    const token = tokens.length > 1 ? this.#store.newest!(tokens) : tokens[0]!
-    this.#keep(token, living.get(token)!)
+    if ('record' in choice) return this.#keep(choice.token, choice.record)
+    this.#token = choice.token
+    this.#refuse(choice.departure)
   }
 
   /**

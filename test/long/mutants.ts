@@ -267,7 +267,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'equal session cookies are one',
-    file: 'session/stored-session.ts',
+    file: 'session/rivals.ts',
     from: '[...new Set(presented)]',
     to: '[...presented]',
     tests: ['graphql/cookies'],
@@ -281,16 +281,16 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'of two sessions that live none is used',
-    file: 'session/stored-session.ts',
-    from: 'new Set(tokens.map((token) => this.idOf(token))).size > 1',
+    file: 'session/rivals.ts',
+    from: 'new Set(living.map(({ token }) => store.idOf(token))).size > 1',
     to: 'false',
     tests: ['graphql/cookies'],
   },
   {
     guard: 'a session cookie cannot be hidden behind others',
-    file: 'session/stored-session.ts',
-    from: 'const isTooMany = rivals.length > maxRivals',
-    to: 'const isTooMany = false',
+    file: 'session/rivals.ts',
+    from: 'if (tokens.length > maxRivals)',
+    to: 'if (false)',
     tests: ['graphql/cookies'],
   },
   {
