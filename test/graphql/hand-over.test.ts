@@ -5,7 +5,7 @@ import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { listen } from '../../src/http/listen.ts'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { distant } from '../support/distant.ts'
-import { freshStore, storeName } from '../support/fresh-store.ts'
+import { freshStore } from '../support/fresh-store.ts'
 import { Client, given } from '../support/harness.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
@@ -179,8 +179,7 @@ async function rush(
 }
 
 const nothingLost = { signedOut: 0, cartsLost: 0, shownEmpty: 0, writesLost: 0 }
-const isThorough = storeName === 'memory' && Boolean(process.env['LONG'] || process.env['CI'])
-const visitors = isThorough ? 1000 : 14
+const visitors = process.env['LONG'] || process.env['CI'] ? 1000 : 14
 
 describe.concurrent(`${visitors} visitors sign in while their pages ask on`, () => {
   it.each([1, 2, 5])('with %i requests under way: nobody notices', { timeout: 600_000 }, async (inFlight) => {
