@@ -52,6 +52,7 @@ async function serve(target: string): Promise<void> {
   }
   const yoga = createSessionServer({
     store,
+    cookie: { name: '__Host-session' },
     keys: { k: { client: ['read', 'write'] } },
     graphiql: false,
     logging: false,

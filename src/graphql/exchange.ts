@@ -2,10 +2,11 @@
 
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
+import { hostForLog } from '../http/allowed-hosts.ts'
 import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
 import { holdsCookiesBack } from '../http/held-back.ts'
 import { isLoopback } from '../http/host.ts'
-import { type CookieOptions, type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { type CookieOptions, portOf, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { SessionError } from '../session/errors.ts'
 import { joinHeader, nonceOf } from '../session/join.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
@@ -28,7 +29,7 @@ export interface SessionOptions<Data extends object = Record<string, Json>> exte
   readonly store: SessionStore
   /** What clients may read, write and delete, by key. @default nothing */
   readonly keys?: KeyDeclarations<NoInfer<Data>>
-  /** The name and the attributes of the session cookie. @default `__Host-session`, SameSite=Lax, Path=/ */
+  /** The name and the attributes of the session cookie. @default `__Host-session`, Secure, SameSite=Lax, Path=/ */
   readonly cookie?: CookieOptions
   /**
    * Whether a proxy in front of the server sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and drops those
@@ -65,10 +66,19 @@ export class Exchange<Data extends object = Record<string, Json>> {
   readonly #cookie: SessionCookie
   readonly #rules: KeyRules
   readonly #log: (failure: unknown) => void
+  readonly #onSet: () => void
   /** Whether the answer is a stream, which may use the session after its headers have left. */
   #streams = false
 
-  constructor(unit: UnitOfWork, cookie: SessionCookie, rules: KeyRules, log: (failure: unknown) => void) {
+  /** @param onSet - called when an answer sets the cookie */
+  constructor(
+    unit: UnitOfWork,
+    cookie: SessionCookie,
+    rules: KeyRules,
+    log: (failure: unknown) => void,
+    onSet: () => void,
+  ) {
+    this.#onSet = onSet
     this.#unit = unit
     this.#cookie = cookie
     this.#rules = rules
@@ -137,6 +147,7 @@ export class Exchange<Data extends object = Record<string, Json>> {
     const headers: [string, string][] = [['cache-control', 'no-store']]
     const change = unit.cookie
     if (change) {
+      if (change !== 'clear') this.#onSet()
       headers.push(['set-cookie', change === 'clear' ? this.#cookie.clear() : this.#cookie.set(change)])
     }
     // Yoga answers a batch with 200, even where its results say that the store failed.
@@ -165,8 +176,13 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   readonly #options: SessionOptions<Data>
   readonly #settings: Settings
   readonly #rules: KeyRules
-  readonly #secure: CookieAndStore
-  readonly #plain: CookieAndStore
+  /** The cookie that is `Secure`; null where the options say that none is. */
+  readonly #secure: CookieAndStore | null
+  /** The cookie that is not; null where the options or NODE_ENV say that each is `Secure`. */
+  readonly #plain: CookieAndStore | null
+  /** That cookie under the names that have a port, by the port. */
+  readonly #plainByPort = new Map<string, CookieAndStore>()
+  #hasToldOfDropped = false
   readonly #key = Symbol('session')
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
@@ -179,11 +195,13 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     this.#options = options
     this.#settings = resolveSettings(options)
     this.#rules = keyRules(keys)
-    this.#secure = this.#withStore(sessionCookie(cookie))
-    this.#plain =
-      process.env['NODE_ENV'] === 'production'
-        ? this.#secure
-        : this.#withStore(sessionCookie(cookie, { secure: false }))
+    const secure = this.#withStore(sessionCookie(cookie))
+    const isAlwaysSecure = cookie.secure ?? process.env['NODE_ENV'] === 'production'
+    this.#secure = cookie.secure === false ? null : secure
+    // The store bounds a sealed session by the longest name that its cookie can get.
+    this.#plain = isAlwaysSecure
+      ? null
+      : this.#withStore(sessionCookie(cookie, { secure: false, host: 'localhost:65535' }))
   }
 
   /** Whether pages of other sites send the cookie along. */
@@ -193,7 +211,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
 
   /** Begins the exchange of a request from the cookie in its head. */
   begin(head: RequestHead): Exchange<Data> {
-    const { cookie, store } = this.#isPlainLoopback(head) ? this.#plain : this.#secure
+    const { cookie, store } = this.#cookieFor(head)
     const presented = cookie.read(head.header('cookie'))
     const mayBegin = presented !== null || !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
     return new Exchange(
@@ -201,6 +219,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
       cookie,
       this.#rules,
       this.#log,
+      cookie === this.#secure?.cookie && !this.#hasToldOfDropped ? () => this.#tellOfDropped(head) : ignore,
     )
   }
 
@@ -242,14 +261,49 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Whether a request came by plain http to a loopback host, outside of production. Browsers refuse `Secure`
-   * there, and the name prefixes that need it, except that some trust localhost.
+   * The cookie of a request. One that came by plain http to a loopback host, outside of production, has none that is
+   * `Secure`: browsers refuse it there, and the name prefixes that need it, except that some trust localhost.
    */
-  #isPlainLoopback(head: RequestHead): boolean {
-    if (this.#plain === this.#secure) return false
-    const { trustProxy = false } = this.#options
-    const { scheme, host } = publicAddress(head, { trustProxy })
-    return scheme === 'http' && isLoopback(host)
+  #cookieFor(head: RequestHead): CookieAndStore {
+    if (!this.#plain) return this.#secure!
+    const { scheme, host } = publicAddress(head, this.#addressRules)
+    if (this.#secure && !(scheme === 'http' && isLoopback(host))) return this.#secure
+    return this.#options.cookie?.name === undefined ? this.#plainAt(host, this.#plain) : this.#plain
+  }
+
+  /** The cookie that is not `Secure`, under its name for the port of a host. The store is the same for all ports. */
+  #plainAt(host: string, { store }: CookieAndStore): CookieAndStore {
+    const port = portOf(host)
+    const known = this.#plainByPort.get(port)
+    if (known) return known
+    const made = { cookie: sessionCookie(this.#options.cookie, { secure: false, host }), store }
+    // A server is reached under a few ports. The bound keeps invented ones from filling the memory.
+    if (this.#plainByPort.size < 100) this.#plainByPort.set(port, made)
+    return made
+  }
+
+  /**
+   * Logs, once, that a browser drops the cookie which an answer sets: it is `Secure`, and goes over plain http to a
+   * host that is not loopback. No browser would say so, and each of its requests would begin another session.
+   */
+  #tellOfDropped(head: RequestHead): void {
+    // Browsers send this header to what is trustworthy only, so that TLS ends in front of this server.
+    if (this.#hasToldOfDropped || head.header('sec-fetch-site')) return
+    const { scheme, host } = publicAddress(head, this.#addressRules)
+    if (scheme !== 'http' || isLoopback(host)) return
+    this.#hasToldOfDropped = true
+    const name = hostForLog(head, this.#addressRules)
+    const remedy =
+      process.env['NODE_ENV'] === 'production'
+        ? ''
+        : ' Without TLS, in development, set cookie: { secure: false }.'
+    this.logger?.warn(
+      `The session cookie is Secure and was sent over plain http${name === null ? '' : ` to ${name.slice(0, 200)}`}: browsers drop it. Put TLS in front, and set trustProxy: true where a proxy ends it.${remedy}`,
+    )
+  }
+
+  get #addressRules(): { trustProxy: boolean } {
+    return { trustProxy: this.#options.trustProxy ?? false }
   }
 
   /**
@@ -265,6 +319,8 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     }
   }
 }
+
+const ignore = (): void => {}
 
 /**
  * Saves, and returns the failure instead of throwing it: a throw in Yoga's `onResultProcess` would run its

@@ -45,7 +45,7 @@ export function hostJudge(allowed: AllowedHostsOption['allowedHosts'], rules: Ga
   const domains = allowed.filter((name) => name.startsWith('.')).map((name) => `.${nameOf(name.slice(1))}`)
   return remembering(
     (name) =>
-      isLoopbackName(name) ||
+      isLoopback(name) ||
       names.has(name) ||
       domains.some((domain) => name === domain.slice(1) || name.endsWith(domain)),
     rules,
@@ -57,7 +57,7 @@ export function hostJudge(allowed: AllowedHostsOption['allowedHosts'], rules: Ga
  * which emulators of phones, for example, reach this machine.
  */
 function fromThisMachine(rules: GateRules): HostJudge {
-  const judge = remembering((name) => name === noHost || isLoopbackName(name) || isAddress(name), rules)
+  const judge = remembering((name) => name === noHost || isLoopback(name) || isAddress(name), rules)
   return (head, peer) => !peer || !loopbackAddress.test(peer) || judge(head, peer)
 }
 
@@ -82,8 +82,6 @@ function nameOf(host: string): string | null {
   return new URL(url).hostname.replace(/\.$/, '')
 }
 
-const isLoopbackName = (name: string): boolean => isLoopback(name) || name.endsWith('.localhost')
-
 const isAddress = (name: string): boolean => name.startsWith('[') || isIPv4(name)
 
 /** Whether an entry of the option is a name or an address, and nothing beside it. */
@@ -102,5 +100,5 @@ export const hostNotAllowed: Refusal = {
 }
 
 /** The host of a request, for the log; null where it is none. */
-export const hostForLog = (head: RequestHead, rules: GateRules): string | null =>
+export const hostForLog = (head: RequestHead, rules: Pick<GateRules, 'trustProxy'>): string | null =>
   nameOf(publicAddress(head, rules).host)

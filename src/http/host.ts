@@ -37,10 +37,10 @@ export const badHost: Refusal = {
 /** Stands for the host that a request of HTTP/1.0 lacks: Yoga would take localhost, whose cookie need not be Secure. */
 export const noHost = 'unknown.invalid'
 
-const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
+const loopback = /^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
 /**
- * Whether a host is this machine by its name.
+ * Whether a host is this machine by its name: also names below localhost are (RFC 6761, 6.3).
  * @param host - as it stands in a URL, with or without a port
  */
 export const isLoopback = (host: string): boolean => loopback.test(host)

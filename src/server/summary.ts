@@ -2,6 +2,7 @@
 
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { isLoopback } from '../http/host.ts'
+import { sessionCookie } from '../session/cookie.ts'
 import { keyRules } from '../session/key-declarations.ts'
 import { resolveSettings } from '../session/settings.ts'
 import { servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
@@ -25,7 +26,10 @@ export function summary(
     `serves http://${shown}:${port}/graphql${servesGraphiQL(config.graphiql) ? ' (open it for GraphiQL)' : ''}`,
     `  store     ${store}`,
     `  timeouts  ${span(idleTimeout)} without activity, ${span(absoluteTimeout)} in all`,
-    ...list('cookie', cookieLines(config, host, isAny ? 'any' : isLoopback(shown) ? 'loopback' : 'other')),
+    ...list(
+      'cookie',
+      cookieLines(config, host, port, isAny ? 'any' : isLoopback(shown) ? 'loopback' : 'other'),
+    ),
     ...list('keys', rightsByKey(config)),
   ].join('\n')
 }
@@ -41,23 +45,27 @@ function hostInUrl(host: string): string {
 
 /**
  * The name of the cookie, and where it will not survive: browsers drop a Secure cookie that comes over plain
- * http, though some keep it on localhost.
+ * http, though some keep it on localhost. One that is not Secure survives, and can be read.
  */
 function cookieLines(
   { cookie }: SessionServerConfig,
   host: string,
+  port: number,
   place: 'any' | 'loopback' | 'other',
 ): string[] {
   const isProduction = process.env['NODE_ENV'] === 'production'
-  const name = cookie?.name ?? '__Host-session'
-  const lines = [name]
-  if (!isProduction && place !== 'other') {
-    lines[0] += `; over plain http on this machine: ${name.replace(/^__(Host|Secure)-/, '')}`
+  const plain = sessionCookie(cookie, { secure: false, host: `localhost:${port}` })
+  if (cookie?.secure === false) {
+    return [plain.name, 'not Secure: whoever is on the way can take it, so put TLS in front in production']
+  }
+  const lines = [plain.fullName]
+  if (!isProduction && place !== 'other' && cookie?.secure === undefined) {
+    lines[0] += `; over plain http on this machine: ${plain.name}`
   }
   if (place !== 'loopback') {
     const others = place === 'any' ? ', or any host but localhost' : ''
     lines.push(`no cookie will survive plain http on ${host}${others}: put TLS in front`)
-  } else if (isProduction) {
+  } else if (isProduction || cookie?.secure) {
     lines.push('put TLS in front: without it some browsers keep the cookie on localhost, and none elsewhere')
   }
   return lines

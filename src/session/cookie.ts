@@ -8,8 +8,9 @@ import { checkOptions } from './options.ts'
 export interface CookieOptions {
   /**
    * The name of the cookie. With the prefix `__Host-` a browser takes it only over TLS and from the host
-   * itself (RFC 6265bis, 4.1.3.2).
-   * @default '__Host-session'
+   * itself (RFC 6265bis, 4.1.3.2). A cookie that is not `Secure` has the name without the prefix.
+   * @default '__Host-session'. A cookie that is not `Secure` is `graphql-session-PORT`, as browsers send a cookie to
+   * all ports of a host: the port is that of the URL, and left out where the URL has none
    */
   readonly name?: string
   /**
@@ -25,6 +26,13 @@ export interface CookieOptions {
   readonly domain?: string
   /** The path below which browsers send the cookie. Needs a `name` without `__Host-`. @default '/' */
   readonly path?: string
+  /**
+   * Whether the cookie is `Secure`. Browsers drop such a cookie that comes over plain http, except that some keep it
+   * on localhost. With `false` a machine in the local network, or a container, has sessions over plain http in
+   * development; whoever is on the way can read the cookie. Where NODE_ENV is production `false` is refused.
+   * @default true, except over plain http on a loopback host, unless NODE_ENV is production
+   */
+  readonly secure?: boolean
 }
 
 /** What a session cookie is set to. */
@@ -45,10 +53,10 @@ export type Presented = string | readonly string[] | null
 
 /** The session cookie: how it is read, and with which attributes it is set and deleted. */
 export interface SessionCookie {
-  /** The name as browsers get it: over plain http without the prefixes `__Host-` and `__Secure-`. */
+  /** The name as browsers get it: where the cookie is not `Secure`, without the prefixes `__Host-` and `__Secure-`. */
   readonly name: string
   /**
-   * The name as the options have it, also over plain http. Ids and sealed sessions are bound to it, so that
+   * The name as the options have it, or its default, also over plain http and for any port. Ids and sealed sessions are bound to it, so that
    * the session of one application is none of another with which it shares a store or a key.
    */
   readonly fullName: string
@@ -67,18 +75,35 @@ export interface SessionCookie {
   clear(): string
 }
 
+/** Where a cookie is used. */
+export interface CookiePlace {
+  /**
+   * Whether the cookie is `Secure` where the option `secure` does not say it. It is false only for plain http on a
+   * loopback host in development, where browsers refuse `Secure`, and the prefixes `__Host-` and `__Secure-` need it.
+   * @default true
+   */
+  readonly secure?: boolean
+  /**
+   * The host of the request with its port, as its header `Host` has it: the default name of a cookie that is not
+   * `Secure` has the port. @default a host without a port
+   */
+  readonly host?: string | null | undefined
+}
+
+/** The default name. Sessions are bound to it whether or not a browser gets the cookie under this name. */
+const defaultName = '__Host-session'
+
 /**
  * Makes the session cookie. `useSession` has its own from the option `cookie`; other HTTP routes read and
  * write the cookie with this one.
  * @param options - as the option `cookie` of `useSession`
- * @param place - where the cookie is used. `secure` is false only for plain http on a loopback host in
- * development, where browsers refuse `Secure`. The prefixes `__Host-` and `__Secure-` need it, so they are
- * then left off the name.
+ * @param place - where the cookie is used
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
-export function sessionCookie(options: CookieOptions = {}, { secure = true } = {}): SessionCookie {
-  checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path'])
-  const { name: fullName = '__Host-session', sameSite = 'lax', domain, path = '/' } = options
+export function sessionCookie(options: CookieOptions = {}, place: CookiePlace = {}): SessionCookie {
+  checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path', 'secure'])
+  const { name: fullName = defaultName, sameSite = 'lax', domain, path = '/' } = options
+  const { secure = place.secure ?? true } = options
   if ([fullName, path, domain ?? ''].some((text) => typeof text !== 'string')) {
     throw new SessionError('CONFIG_INVALID', 'cookie.name, cookie.domain and cookie.path must be text.')
   }
@@ -97,7 +122,22 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
   if (!['lax', 'strict', 'none'].includes(sameSite)) {
     throw new SessionError('CONFIG_INVALID', "cookie.sameSite must be 'lax', 'strict' or 'none'.")
   }
-  const name = secure ? fullName : fullName.replace(/^__(?:host|secure)-/i, '')
+  if (typeof secure !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'cookie.secure must be true or false.')
+  }
+  if (options.secure === false && process.env['NODE_ENV'] === 'production') {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'cookie.secure must not be false where NODE_ENV is production: whoever is on the way could take the session. Leave it out and put TLS in front, with trustProxy: true where a proxy ends it.',
+    )
+  }
+  if (options.secure === false && sameSite === 'none') {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      "cookie.sameSite 'none' needs Secure: browsers drop the cookie where cookie.secure is false.",
+    )
+  }
+  const name = secure ? fullName : plainName(options.name, place.host)
   const attributes = {
     name,
     path,
@@ -147,6 +187,19 @@ export function sessionCookie(options: CookieOptions = {}, { secure = true } = {
   }
   return cookie
 }
+
+/**
+ * The name of a cookie that is not `Secure`. Servers at other ports, and of other makes, would replace each other's
+ * cookies of one name, since a cookie is sent to all ports of its host (RFC 6265, 8.5).
+ */
+function plainName(given: string | undefined, host: string | null | undefined): string {
+  if (given !== undefined) return given.replace(/^__(?:host|secure)-/i, '')
+  const port = portOf(host)
+  return port === '' ? 'graphql-session' : `graphql-session-${port}`
+}
+
+/** The port in a host; empty where it has none. */
+export const portOf = (host: string | null | undefined): string => /:(\d{1,5})$/.exec(host ?? '')?.[1] ?? ''
 
 const unquoted = (value: string): string =>
   value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value

@@ -11,6 +11,8 @@ const config: SessionServerConfig<Numbers> = {
   keys: { '*': { client: ['read', 'write', 'delete'] } },
   storeTimeout: Number(process.env['STORE_TIMEOUT'] ?? 2000),
   graphiql: false,
+  // A given name has no port, so that a client knows it at every address.
+  cookie: { name: '__Host-session' },
   typeDefs: /* GraphQL */ `
     extend type Mutation {
       increment(key: String!): Int!

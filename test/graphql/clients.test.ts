@@ -150,7 +150,11 @@ describe.each([
     expectTypeOf(setSessionKey.created).toEqualTypeOf<boolean | null>()
     expectTypeOf(setSessionKey.entry.value).toEqualTypeOf<Json | null>()
     expect(id).toMatch(/^[\w-]{43}$/)
-    expect(await cookie()).toMatchObject({ key: 'session', httpOnly: true, sameSite: 'lax' })
+    expect(await cookie()).toMatchObject({
+      key: `graphql-session-${new URL(server.url).port}`,
+      httpOnly: true,
+      sameSite: 'lax',
+    })
 
     const read = await query(GetSessionKeyDocument, { key: 'dark_mode', default: false })
     expect(read.session).toMatchObject({ has: true, value: true })

@@ -17,9 +17,9 @@ const untouched = '{ __typename }'
 const opened: { close(): Promise<void> }[] = []
 afterEach(() => Promise.all(opened.splice(0).map((server) => server.close())))
 
-/** Over real HTTP, on a loopback host in development: the cookie is named session. */
+/** Over real HTTP, on a loopback host in development: the cookie has its name without the prefix. */
 async function open() {
-  const { yoga, store, clock } = shop()
+  const { yoga, store, clock } = shop({ cookie: { name: '__Host-session' } })
   const server = await listen(yoga)
   opened.push(server)
   const client = new Client(server.url)
@@ -313,14 +313,43 @@ describe('the cookie', () => {
     }
   })
 
-  it.each(['http://localhost/graphql', 'http://127.0.0.1:4000/graphql', 'http://[::1]:4000/graphql'])(
-    'is session, without Secure, at %s in development',
-    async (url) => {
-      const { setCookies } = await new Client(shop().yoga, url).run(set)
-      expect(setCookies[0]).toMatch(/^session=/)
-      expect(setCookies[0]).not.toContain('Secure')
+  it.each([
+    ['http://localhost/graphql', 'graphql-session'],
+    ['http://127.0.0.1:4000/graphql', 'graphql-session-4000'],
+    ['http://[::1]:4000/graphql', 'graphql-session-4000'],
+    ['http://[::1]/graphql', 'graphql-session'],
+    ['http://shop.localhost:65535/graphql', 'graphql-session-65535'],
+  ])('has the port in its name, without Secure, at %s in development', async (url, name) => {
+    const client = new Client(shop().yoga, url)
+    const { setCookies } = await client.run(set)
+    expect(setCookies[0]).toMatch(new RegExp(`^${name}=`))
+    expect(setCookies[0]).not.toContain('Secure')
+    const cookie = `${client.cookie}; session=foreign; graphql-session-1=other`
+    const { data } = await client.run('{ session { isNew } }', undefined, { cookie })
+    expect(data.session.isNew).toBe(false)
+  })
+
+  it.each(['__Host-shop', 'shop'])(
+    'is shop without a port, where the options have the name %s',
+    async (name) => {
+      const { setCookies } = await new Client(
+        shop({ cookie: { name } }).yoga,
+        'http://localhost:4000/graphql',
+      ).run(set)
+      expect(setCookies[0]).toMatch(/^shop=/)
     },
   )
+
+  it('is another one at each of many ports, all of which lead to their sessions', async () => {
+    const { yoga } = shop()
+    const client = new Client(yoga, 'http://localhost:4000/graphql')
+    await client.run(set)
+    for (let port = 4001; port < 4120; port++) {
+      const { setCookies } = await new Client(yoga, `http://localhost:${port}/graphql`).run(set)
+      expect(setCookies[0]).toMatch(new RegExp(`^graphql-session-${port}=`))
+    }
+    expect((await client.run('{ session { isNew } }')).data.session.isNew).toBe(false)
+  })
 
   it('is not fooled by a host that only begins like a loopback one', async () => {
     const { setCookies } = await new Client(shop().yoga, 'http://localhost.evil.example/graphql').run(set)

@@ -337,6 +337,7 @@ function expectOwn(answer: Answer, visitor: Visitor, all: readonly Visitor[]): v
 /** A server that is careful, with two routes beside it that are not. */
 async function openOrigin(plugins: Plugin[]) {
   const { yoga, clock } = shop({
+    cookie: { name: '__Host-session' },
     origins: [app],
     plugins,
     typeDefs: 'type Subscription { ticks: Int }',

@@ -347,7 +347,6 @@ type Tls = { readonly key: Buffer; readonly cert: Buffer }
 
 async function openShop(setting: Setting, tls: Tls): Promise<Shop> {
   const { cookie = {} } = setting
-  const cookieName = setting.shop === 'http://localhost' ? 'session' : (cookie.name ?? '__Host-session')
   const closing: (() => void)[] = []
   const serve = async (address: string, listener: RequestListener): Promise<string> => {
     const isTls = address.startsWith('https:')
@@ -414,6 +413,8 @@ async function openShop(setting: Setting, tls: Tls): Promise<Shop> {
     })
     void yoga(request, response)
   })
+  const { host, hostname } = new URL(origin)
+  const cookieName = sessionCookie(cookie, { secure: hostname !== 'localhost', host }).name
   return {
     url: `${origin}/graphql`,
     origins: { shop: origin, evil, app },

@@ -240,6 +240,7 @@ const cookies: Input[] = [
     'lower case': `__host-session=${token}`,
     'upper case': `__HOST-SESSION=${token}`,
     'without the prefix': `session=${token}`,
+    'a name for plain http': `graphql-session=${token}`,
     'with the prefix __Secure-': `__Secure-session=${token}`,
     'a longer name': `x__Host-session=${token}`,
     'a space before =': `__Host-session =${token}`,
@@ -467,7 +468,7 @@ const crossing: Input[] = [
     Forwarded: { Forwarded: 'host=evil.example;proto=https', Origin: 'https://evil.example' },
     'a rewritten URL': { 'X-Original-URL': '/graphql', 'X-Rewrite-URL': '/', 'X-Host': 'evil.example', Origin: 'http://evil.example' },
   }, (headers) => [withHeaders(headers), crossSite]),
-  row('C20+', 'a scheme that nobody vouches for changes no cookie', withHeaders({ 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'localhost', Cookie: `session=${token}` }, reading), anonymous),
+  row('C20+', 'a scheme that nobody vouches for changes no cookie', withHeaders({ 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'localhost', Cookie: `graphql-session=${token}` }, reading), anonymous),
 ] // prettier-ignore
 
 const tooMuch = Buffer.alloc(26_000_000, ' ')

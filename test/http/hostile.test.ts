@@ -166,7 +166,10 @@ describe.each([
       await keep(held, recordOf(seed))
       const response = await fetch(`${usual.url}/graphql`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', cookie: `session=${held}` },
+        headers: {
+          'content-type': 'application/json',
+          cookie: `graphql-session-${new URL(usual.url).port}=${held}`,
+        },
         body: JSON.stringify({ query }),
       })
       expect(await response.json()).not.toHaveProperty('errors')

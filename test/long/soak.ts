@@ -74,6 +74,7 @@ async function serve(file: string): Promise<void> {
   const yoga = createSessionServer({
     store,
     idleTimeout,
+    cookie: { name: '__Host-session' },
     keys: { '*': { client: ['read', 'write', 'delete'] }, secret: {} },
     logging: 'error',
     typeDefs: /* GraphQL */ `

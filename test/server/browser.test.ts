@@ -405,7 +405,7 @@ async function shownAnswer(page: Page): Promise<unknown> {
 
 async function sessionCookie(page: Page) {
   const cookies = await page.context().cookies()
-  expect(cookies.map(({ name }) => name)).toEqual(['session'])
+  expect(cookies.map(({ name }) => name)).toEqual([`graphql-session-${new URL(page.url()).port}`])
   const [cookie] = cookies
   given.add(cookie!.value)
   return cookie!

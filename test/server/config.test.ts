@@ -62,7 +62,7 @@ describe('options that cannot be read are CONFIG_INVALID at start, naming the op
     ],
     ['no declaration', { store, keys: { a: null } }, /keys.a must be an object/],
     ['a cookie that is no object', { store, cookie: 'sid' }, /cookie must be an object/],
-    ['a cookie option nobody knows', { store, cookie: { secure: false } }, /cookie has no option "secure"/],
+    ['a cookie option nobody knows', { store, cookie: { maxAge: 5 } }, /cookie has no option "maxAge"/],
     [
       'a domain with __Host-',
       { store, cookie: { domain: 'example.com' } },

@@ -122,7 +122,7 @@ describe('GET /health/ready', () => {
     const yoga = createSessionServer({ store, keys, storeCalls: 2, logging: false })
     const read = async () => {
       const client = new Client(yoga, 'http://localhost/graphql')
-      client.cookies.set('session', 'x'.repeat(43))
+      client.cookies.set('graphql-session', 'x'.repeat(43))
       return (await client.run('{ session { value(key: "a") } }')).codes
     }
     const held = [read(), read()]
@@ -144,7 +144,7 @@ describe('GET /health/ready', () => {
     const asked = ready(yoga)
     await vi.waitFor(() => expect(calls).toBe(1))
     const client = new Client(yoga, 'http://localhost/graphql')
-    client.cookies.set('session', 'x'.repeat(43))
+    client.cookies.set('graphql-session', 'x'.repeat(43))
     expect((await client.run('{ session { value(key: "a") } }')).codes).toEqual([])
     resolve(null)
     expect(await asked).toEqual([200, 'ready'])
@@ -213,7 +213,7 @@ describe.each(['live', 'ready'])('/health/%s', (name) => {
     const client = new Client(yoga, 'http://localhost/graphql')
     await client.run('mutation { setSessionKey(key: "a", value: 1) { created } }')
     store.calls.length = 0
-    for (const cookie of [client.cookie, 'session=malformed']) {
+    for (const cookie of [client.cookie, 'graphql-session=malformed']) {
       const { headers } = await ask(yoga, `/health/${name}`, { headers: { cookie } })
       expect([headers.getSetCookie(), headers.get('vary')]).toEqual([[], null])
     }

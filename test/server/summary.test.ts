@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { summary } from '../../src/server/summary.ts'
+import type { CookieOptions } from '../../src/session/cookie.ts'
 
 describe('what the start-up text says of the cookie', () => {
   afterEach(() => {
@@ -32,5 +33,16 @@ describe('what the start-up text says of the cookie', () => {
       `  cookie    __Host-${cookie[0]}`,
       ...cookie.slice(1).map((line) => `            ${line}`),
     ])
+  }) // prettier-ignore
+
+  it.each<[cookie: CookieOptions, host: string, lines: string[]]>([
+    [{}, '127.0.0.1', ['__Host-session; over plain http on this machine: graphql-session-4000']],
+    [{}, '192.0.2.7', ['__Host-session', `${elsewhere} 192.0.2.7: put TLS in front`]],
+    [{ secure: false }, '192.0.2.7', ['graphql-session-4000', 'not Secure: whoever is on the way can take it, so put TLS in front in production']],
+    [{ secure: false, name: '__Host-a' }, '0.0.0.0', ['a', 'not Secure: whoever is on the way can take it, so put TLS in front in production']],
+    [{ secure: true }, '127.0.0.1', ['__Host-session', 'put TLS in front: without it some browsers keep the cookie on localhost, and none elsewhere']],
+  ])('with %o on %s', (cookie, address, lines) => {
+    const text = summary({ address, port: 4000 }, address, 'memory', { cookie }).split('\n')
+    expect(text.slice(3, -1).map((line) => line.slice(12))).toEqual(lines)
   }) // prettier-ignore
 })

@@ -83,7 +83,7 @@ async function warmUp(store: KeyedStore): Promise<void> {
 function itTakes(opened: () => { store: KeyedStore; count: Count }): void {
   const serve = async () => {
     const { store, count } = opened()
-    const { yoga, clock } = shop({}, store)
+    const { yoga, clock } = shop({ cookie: { name: '__Host-session' } }, store)
     const { url, close } = await listen(yoga)
     return { count, clock, client: new Client(url), [Symbol.asyncDispose]: close }
   }

@@ -54,8 +54,8 @@ async function portOf(server: Function): Promise<number> {
   return Number(new URL(listening.url).port)
 }
 
-/** A `fetch` that sends every request to the server. The host of the URL only becomes a header. */
-const overSocket =
+/** A `fetch` that sends every request to the server. The host of the URL, or of the headers, only becomes a header. */
+export const overSocket =
   (server: Function): Fetch =>
   async (url, { method = 'GET', headers = {}, body = '', signal }) => {
     const port = ports.get(server) ?? portOf(server)
