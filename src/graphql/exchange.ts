@@ -178,7 +178,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   readonly #rules: KeyRules
   /** The cookie that is `Secure`; null where the options say that none is. */
   readonly #secure: CookieAndStore | null
-  /** The cookie that is not; null where the options or NODE_ENV say that each is `Secure`. */
+  /** The one for plain http on a loopback host, or with `secure: false` for any; null in production. */
   readonly #plain: CookieAndStore | null
   /** That cookie under the names that have a port, by the port. */
   readonly #plainByPort = new Map<string, CookieAndStore>()
@@ -196,12 +196,12 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     this.#settings = resolveSettings(options)
     this.#rules = keyRules(keys)
     const secure = this.#withStore(sessionCookie(cookie))
-    const isAlwaysSecure = cookie.secure ?? process.env['NODE_ENV'] === 'production'
     this.#secure = cookie.secure === false ? null : secure
     // The store bounds a sealed session by the longest name that its cookie can get.
-    this.#plain = isAlwaysSecure
-      ? null
-      : this.#withStore(sessionCookie(cookie, { secure: false, host: 'localhost:65535' }))
+    this.#plain =
+      process.env['NODE_ENV'] === 'production'
+        ? null
+        : this.#withStore(sessionCookie(cookie, { secure: false, host: 'localhost:65535' }))
   }
 
   /** Whether pages of other sites send the cookie along. */

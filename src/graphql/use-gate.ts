@@ -118,6 +118,8 @@ export class Gate {
   readonly #operations: OperationJudge
   readonly #judgeHost: HostJudge | null
   #endpoint: string | undefined
+  /** The endpoint of Yoga, which may be a pattern such as `/:tenant/graphql`. */
+  #pattern: URLPattern | undefined
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
   constructor(options: GateOptions) {
@@ -153,6 +155,7 @@ export class Gate {
 
       onYogaInit: ({ yoga }) => {
         this.#endpoint = yoga.graphqlEndpoint
+        this.#pattern = new yoga.fetchAPI.URLPattern({ pathname: yoga.graphqlEndpoint })
         this.refusals.logger = yoga.logger
         this.errors = new ErrorTidier(yoga)
       },
@@ -298,7 +301,8 @@ export class Gate {
 
   #isEndpoint(url: string): boolean {
     const { pathname } = new URL(url, 'http://localhost')
-    return pathname === this.#endpoint || pathname === `${this.#endpoint}/`
+    if (pathname === this.#endpoint || pathname === `${this.#endpoint}/`) return true
+    return this.#pattern?.test({ pathname }) ?? false
   }
 
   #addHeaders(request: GatedRequest, headers: Headers): void {
@@ -312,7 +316,7 @@ export class Gate {
     if (method === 'GET' && this.#isEndpoint(url) && !namesAccept.test(headers.get('vary') ?? '')) {
       headers.append('vary', 'Accept')
     }
-    const isPreflight = method === 'OPTIONS' && this.#isEndpoint(url)
+    const isPreflight = method === 'OPTIONS' && (request[gatedKey] !== undefined || this.#isEndpoint(url))
     if (!isPreflight && !request[gatedKey]) return
     // Yoga's own CORS may have set headers that let in origins which are not listed here.
     const opening = [...headers.keys()].filter((name) => name.startsWith('access-control-'))

@@ -13,15 +13,15 @@ import { reach } from './wait-for-store.ts'
 const help = `
 Usage
   graphql-session serve [--config FILE] [--host HOST] [--port N]
-                                          serves GraphQL at /graphql, /health/live and /health/ready
+                                          serves GraphQL at /graphql, beside /health/live and /health/ready
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
   graphql-session help                    this text
 
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
-                  cookie, typeDefs, resolvers, plugins, batching, graphiql, origins, trustProxy,
-                  allowedHosts, operationLimits and the others of createSessionServer
+                  cookie, typeDefs, resolvers, plugins, batching, graphqlEndpoint, graphiql, origins,
+                  trustProxy, allowedHosts, operationLimits and the others of createSessionServer
   --host HOST     address to listen on, whatever the environment says
   --port N        port to listen on, whatever the environment says; 0 takes a free one
   -h, --help      this text

@@ -21,7 +21,7 @@ import { checkOptions } from '../session/options.ts'
 import { resolveSettings } from '../session/settings.ts'
 import type { Json } from '../session/value.ts'
 import { type GraphiQLOptions, useGraphiQLPage } from './graphiql.ts'
-import { useHealth } from './health.ts'
+import { healthPaths, useHealth } from './health.ts'
 import { KnownOperations } from './known-operations.ts'
 import { makeSchema, type SchemaParts } from './schema.ts'
 import { allowsShortWay, ShortWay } from './short-way.ts'
@@ -57,7 +57,12 @@ export interface SessionServerOptions<Data extends object = Record<string, Json>
   /** Several operations in one HTTP request, as Yoga's option. @default false */
   readonly batching?: YogaOptions['batching']
   /**
-   * GraphiQL at `/graphql`, as `useGraphiQLPage` serves it. Options for the page do not turn it on; `enabled` does.
+   * The path of GraphQL and GraphiQL, as `URL` writes it: without a pattern, and without a / at its end.
+   * @default '/graphql'
+   */
+  readonly graphqlEndpoint?: string
+  /**
+   * GraphiQL at `graphqlEndpoint`, as `useGraphiQLPage` serves it. Options for the page do not turn it on; `enabled` does.
    * @default on, unless NODE_ENV is production
    */
   readonly graphiql?: boolean | GraphiQLOptions
@@ -78,6 +83,7 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOpti
   context: true,
   plugins: true,
   batching: true,
+  graphqlEndpoint: true,
   graphiql: true,
   logging: true,
 }
@@ -95,7 +101,7 @@ export type SessionServer<
 }
 
 /**
- * Makes a Yoga server at `/graphql` with sessions and their schema, which is merged with the application's. A gate
+ * Makes a Yoga server at one path with sessions and their schema, which is merged with the application's. A gate
  * judges requests before they are run. Pass the server to `listen`, or to `createServer` of node:http.
  * @throws {SessionError} CONFIG_INVALID, naming the option, or the line of `typeDefs` that is wrong
  */
@@ -109,6 +115,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
   )
   checkYogaOptions(options)
   const { plugins = [], batching = false, logging = true, graphiql, context } = options
+  const { graphqlEndpoint = defaultEndpoint } = options
   const page = typeof graphiql === 'object' ? graphiql : {}
   const exchanges = new Exchanges<Data>(options)
   const gate = new Gate(options)
@@ -126,10 +133,13 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
       gate.plugin,
       streams.plugin,
       ...(servesGraphiQL(graphiql)
-        ? [useGraphiQLPage({ title: 'graphql-session', ...page, enabled: true }), rootToGraphiQL]
+        ? [
+            useGraphiQLPage({ title: 'graphql-session', ...page, enabled: true }),
+            rootToGraphiQL(graphqlEndpoint),
+          ]
         : []),
       ...plugins,
-      exactPath,
+      exactPath(graphqlEndpoint),
       gate.documents.plugin,
     ],
     // The gate bounds bodies at a fraction of the CPU that Yoga's own limit takes.
@@ -138,6 +148,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     healthCheckEndpoint: ' ',
     // The gate has a cache that knows what its documents take.
     parserAndValidationCache: false,
+    graphqlEndpoint,
     batching,
     logging,
     cors: false,
@@ -180,13 +191,20 @@ function withMembersOf(yoga: object, handle: Function): object {
 /** Refuses values of these options that Yoga would silently replace by a default. */
 function checkYogaOptions({
   graphiql = true,
+  graphqlEndpoint = defaultEndpoint,
   batching = false,
   logging = true,
   schema,
   context = {},
-}: Pick<SessionServerOptions, 'graphiql' | 'batching' | 'logging' | 'schema'> & {
+}: Pick<SessionServerOptions, 'graphiql' | 'graphqlEndpoint' | 'batching' | 'logging' | 'schema'> & {
   readonly context?: unknown
 }): void {
+  if (!isEndpoint(graphqlEndpoint)) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'graphqlEndpoint must be a path such as "/api/graphql", without a pattern, a query or a / at its end, and none of the health checks.',
+    )
+  }
   if (schema !== undefined && typeof (schema as Partial<GraphQLSchema> | null)?.getQueryType !== 'function') {
     throw new SessionError('CONFIG_INVALID', 'schema must be a GraphQLSchema.')
   }
@@ -218,18 +236,27 @@ function checkYogaOptions({
 export const servesGraphiQL = (option: SessionServerOptions['graphiql']): boolean =>
   (typeof option === 'object' ? option.enabled : option) ?? process.env['NODE_ENV'] !== 'production'
 
-/** Answers 404 to other paths than `/graphql`: Yoga would serve each one that ends in it. */
-const exactPath: Plugin = {
+export const defaultEndpoint = '/graphql'
+
+/** Whether a path is one that requests come with: Yoga takes it for a pattern, and compares it with what `URL` made. */
+function isEndpoint(path: unknown): path is string {
+  if (typeof path !== 'string' || !/^\/[\w./~%@!$&',;=-]*$/.test(path) || healthPaths.has(path)) return false
+  const url = new URL(path, 'http://localhost')
+  return url.host === 'localhost' && url.pathname === path && (path === '/' || !path.endsWith('/'))
+}
+
+/** Answers 404 to other paths than the endpoint: Yoga would serve each one that ends in it. */
+const exactPath = (endpoint: string): Plugin => ({
   async onRequest({ request, serverContext, url, fetchAPI, endResponse }) {
-    if (url.pathname === '/graphql' || url.pathname === '/graphql/') return
+    if (url.pathname === endpoint || url.pathname === `${endpoint}/`) return
     await discardUnread(request, (serverContext as { req?: IncomingMessage }).req)
     endResponse(new fetchAPI.Response(null, { status: 404 }))
   },
-}
+})
 
-const rootToGraphiQL: Plugin = {
+const rootToGraphiQL = (endpoint: string): Plugin => ({
   onRequest({ request, url, fetchAPI, endResponse }) {
-    if (request.method !== 'GET' || url.pathname !== '/') return
-    endResponse(new fetchAPI.Response(null, { status: 302, headers: { location: '/graphql' } }))
+    if (request.method !== 'GET' || url.pathname !== '/' || endpoint === '/') return
+    endResponse(new fetchAPI.Response(null, { status: 302, headers: { location: endpoint } }))
   },
-}
+})

@@ -12,6 +12,8 @@ import { probed } from '../stores/guarded.ts'
 /** Milliseconds in which the store has to answer to count as ready. */
 const readinessTimeout = 250
 
+export const healthPaths: ReadonlySet<string> = new Set(['/health/live', '/health/ready'])
+
 /** An id that no token has. The store has no session to give for it, and only has to answer. */
 const probeId = digest('')
 

@@ -5,7 +5,7 @@ import { isLoopback } from '../http/host.ts'
 import { sessionCookie } from '../session/cookie.ts'
 import { keyRules } from '../session/key-declarations.ts'
 import { resolveSettings } from '../session/settings.ts'
-import { servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
+import { defaultEndpoint, servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
 
 /**
  * The lines that tell the user what is served.
@@ -21,9 +21,10 @@ export function summary(
   const isAny = address === '0.0.0.0' || address === '::'
   const name = hostInUrl(host)
   const shown = isAny || name === '127.0.0.1' || name === '[::1]' ? 'localhost' : name
+  const { graphqlEndpoint = defaultEndpoint } = config
   const { idleTimeout, absoluteTimeout } = resolveSettings(config).timeouts
   return [
-    `serves http://${shown}:${port}/graphql${servesGraphiQL(config.graphiql) ? ' (open it for GraphiQL)' : ''}`,
+    `serves http://${shown}:${port}${graphqlEndpoint}${servesGraphiQL(config.graphiql) ? ' (open it for GraphiQL)' : ''}`,
     `  store     ${store}`,
     `  timeouts  ${span(idleTimeout)} without activity, ${span(absoluteTimeout)} in all`,
     ...list(

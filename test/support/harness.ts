@@ -73,7 +73,9 @@ export const overSocket =
     })
     outgoing.end(body)
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
-    return new Response(Readable.toWeb(incoming) as ReadableStream, {
+    const hasBody = incoming.statusCode !== 204 && incoming.statusCode !== 304
+    if (!hasBody) incoming.resume()
+    return new Response(hasBody ? (Readable.toWeb(incoming) as ReadableStream) : null, {
       status: incoming.statusCode!,
       headers: Object.entries(incoming.headersDistinct).flatMap(([name, values = []]) =>
         values.map((value): [string, string] => [name, value]),
