@@ -2,6 +2,7 @@
 
 export {
   type CookieOptions,
+  type CookiePlace,
   type Presented,
   type SentCookie,
   type SessionCookie,

@@ -33,6 +33,14 @@ export interface CookieOptions {
    * @default true, except over plain http on a loopback host, unless NODE_ENV is production
    */
   readonly secure?: boolean
+  /**
+   * Whether the cookie is `Partitioned` (CHIPS): a page that is embedded in pages of other sites then has a session of
+   * its own below each of them, also where the browser blocks cookies of third parties. It needs `sameSite: 'none'`,
+   * and is left out where the cookie is not `Secure`.
+   * @default false
+   * @see https://www.rfc-editor.org/info/draft-cutler-httpbis-partitioned-cookies
+   */
+  readonly partitioned?: boolean
 }
 
 /** What a session cookie is set to. */
@@ -101,9 +109,9 @@ const defaultName = '__Host-session'
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function sessionCookie(options: CookieOptions = {}, place: CookiePlace = {}): SessionCookie {
-  checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path', 'secure'])
+  checkOptions('cookie', options, ['name', 'sameSite', 'domain', 'path', 'secure', 'partitioned'])
   const { name: fullName = defaultName, sameSite = 'lax', domain, path = '/' } = options
-  const { secure = place.secure ?? true } = options
+  const { secure = place.secure ?? true, partitioned = false } = options
   if ([fullName, path, domain ?? ''].some((text) => typeof text !== 'string')) {
     throw new SessionError('CONFIG_INVALID', 'cookie.name, cookie.domain and cookie.path must be text.')
   }
@@ -125,6 +133,15 @@ export function sessionCookie(options: CookieOptions = {}, place: CookiePlace = 
   if (typeof secure !== 'boolean') {
     throw new SessionError('CONFIG_INVALID', 'cookie.secure must be true or false.')
   }
+  if (typeof partitioned !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'cookie.partitioned must be true or false.')
+  }
+  if (partitioned && sameSite !== 'none') {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      "cookie.partitioned needs cookie.sameSite 'none': browsers send no other cookie from a page that another site embeds.",
+    )
+  }
   if (options.secure === false && process.env['NODE_ENV'] === 'production') {
     throw new SessionError(
       'CONFIG_INVALID',
@@ -143,6 +160,7 @@ export function sessionCookie(options: CookieOptions = {}, place: CookiePlace = 
     path,
     httpOnly: true,
     secure,
+    partitioned: partitioned && secure,
     // Browsers take SameSite=None only with Secure. Lax will do here: all ports of a host are one site.
     sameSite: sameSite === 'none' && !secure ? ('lax' as const) : sameSite,
     ...(domain === undefined ? {} : { domain }),

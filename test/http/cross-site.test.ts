@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +12,7 @@ import { createSessionServer, type SessionServerOptions } from '../../src/server
 import { openSession } from '../../src/server/open-session.ts'
 import { sessionCookie } from '../../src/session/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { certificate, type Tls } from '../support/certificate.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, seen, watched } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
@@ -343,8 +343,6 @@ interface Shop {
   close(): void
 }
 
-type Tls = { readonly key: Buffer; readonly cert: Buffer }
-
 async function openShop(setting: Setting, tls: Tls): Promise<Shop> {
   const { cookie = {} } = setting
   const closing: (() => void)[] = []
@@ -448,24 +446,4 @@ const page: RequestListener = ({ url = '' }, response) => {
   if (path === '/bounce') response.writeHead(307, { location: to })
   else response.writeHead(200, { 'content-type': 'text/html' })
   response.end(path === '/page' ? '<!doctype html><title>page</title>' : '')
-}
-
-function certificate(): Tls {
-  const folder = mkdtempSync(join(tmpdir(), 'graphql-session-tls-'))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const made = [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-keyout',
-    key,
-    '-out',
-    cert,
-  ]
-  execFileSync('openssl', ['req', '-x509', '-subj', '/CN=example', ...made], { stdio: 'pipe' })
-  const pair = { key: readFileSync(key), cert: readFileSync(cert) }
-  rmSync(folder, { recursive: true })
-  return pair
 }

@@ -414,6 +414,27 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/saving'],
   },
   {
+    guard: 'a partitioned cookie is set and deleted as one',
+    file: 'session/cookie.ts',
+    from: 'partitioned: partitioned && secure,',
+    to: '',
+    tests: ['server/config'],
+  },
+  {
+    guard: 'a cookie that is not Secure is not partitioned',
+    file: 'session/cookie.ts',
+    from: 'partitioned: partitioned && secure,',
+    to: 'partitioned,',
+    tests: ['server/config'],
+  },
+  {
+    guard: 'a partitioned cookie is for other sites',
+    file: 'session/cookie.ts',
+    from: "if (partitioned && sameSite !== 'none') {",
+    to: 'if (false) {',
+    tests: ['server/config'],
+  },
+  {
     guard: 'in production each cookie is Secure',
     file: 'session/cookie.ts',
     from: "if (options.secure === false && process.env['NODE_ENV'] === 'production') {",

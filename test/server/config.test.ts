@@ -223,6 +223,25 @@ describe('sessionCookie', () => {
     expect(cookie.set(sent)).toContain('Max-Age=60;')
   })
 
+  it('is set and deleted as a partitioned one, which needs SameSite=None and Secure', () => {
+    const cookie = sessionCookie({ partitioned: true, sameSite: 'none' })
+    for (const text of [cookie.set(sent), cookie.clear()]) {
+      expect(text).toMatch(/^__Host-session=.*Path=\/.*HttpOnly; Secure; Partitioned; SameSite=None$/)
+    }
+    const plain = sessionCookie({ partitioned: true, sameSite: 'none' }, { secure: false })
+    expect(plain.set(sent)).toMatch(/HttpOnly; SameSite=Lax$/)
+    expect(sessionCookie({ partitioned: false }).set(sent)).not.toContain('Partitioned')
+    for (const sameSite of ['lax', 'strict', undefined] as const) {
+      expect(() => sessionCookie({ partitioned: true, ...(sameSite && { sameSite }) })).toThrow(
+        /cookie\.partitioned needs cookie\.sameSite 'none'/,
+      )
+    }
+    expect(() => sessionCookie({ partitioned: true, sameSite: 'none', secure: false })).toThrow(
+      /needs Secure/,
+    )
+    expect(() => sessionCookie({ partitioned: 'yes' as never })).toThrow(/cookie\.partitioned must be true/)
+  })
+
   it('carries a session outside of Yoga: read, then set', () => {
     const cookie = sessionCookie()
     expect(cookie.name).toBe('__Host-session')

@@ -1,8 +1,12 @@
-import type { ServerResponse } from 'node:http'
-import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import { once } from 'node:events'
+import type { RequestListener, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { type Browser, type BrowserContext, chromium, type Frame } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { certificate } from '../support/certificate.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, listen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
@@ -14,7 +18,7 @@ describe('the cookie in Chromium', needs('chromium'), () => {
     browser = await chromium.launch({
       executablePath: chromiumPath,
       args: chromiumArgs(
-        'MAP lan.test 127.0.0.1, MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+        'MAP *.test 127.0.0.1, MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
       ),
     })
   }, 60_000)
@@ -39,7 +43,7 @@ describe('the cookie in Chromium', needs('chromium'), () => {
   }
 
   async function visitor(): Promise<BrowserContext> {
-    const context = await browser.newContext()
+    const context = await browser.newContext({ ignoreHTTPSErrors: true })
     onTestFinished(async () => {
       for (const { value } of await context.cookies()) given.add(value)
       await context.close()
@@ -51,12 +55,16 @@ describe('the cookie in Chromium', needs('chromium'), () => {
   async function ask(context: BrowserContext, origin: string, query: string): Promise<any> {
     const page = context.pages()[0] ?? (await context.newPage())
     await page.goto(`${origin}/health/live`)
+    return send(page.mainFrame(), query)
+  }
+
+  async function send(frame: Frame, query: string): Promise<any> {
     const init = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query }),
     }
-    const answer = await page.evaluate(
+    const answer = await frame.evaluate(
       `fetch('/graphql', ${JSON.stringify(init)}).then((response) => response.json())`,
     )
     return (answer as { data: unknown }).data
@@ -88,11 +96,11 @@ describe('the cookie in Chromium', needs('chromium'), () => {
     expect(warnings).toEqual([])
   })
 
-  it.each(['localhost', '127.0.0.1', 'shop.localhost'])('is kept at %s in development', async (host) => {
+  it('is kept below localhost in development', async () => {
     const { at, warnings, port } = await serve()
     const context = await visitor()
-    expect(await ask(context, at(host), signIn)).toEqual(created)
-    expect(await ask(context, at(host), look)).toEqual(signedIn)
+    expect(await ask(context, at('shop.localhost'), signIn)).toEqual(created)
+    expect(await ask(context, at('shop.localhost'), look)).toEqual(signedIn)
     expect(await context.cookies()).toMatchObject([{ name: `graphql-session-${port}`, secure: false }])
     expect(warnings).toEqual([])
   })
@@ -120,5 +128,49 @@ describe('the cookie in Chromium', needs('chromium'), () => {
     const names = (await context.cookies()).map(({ name }) => name)
     expect(names).toContain('session')
     expect(names).toContain(`graphql-session-${servers[0].port}`)
+  })
+
+  it('is one for each site that embeds a page, with partitioned', needs('openssl'), async () => {
+    let answer: RequestListener = (_, response) => void response.end()
+    const server = createServer(certificate(), (request, response) => {
+      if (request.headers.host?.startsWith('shop.test')) return answer(request, response)
+      response.setHeader('content-type', 'text/html').end(`<iframe src="${shop}/health/live"></iframe>`)
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    const { port } = server.address() as AddressInfo
+    const shop = `https://shop.test:${port}`
+    const sessions = createSessionServer<{ user: string }>({
+      store: memoryStore({ max: 100 }),
+      keys: { user: { client: ['read', 'write'] } },
+      cookie: { sameSite: 'none', partitioned: true },
+      origins: [shop],
+      allowedHosts: ['shop.test'],
+    })
+    answer = (request, response) => void sessions(request, response)
+    const context = await visitor()
+    const page = await context.newPage()
+    const within = async (site: string, query: string): Promise<unknown> => {
+      await page.goto(`https://${site}.test:${port}/`)
+      return send(
+        page.frames().find((frame) => frame.url().startsWith(shop))!,
+        query,
+      )
+    }
+    expect(await within('portal', signIn)).toEqual(created)
+    expect(await within('office', look)).toEqual(nobody)
+    expect(await within('office', signIn)).toEqual(created)
+    expect(await within('portal', look)).toEqual(signedIn)
+    const held = (await context.cookies()).map(({ name, partitionKey }) => `${name} ${partitionKey}`)
+    expect(held.toSorted()).toEqual([
+      '__Host-session https://office.test',
+      '__Host-session https://portal.test',
+    ])
+    const end = 'mutation { setSessionExpiry(expiry: { at: "1970-01-01T00:00:00Z" }) { __typename } }'
+    await within('portal', end)
+    expect((await context.cookies()).map(({ partitionKey }) => partitionKey)).toEqual(['https://office.test'])
   })
 })
