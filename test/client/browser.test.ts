@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { rolldown } from 'rolldown'
@@ -9,6 +10,7 @@ import type { SessionEvent } from '../../src/session/events.ts'
 import { mint } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { chromiumArgs } from '../support/chromium.ts'
+import { distant } from '../support/distant.ts'
 import { Client, given, listen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
 import type { Shop } from './page.ts'
@@ -29,7 +31,8 @@ let script: string
 async function serve() {
   const events: SessionEvent[] = []
   const server = createSessionServer<MySession>({
-    store: memoryStore({ max: 100 }),
+    // So far away that what a page sends at once is under way at once.
+    store: distant(memoryStore({ max: 100 }), () => setTimeout(10)),
     cookie: { name: 'sid' },
     keys: { 'item:*': { client: ['read', 'write'] } },
     onEvent: (event) => events.push(event),
