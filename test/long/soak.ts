@@ -18,6 +18,7 @@ import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { mint } from '../../src/session/token.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { sweepExpired } from '../../src/stores/sweeping.ts'
+import { type Addresses, type Answer, type Call, Kinds, targets } from './soak-kinds.ts'
 
 /** What the server has at a moment when nobody asks it for anything, or among all that are. */
 interface Report {
@@ -34,16 +35,21 @@ interface Report {
 
 /** Seconds after which a session that is not used is gone from the store. */
 const idleTimeout = 10
+/** Seconds for which the store keeps what a session left that was replaced. */
+const handOverTimeout = 5
 const mebi = 2 ** 20
 /** Bytes of an answer that no buffer holds. */
 const big = 64 * mebi
 /** Of the heap after garbage collection: what caches and compiled code may still come to. */
 const heapTolerance = { share: 0.1, bytes: 3 * mebi }
+/** Bytes of the heap with all caches full: 26 MiB without them, and what documents and sessions in memory may take. */
+const mostHeap = 128 * mebi
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 const count = (counts: Map<string, number>, what: string): void =>
   void counts.set(what, (counts.get(what) ?? 0) + 1)
 const unique = (): string => `_${mint().replaceAll('-', '_')}`
+const ownDocument = (): string => `query Q${unique()} { session { keys } }`
 /** So that a request that is refused says so by its status. */
 const strict = { accept: 'application/graphql-response+json' }
 
@@ -75,6 +81,7 @@ async function serve(file: string): Promise<void> {
     store,
     idleTimeout,
     cookie: { name: '__Host-session' },
+    handOverTimeout,
     keys: { '*': { client: ['read', 'write', 'delete'] }, secret: {} },
     logging: 'error',
     typeDefs: /* GraphQL */ `
@@ -124,12 +131,15 @@ async function serve(file: string): Promise<void> {
       },
     },
   })
-  const { server, url } = await listen(yoga, {
-    port: 0,
-    headersTimeout: 2000,
-    requestTimeout: 3000,
-    responseTimeout: 2000,
-  })
+  const options = { port: 0, headersTimeout: 2000, requestTimeout: 3000, responseTimeout: 2000 }
+  const { server, url } = await listen(yoga, options)
+  const servers = [server]
+  const addresses: Record<string, string> = {}
+  for (const [name, target] of Object.entries(targets(store, { idleTimeout, handOverTimeout }, alive))) {
+    const listening = await listen(target, options)
+    servers.push(listening.server)
+    addresses[name] = listening.url
+  }
   setInterval(() => void sweepExpired(store), 1000).unref()
   const longestStall = watchLoop()
   const report = async (): Promise<Report> => {
@@ -138,13 +148,16 @@ async function serve(file: string): Promise<void> {
       await setTimeout(50)
     }
     const { heapUsed: heap, rss } = process.memoryUsage()
-    const sockets = await new Promise<number>((done) => server.getConnections((_, count) => done(count)))
+    const connections = servers.map(
+      (each) => new Promise<number>((done) => each.getConnections((_, count) => done(count))),
+    )
+    const sockets = (await Promise.all(connections)).reduce((sum, each) => sum + each, 0)
     const resources: Record<string, number> = {}
     for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
     return { heap, rss, sockets, live, rows: Number(rows.get()!['rows']), stall: longestStall(), resources }
   }
   process.on('message', () => void report().then((report) => process.send!(report)))
-  process.send!(url)
+  process.send!([url, addresses])
 }
 
 async function soak(): Promise<number> {
@@ -160,8 +173,8 @@ async function soak(): Promise<number> {
     execArgv: ['--expose-gc'],
   })
   try {
-    const [url] = (await once(child, 'message')) as [string]
-    return await judge(new Load(`${url}/graphql`, users), users, child, minutes)
+    const [[url, addresses]] = (await once(child, 'message')) as [[string, Addresses]]
+    return await judge(new Load(`${url}/graphql`, addresses, users), users, child, minutes)
   } finally {
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true })
@@ -177,15 +190,16 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
     const [report] = (await once(child, 'message', { signal: AbortSignal.timeout(30_000) })) as [Report]
     return report
   }
-  /** Until nobody is connected and no session is left, or for as long as both may take. */
+  /** Until nobody is connected, no session is left and nothing is waited for, or for as long as that may take. */
   const rest = async (): Promise<Report> => {
     await load.stop()
     const deadline = Date.now() + (2 * idleTimeout + 5) * 1000
     for (let stall = 0; ;) {
       const report = await ask()
       stall = Math.max(stall, report.stall)
-      if ((report.sockets === 0 && report.rows === 0 && report.live === 0) || Date.now() > deadline)
-        return { ...report, stall }
+      const { sockets, rows, live, resources } = report
+      const isAtRest = sockets + rows + live + (resources['Timeout'] ?? 0) === 0
+      if (isAtRest || Date.now() > deadline) return { ...report, stall }
       await setTimeout(500)
     }
   }
@@ -201,6 +215,7 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
   }
 
   // Until caches are full and code is compiled.
+  await load.fill()
   load.start()
   await setTimeout(Math.min(60, minutes * 15) * 1000)
   const before = await rest()
@@ -217,7 +232,7 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
   const after = await rest()
   say('end', after)
 
-  const allowed = before.heap * (1 + heapTolerance.share) + heapTolerance.bytes
+  const allowed = Math.min(mostHeap, before.heap * (1 + heapTolerance.share) + heapTolerance.bytes)
   const complaints = [
     after.heap > allowed &&
       `the heap is ${after.heap} bytes, and at most ${Math.round(allowed)} were allowed`,
@@ -231,6 +246,7 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
         `${count} ${type}, and ${before.resources[type] ?? 0} before`,
     ),
     ...[...load.complaints].map(([what, times]) => `${times} times: ${what}`),
+    load.kinds.refused === 0 && 'no crowd was so large that somebody was refused',
     load.done < 10 * 60 * minutes && `only ${load.done} requests were made`,
   ].filter(Boolean)
   for (const [what, times] of [...load.outcomes].toSorted(([one], [other]) => (one < other ? -1 : 1)))
@@ -247,19 +263,6 @@ interface Visitor {
   cookie: string
   /** What its session has to hold under `n` for as long as it lasts. */
   n: number | null
-}
-
-interface Call {
-  readonly method?: string
-  readonly path?: string
-  readonly headers?: Record<string, string>
-  readonly body?: string
-}
-
-interface Answer {
-  readonly status: number
-  readonly setCookie: string | undefined
-  readonly text: string
 }
 
 /** One thing that a client does; what came of it, in a word. */
@@ -283,6 +286,7 @@ class Load {
   /** What should not have come, and how often. */
   readonly complaints = new Map<string, number>()
   done = 0
+  readonly kinds: Kinds
   readonly #url: URL
   readonly #users: number
   readonly #quick: readonly Task[]
@@ -291,9 +295,10 @@ class Load {
   #isOn = false
   #running: Promise<unknown> = Promise.resolve()
 
-  constructor(url: string, users: number) {
+  constructor(url: string, addresses: Addresses, users: number) {
     this.#url = new URL(url)
     this.#users = users
+    this.kinds = new Kinds((call) => this.#call(call), addresses, users)
     const field =
       (text: string): Deed =>
       (visitor) =>
@@ -307,7 +312,7 @@ class Load {
       () =>
         this.#cut(text, patience)
     const isNew = (): string => '{ session { isNew } }'
-    const quick: [weight: number, ...Task][] = [
+    const quick: (readonly [weight: number, ...Task])[] = [
       [20, 'read', 200, (visitor) => this.#read(visitor)],
       [20, 'write', 200, (visitor) => this.#write(visitor)],
       [5, 'pop', 200, field('popSessionKey(key: "n") { found }')],
@@ -316,7 +321,7 @@ class Load {
       [6, 'logout', 200, field('logout { flushed }')],
       [2, 'expiry', 200, field('setSessionExpiry(expiry: { seconds: 2 }) { __typename }')],
       [2, 'a new visitor', 200, (visitor) => this.#leave(visitor)],
-      [6, 'a document of its own', 200, sent(() => `query Q${unique()} { session { keys } }`)],
+      [6, 'a document of its own', 200, sent(ownDocument)],
       [3, 'a guessed cookie', 200, (visitor) => sent(isNew, { cookie: `session=${mint()}` })(visitor)],
       [2, 'a malformed cookie', 200, sent(isNew, { cookie: 'session=malformed' })],
       [
@@ -342,6 +347,7 @@ class Load {
       [2, 'a stream', 200, () => this.#watch('ticks(to: 3)')],
       [2, 'a stream that is left', 'left', () => this.#watch('ticks(to: 1000)', Math.random() * 100)],
       [2, 'a silent stream that is left', 'left', () => this.#watch('silence', Math.random() * 100)],
+      ...this.kinds.tasks,
     ]
     this.#quick = quick.flatMap(([weight, ...task]) => Array<Task>(weight).fill(task))
     this.#slow = [
@@ -349,6 +355,14 @@ class Load {
       ['a body without end', '408', cut(begun, 20_000)],
       ['an answer that nobody reads', 'dropped', () => this.#neglect()],
     ]
+  }
+
+  /** Until the caches of documents are full, by the same documents that come later on. */
+  async fill(): Promise<void> {
+    const send = async (): Promise<void> => {
+      for (let sent = 0; sent < 500; sent++) await this.#graphql(ownDocument(), {})
+    }
+    await Promise.all([this.kinds.fill(), ...Array.from({ length: 10 }, send)])
   }
 
   start(): void {
