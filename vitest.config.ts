@@ -34,7 +34,7 @@ const over = (store: string, include: string[], way = 'yoga') => ({
 const forCI =
   process.env['CI'] || process.env['FAULTS']
     ? []
-    : ['test/faults/durability.test.ts', 'test/faults/outage.test.ts']
+    : ['test/faults/durability.test.ts', 'test/faults/floods-in-outage.test.ts', 'test/faults/outage.test.ts']
 
 const shared = overEachStore.map((name) => `test/${name}.test.ts`)
 

@@ -49,6 +49,11 @@ export class ServerProcess {
     this.#url = /http:\S+/.exec(announcement)![0].replace('localhost', '127.0.0.1')
   }
 
+  /** Where it listens, e.g. `http://127.0.0.1:4000/graphql`. */
+  get url(): string {
+    return this.#url
+  }
+
   /** The end of it. */
   get printed(): string {
     return this.#said
