@@ -14,6 +14,11 @@ export interface ChangeSet {
    * This is one map, so that a key cannot be both set and deleted.
    */
   readonly entries: ReadonlyMap<string, string | null>
+  /**
+   * Of the keys that `entries` sets, those that lose their place if they are there, and come last, as they were
+   * deleted before they were set. They and new keys come in the order of `entries`.
+   */
+  readonly last?: ReadonlySet<string> | undefined
   /** The new expiry policy, if it changes. While it is recorded it can be the change of a part of it. */
   readonly policy?: string | undefined
   /** The new deadline, if it moves. Milliseconds since the epoch. */
@@ -83,8 +88,8 @@ export function apply(
   }
   const entries = new Map(changes.clear ? none : record.entries)
   for (const [key, text] of changes.entries) {
-    if (text === null) entries.delete(key)
-    else entries.set(key, text)
+    if (text === null || changes.last?.has(key)) entries.delete(key)
+    if (text !== null) entries.set(key, text)
   }
   if (changes.limit && exceeds(entries, changes.limit)) return { outcome: 'full', record }
   const policy = changes.policy ?? (changes.clear ? '' : record.policy)
@@ -109,10 +114,29 @@ export function compose(first: ChangeSet, second: ChangeSet): ChangeSet {
   return {
     expect: none,
     clear: first.clear || second.clear,
-    entries: second.clear ? second.entries : new Map([...first.entries, ...second.entries]),
+    ...(second.clear ? entriesOf(second) : joinedEntries(first, second)),
     policy: second.clear ? second.policy : joinedPolicy(first.policy, second.policy),
     limit: second.limit ?? first.limit,
   }
+}
+
+type Entries = Pick<ChangeSet, 'entries' | 'last'>
+
+const entriesOf = ({ entries, last }: ChangeSet): Entries => ({ entries, last })
+
+function joinedEntries(first: ChangeSet, second: ChangeSet): Entries {
+  if (first.entries.size === 0) return entriesOf(second)
+  const entries = new Map(first.entries)
+  const last = new Set(first.last)
+  for (const [key, text] of second.entries) {
+    const isLast = text !== null && (entries.get(key) === null || second.last?.has(key))
+    if (isLast) last.add(key)
+    if (text === null) last.delete(key)
+    // A Map keeps the place of a key unless it is deleted.
+    if (text === null || isLast) entries.delete(key)
+    entries.set(key, text)
+  }
+  return { entries, last: last.size > 0 ? last : undefined }
 }
 
 const joinedPolicy = (first: string | undefined, second: string | undefined): string | undefined =>

@@ -1,11 +1,17 @@
 // This keeps the changes that a request has recorded and not saved yet, and drops those of a failed field.
 
-import { type ChangeSet, changeSet, compose } from './changes.ts'
+import { type ChangeSet, changeSet, compose, none } from './changes.ts'
 import { setsExpiry } from './expiry.ts'
+import type { SessionRecord } from './record.ts'
+
+/** A change in which `undefined` stands for a key that is stored already, and only has its place there. */
+type Change = Omit<ChangeSet, 'entries'> & {
+  readonly entries: ReadonlyMap<string, string | null | undefined>
+}
 
 interface Recorded {
   readonly scope: object
-  readonly change: ChangeSet
+  readonly change: Change
   /** The place of the change among all that the request recorded, also those dropped or saved since. */
   readonly serial: number
 }
@@ -50,6 +56,18 @@ export class Journal {
   }
 
   /**
+   * All recorded changes as one change set that also puts keys last which were stored at once, after others
+   * that are not stored yet: each with the text of the record, which is expected there.
+   */
+  sumOver(record: SessionRecord | null): ChangeSet {
+    if (record === null || !this.#changes.some(({ change }) => places(change))) return this.#sum
+    const texts = record.entries
+    const sum = this.#changes.reduce((before, { change }) => compose(before, filled(change, texts)), nothing)
+    const stored = [...sum.entries].filter(([key, text]) => text !== null && !this.#sum.entries.has(key))
+    return { ...sum, expect: new Map(stored) }
+  }
+
+  /**
    * What the changes before the place `serial` make of a key: its text, or null where they delete or clear
    * it; undefined where they leave it.
    */
@@ -62,6 +80,13 @@ export class Journal {
       else if (change.clear) text = null
     }
     return text
+  }
+
+  /** Whether a change before the place `serial` deletes the key, whatever became of it after. */
+  deletes(key: string, serial: number): boolean {
+    return this.#changes.some(
+      ({ change, serial: place }) => place < serial && change.entries.get(key) === null,
+    )
   }
 
   /** Whether a change before the place `serial` clears. */
@@ -90,35 +115,106 @@ export class Journal {
    * Forgets what a change that was stored at once, at the place `serial`, supersedes: changes of its keys
    * before it and, if it cleared, all up to the last clear. To save them at the end of the request would undo
    * it. Changes after it, which were recorded while the store was called, stay.
+   *
+   * A key is listed where it was first set, though keys that were set before it are stored after it. So it keeps
+   * its place among the changes.
+   * @param setAt - the place at which the key was first set; null where it is deleted or was stored before
    */
-  settle(stored: ChangeSet, serial: number): void {
-    const cleared = stored.clear
+  settle(key: string, serial: number, isCleared: boolean, setAt: number | null): void {
+    const cleared = isCleared
       ? this.#changes.findLastIndex(({ change, serial: place }) => change.clear && place < serial)
       : -1
-    this.#replace(
-      this.#changes.slice(cleared + 1).map((recorded) => {
-        const { scope, change, serial: place } = recorded
-        if (place >= serial) return recorded
-        const entries = new Map([...change.entries].filter(([key]) => !stored.entries.has(key)))
-        return { scope, serial: place, change: { ...change, entries } }
-      }),
-    )
+    const changes = this.#changes.slice(cleared + 1).map((recorded) => {
+      const { scope, change, serial: place } = recorded
+      if (place >= serial || !change.entries.has(key)) return recorded
+      const entries = new Map(change.entries)
+      if (place === setAt) entries.set(key, undefined)
+      else entries.delete(key)
+      return { scope, serial: place, change: { ...change, entries } }
+    })
+    if (setAt === serial) {
+      const index = changes.findLastIndex((each) => each.serial < serial) + 1
+      const change = { ...nothing, entries: new Map([[key, undefined]]) }
+      changes.splice(index, 0, { scope: {}, change, serial })
+    }
+    this.#replace(changes)
+  }
+
+  /**
+   * The place of the change that first set a key, as the session is before the place `serial`: `serial` itself
+   * where the key is absent, and null where it is in the store.
+   * @param isHeld - whether the store has an entry under the key
+   */
+  setAt(key: string, serial: number, isHeld: boolean): number | null {
+    let at = isHeld ? null : serial
+    for (const { change, serial: place } of this.#changes) {
+      if (place >= serial) break
+      const isSet = change.entries.has(key) && change.entries.get(key) !== null
+      const isStored = isSet && change.entries.get(key) === undefined
+      if (isStored || (isSet && (change.clear || at === serial))) at = place
+      else if (!isSet && (change.clear || change.entries.has(key))) at = serial
+    }
+    return at
+  }
+
+  /** The keys that are stored already though they were set after the place at which a key was set, in order. */
+  storedAfter(key: string, setAt: number): string[] {
+    const stored: string[] = []
+    let isAfter = false
+    for (const { change, serial } of this.#changes) {
+      if (serial < setAt) continue
+      for (const [each, text] of change.entries) {
+        if (isAfter && text === undefined) stored.push(each)
+        isAfter ||= each === key
+      }
+    }
+    return stored
   }
 
   #replace(changes: readonly Recorded[]): void {
-    this.#changes = changes.filter(({ change }) => changesSomething(change))
-    this.#sum = this.#changes.reduce((sum, { change }) => compose(sum, change), nothing)
+    // What is stored needs no place unless an entry comes before it that is not.
+    const first = changes.findIndex(({ change }) => setsEntry(change))
+    this.#changes = changes
+      .map((each, index) => (index < first || first < 0 ? { ...each, change: plain(each.change) } : each))
+      .filter(({ change }) => places(change) || changesSomething(plain(change)))
+    this.#sum = this.#changes.reduce((sum, { change }) => compose(sum, plain(change)), nothing)
   }
 }
 
 const nothing = changeSet({})
 
+/** Whether the change has a place for a key that is stored. */
+const places = ({ entries }: Change): boolean => {
+  for (const text of entries.values()) if (text === undefined) return true
+  return false
+}
+
+/** The change without keys that are stored. */
+const plain = (change: Change): ChangeSet => (places(change) ? filled(change, none) : (change as ChangeSet))
+
+/** The change that puts keys last which are stored, with these texts. */
+function filled(change: Change, texts: ReadonlyMap<string, string>): ChangeSet {
+  const entries = new Map<string, string | null>()
+  const last = new Set(change.last)
+  for (const [key, own] of change.entries) {
+    const text = own === undefined ? texts.get(key) : own
+    if (text === undefined) continue
+    entries.set(key, text)
+    if (own === undefined) last.add(key)
+  }
+  return { ...change, entries, last }
+}
+
 const changesSomething = ({ clear, entries, policy }: ChangeSet): boolean =>
   clear || entries.size > 0 || policy !== undefined
 
 /** Whether the change sets an entry or a policy, so that there has to be a session to keep it. */
-export function adds({ entries, policy }: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
-  if (policy !== undefined && setsExpiry(policy)) return true
-  for (const text of entries.values()) if (text !== null) return true
+export function adds(change: Pick<ChangeSet, 'entries' | 'policy'>): boolean {
+  if (change.policy !== undefined && setsExpiry(change.policy)) return true
+  return setsEntry(change)
+}
+
+function setsEntry({ entries }: Pick<Change, 'entries'>): boolean {
+  for (const text of entries.values()) if (typeof text === 'string') return true
   return false
 }

@@ -85,7 +85,10 @@ export class Session<Data extends object = Record<string, Json>> {
     return (await this.#unit.view()).entries.has(key)
   }
 
-  /** Lists the keys, in the order in which they were first set. */
+  /**
+   * Lists the keys, in the order in which they were first set. A key that was deleted and is set again comes last.
+   * The order is the same whether verbs share a request or are saved one by one.
+   */
   async keys(): Promise<Key<Data>[]> {
     return [...(await this.#unit.view()).entries.keys()] as Key<Data>[]
   }

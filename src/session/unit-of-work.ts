@@ -1,6 +1,6 @@
 // This holds the work of one request on one session, and decides what is saved at the end of the request.
 
-import { type Activity, apply, type ChangeSet, changeSet } from './changes.ts'
+import { type Activity, apply, type ChangeSet, changeSet, none } from './changes.ts'
 import type { Presented } from './cookie.ts'
 import { headersSent, SessionError, tooLarge } from './errors.ts'
 import { deadline } from './expiry.ts'
@@ -348,7 +348,10 @@ export class UnitOfWork {
           : record
             ? sum
             : { ...sum, activity: this.#activity(now) }
-        const outcome = await this.#stored.commit(changes, now)
+        const { entries, last, expect } = this.#journal.sumOver(record)
+        let outcome = await this.#stored.commit({ ...changes, entries, last, expect }, now)
+        // Another request has changed a key that only had to be put last.
+        if (outcome === 'conflict') outcome = await this.#stored.commit(changes, now)
         // The cookie was worthless. What the changes add goes into a new session.
         if (outcome === 'gone') return this.#save()
       }
@@ -362,17 +365,28 @@ export class UnitOfWork {
     // What this request has recorded or cleared is not in the store yet, so that no text is expected there.
     const own = this.#journal.textOf(key, place) !== undefined
     const clear = this.#journal.clears(place)
-    const entries = new Map([[key, next]])
-    const limit = this.#limitOf({ entries })
-    const changes = changeSet({ expect: new Map(own ? [] : [[key, text]]), clear, entries, limit })
+    const held = this.#stored.record?.entries ?? none
+    const setAt = next === null ? null : this.#journal.setAt(key, place, held.has(key))
+    // These were set after this key, so that they have to come after it.
+    const later = setAt === null ? [] : this.#journal.storedAfter(key, setAt)
+    const moved = later.flatMap((each) => (held.has(each) ? [[each, held.get(each)!] as const] : []))
+    const isAgain = next !== null && this.#journal.deletes(key, place)
+    const entries = new Map([[key, next], ...moved])
+    const changes = changeSet({
+      expect: new Map([...(own ? [] : [[key, text] as const]), ...moved]),
+      clear,
+      entries,
+      last: new Set([...(isAgain ? [key] : []), ...moved.map(([each]) => each)]),
+      limit: this.#limitOf({ entries }),
+    })
     if (this.#stored.standing === 'stored') {
       if ((await this.#stored.commit(changes, now)) !== 'committed') return false
     } else if (next !== null) {
       // The session begins under the server's own policy. `save` stores a recorded one, with its deadline.
       const expiresAt = deadline('', this.#stored.issue().createdAt, now, this.settings.timeouts)
-      if (!(await this.#stored.create(changeSet({ entries, limit, expiresAt }), now))) return false
+      if (!(await this.#stored.create({ ...changes, expect: none, expiresAt }, now))) return false
     }
-    this.#journal.settle(changes, place)
+    this.#journal.settle(key, place, clear, setAt)
     return true
   }
 

@@ -26,7 +26,8 @@ export class View {
   get record(): SessionRecord {
     const record = this.#stored.record ?? this.#stored.blank()
     if (this.#journal.isEmpty) return record
-    return apply(record, { ...this.#journal.sum, policy: this.policy, limit: undefined }).record!
+    const sum = this.#journal.sumOver(this.#stored.record)
+    return apply(record, { ...sum, policy: this.policy, limit: undefined }).record!
   }
 
   /** Whether `save` will create a session. */

@@ -180,9 +180,9 @@ const commitStatement = (table: string): string =>
       LEFT JOIN held ON held.key = pair->>0
       WHERE held.text IS DISTINCT FROM pair->>1
     ),
-    -- The entries to set, or to delete where text is null.
+    -- The entries to set, or to delete where text is null. Some lose their place.
     wanted AS (
-      SELECT pair->>0 AS key, pair->>1 AS text, place
+      SELECT pair->>0 AS key, pair->>1 AS text, place, jsonb_array_length(pair) > 2 AS moves
       FROM asked, jsonb_array_elements(change->'entries') WITH ORDINALITY AS each (pair, place)
     ),
     -- What clear leaves.
@@ -192,7 +192,7 @@ const commitStatement = (table: string): string =>
     -- One over the other. A key that is there keeps its place, and a new one comes after all others.
     merged AS (
       SELECT key, CASE WHEN wanted.place IS NULL THEN kept.text ELSE wanted.text END AS text,
-        kept.place AS old_place, wanted.place AS new_place
+        CASE WHEN moves THEN NULL ELSE kept.place END AS old_place, wanted.place AS new_place
       FROM kept FULL JOIN wanted USING (key)
     ),
     next AS (
@@ -228,8 +228,9 @@ const commitStatement = (table: string): string =>
 /** Removes the comments, which would be sent with each call where statements are not prepared. */
 const withoutComments = (sql: string): string => sql.replaceAll(/^ *--.*\n/gm, '')
 
-function toJson({ expect, entries, ...rest }: ChangeSet): string {
-  return JSON.stringify({ ...rest, expect: [...expect], entries: [...entries] })
+function toJson({ expect, entries, last, ...rest }: ChangeSet): string {
+  const wanted = [...entries].map(([key, text]) => (last?.has(key) ? [key, text, 'last'] : [key, text]))
+  return JSON.stringify({ ...rest, expect: [...expect], entries: wanted })
 }
 
 function toRecord(row: unknown, now: number): SessionRecord | Departure | null {

@@ -161,6 +161,7 @@ const scripts = {
       local key, text, place, old = ARGV[i], ARGV[i + 1], nil, nil
       if not clear then place, old = held(key) end
       if old then keys, bytes = keys - 1, bytes - #key - #old end
+      if string.sub(text, 1, 1) == '>' then place, text = nil, string.sub(text, 2) end
       if text ~= '' then
         keys, bytes = keys + 1, bytes + #key + #text
         if not place then places = places + 1; place = string.format('%d', places) end
@@ -214,12 +215,14 @@ function script(text: string): Script {
 }
 
 /**
- * Writes a change set as arguments of the script. An absent or deleted entry is the empty text, which is not
- * JSON, and a policy begins with "=", so that the empty policy differs from none.
+ * Writes a change set as arguments of the script. An absent or deleted entry is the empty text, and the text of
+ * one that comes last begins with ">": neither is JSON. A policy begins with "=", so that the empty policy differs
+ * from none.
  */
 function toArguments(changes: ChangeSet, now: number): string[] {
-  const { expect, clear, entries, policy, expiresAt, under, activity, limit } = changes
-  const pairs = [...expect, ...entries].flatMap(([key, text]) => [key, text ?? ''])
+  const { expect, clear, entries, last, policy, expiresAt, under, activity, limit } = changes
+  const expected = [...expect].flatMap(([key, text]) => [key, text ?? ''])
+  const wanted = [...entries].flatMap(([key, text]) => [key, (last?.has(key) ? '>' : '') + (text ?? '')])
   return [
     String(now),
     clear ? '1' : '',
@@ -232,7 +235,8 @@ function toArguments(changes: ChangeSet, now: number): string[] {
     String(activity?.lifetime ?? ''),
     String(activity?.step ?? ''),
     String(expect.size),
-    ...pairs,
+    ...expected,
+    ...wanted,
   ]
 }
 

@@ -42,6 +42,27 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/races'],
   },
   {
+    guard: 'a key that is stored at once comes after those that were set before it',
+    file: 'session/journal.ts',
+    from: 'if (setAt === serial) {',
+    to: 'if (false) {',
+    tests: ['session/session'],
+  },
+  {
+    guard: 'a key that is set and then stored at once keeps the place where it was set',
+    file: 'session/journal.ts',
+    from: 'if (place === setAt) entries.set(key, undefined)\n      else ',
+    to: '',
+    tests: ['session/session-model'],
+  },
+  {
+    guard: 'a key that is stored at once comes before those that were set after it and are stored',
+    file: 'session/journal.ts',
+    from: 'isAfter ||= each === key',
+    to: '',
+    tests: ['session/session'],
+  },
+  {
     guard: 'a verb that nobody awaits and that meets a mark fails the answer',
     file: 'graphql/exchange.ts',
     from: 'GONE|MOVED|',
@@ -617,6 +638,20 @@ const mutants: readonly Mutant[] = [
     tests: ['session/changes'],
   },
   {
+    guard: 'a key that was deleted and set again in one request comes last',
+    file: 'session/changes.ts',
+    from: 'entries.get(key) === null || second',
+    to: 'second',
+    tests: ['session/changes', 'session/session'],
+  },
+  {
+    guard: 'a change set puts a key last that was deleted before it is set',
+    file: 'session/changes.ts',
+    from: 'text === null || changes.last?.has(key)',
+    to: 'text === null',
+    tests: ['session/changes', 'session/session'],
+  },
+  {
     guard: 'a cookie among others ends where the next one begins',
     file: 'session/cookie.ts',
     from: "header.startsWith(start) && !header.includes(';')",
@@ -636,6 +671,20 @@ const mutants: readonly Mutant[] = [
     from: 'setImmediate(() => this.#verify())',
     to: 'setImmediate(() => {})',
     tests: ['graphql/races'],
+  },
+  {
+    guard: 'a key is put last with the text that others have not changed',
+    file: 'session/unit-of-work.ts',
+    from: 'entries, last, expect }, now)',
+    to: 'entries, last }, now)',
+    tests: ['session/session'],
+  },
+  {
+    guard: 'a key that was deleted and is stored at once comes last',
+    file: 'session/unit-of-work.ts',
+    from: 'next !== null && this.#journal.deletes(key, place)',
+    to: 'false',
+    tests: ['session/session-model'],
   },
   {
     guard: 'the changes of a failed field are dropped',
@@ -1320,8 +1369,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'to give back what nobody has set begins no session',
     file: 'session/journal.ts',
-    from: 'if (policy !== undefined && setsExpiry(policy)) return true',
-    to: 'if (policy) return true',
+    from: 'if (change.policy !== undefined && setsExpiry(change.policy)) return true',
+    to: 'if (change.policy) return true',
     tests: ['graphql/operations'],
   },
   {

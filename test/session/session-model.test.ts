@@ -10,13 +10,16 @@ import { memoryStore } from '../../src/stores/memory.ts'
 import { freshStore, storeName } from '../support/fresh-store.ts'
 import { runs } from '../support/runs.ts'
 
-/** What a request would see in a plain Map, and what outlives it. */
+/**
+ * What a request would see in a plain Map, and what outlives it. A Map lists its keys in the order in which they
+ * were first set, and so does a session, whatever is saved at which time.
+ */
 interface Model {
-  /** Null: no session is stored. */
+  /** Null: no session is stored. Only the texts count until it is saved, not their order. */
   stored: Map<string, Json> | null
+  /** What the request sees: what is stored, changed by what it has recorded. */
+  seen: Map<string, Json>
   cleared: boolean
-  /** Recorded since the last save; undefined: deleted. */
-  recorded: Map<string, Json | undefined>
 }
 
 interface Real {
@@ -24,24 +27,14 @@ interface Real {
   reopen(): void
 }
 
-const seen = ({ stored, cleared, recorded }: Model): Map<string, Json> => {
-  const map = new Map(cleared ? [] : stored)
-  for (const [key, value] of recorded) {
-    if (value === undefined) map.delete(key)
-    else map.set(key, value)
-  }
-  return map
-}
-
 const forget = (model: Model): void => {
   model.cleared = false
-  model.recorded.clear()
+  model.seen = new Map(model.stored)
 }
 
 const save = (model: Model): void => {
-  const after = seen(model)
   // A session is only begun for something to keep.
-  if (model.stored !== null || after.size > 0) model.stored = after
+  if (model.stored !== null || model.seen.size > 0) model.stored = new Map(model.seen)
   forget(model)
 }
 
@@ -50,10 +43,14 @@ const writeNow = (model: Model, key: string, value: Json | undefined): void => {
   if (model.stored !== null || value !== undefined) {
     model.stored = new Map(model.cleared ? [] : model.stored)
     model.cleared = false
-    if (value === undefined) model.stored.delete(key)
-    else model.stored.set(key, value)
+    write(model.stored, key, value)
   }
-  model.recorded.delete(key)
+  write(model.seen, key, value)
+}
+
+const write = (map: Map<string, Json>, key: string, value: Json | undefined): void => {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
 }
 
 type Step = (model: Model, real: Real) => Promise<void>
@@ -88,45 +85,45 @@ const commands = [
   onKey('get', (at) => async (model, { session }) => {
     assert.deepEqual(
       await session.get(at, 'fallback'),
-      seen(model).get(at) ?? (seen(model).has(at) ? null : 'fallback'),
+      model.seen.get(at) ?? (model.seen.has(at) ? null : 'fallback'),
     )
-    assert.equal(await session.has(at), seen(model).has(at))
+    assert.equal(await session.has(at), model.seen.has(at))
   }),
   command('entries', async (model, { session }) => {
-    assert.deepEqual(new Map(await session.entries()), seen(model))
-    assert.deepEqual((await session.keys()).toSorted(), [...seen(model).keys()].toSorted())
-    assert.equal(await session.isEmpty(), seen(model).size === 0)
+    assert.deepEqual(await session.entries(), [...model.seen])
+    assert.deepEqual(await session.keys(), [...model.seen.keys()])
+    assert.equal(await session.isEmpty(), model.seen.size === 0)
     assert.equal(await session.isNew(), model.stored === null)
   }),
   onEntry('set', (at, to) => async (model, { session }) => {
     session.set(at, to)
-    model.recorded.set(at, to)
+    model.seen.set(at, to)
   }),
   onEntry('merge', (at, to) => async (model, { session }) => {
     session.merge({ [at]: to, merged: 1 })
-    model.recorded.set(at, to).set('merged', 1)
+    model.seen.set(at, to).set('merged', 1)
   }),
   onKey('delete', (at) => async (model, { session }) => {
-    assert.equal(await session.delete(at), seen(model).has(at))
-    if (seen(model).has(at)) model.recorded.set(at, undefined)
+    assert.equal(await session.delete(at), model.seen.has(at))
+    model.seen.delete(at)
   }),
   command('clear', async (model, { session }) => {
     session.clear()
-    model.recorded.clear()
+    model.seen.clear()
     model.cleared = true
   }),
   onKey('pop', (at) => async (model, { session }) => {
-    const before = seen(model)
-    assert.deepEqual(await session.pop(at, 'fallback'), before.has(at) ? before.get(at) : 'fallback')
-    if (before.has(at)) writeNow(model, at, undefined)
+    const { seen } = model
+    assert.deepEqual(await session.pop(at, 'fallback'), seen.has(at) ? seen.get(at) : 'fallback')
+    if (seen.has(at)) writeNow(model, at, undefined)
   }),
   onEntry('setDefault', (at, to) => async (model, { session }) => {
-    const created = !seen(model).has(at)
+    const created = !model.seen.has(at)
     if (created) writeNow(model, at, to)
-    assert.deepEqual(await session.setDefault(at, to), { value: seen(model).get(at), created })
+    assert.deepEqual(await session.setDefault(at, to), { value: model.seen.get(at), created })
   }),
   onKey('update', (at) => async (model, { session }) => {
-    const next = [seen(model).get(at) ?? null].flat().length
+    const next = [model.seen.get(at) ?? null].flat().length
     assert.equal(await session.update(at, (current) => [current ?? null].flat().length), next)
     writeNow(model, at, next)
   }),
@@ -135,10 +132,10 @@ const commands = [
     const wasStored = model.stored !== null
     assert.equal(await session.flush(), wasStored)
     if (wasStored) assert.notEqual(await session.id(), id)
-    forget(model)
     // The successor is stored at once here, so that there is one state less to model.
     await session.save()
     model.stored = wasStored ? new Map() : null
+    forget(model)
   }),
   command('rotate', async (model, { session }) => {
     const [id, createdAt] = [await session.id(), await session.createdAt()]
@@ -157,8 +154,11 @@ const commands = [
     real.reopen()
   }),
   command('end without saving', async (model, real) => {
-    forget(model)
     real.reopen()
+    const left = new Map(await real.session.entries())
+    assert.deepEqual(left, model.stored ?? new Map())
+    if (model.stored !== null) model.stored = left
+    forget(model)
   }),
 ]
 
@@ -180,7 +180,7 @@ it(
           session: openSession(store, null, { cookie }),
           reopen: () => (real.session = openSession(store, real.session.token, { cookie })),
         }
-        const model: Model = { stored: null, cleared: false, recorded: new Map() }
+        const model: Model = { stored: null, seen: new Map(), cleared: false }
         await fc.asyncModelRun(() => ({ model, real }), history)
       }),
       { numRuns: runs(300, 10_000) },

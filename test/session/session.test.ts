@@ -115,6 +115,95 @@ describe('keys', () => {
   })
 })
 
+type Work = (session: OpenSession, next: () => Promise<void>) => Promise<void>
+
+describe('the order of the keys', () => {
+  // `next` saves between two verbs, or does nothing.
+  const histories: Record<string, Work> = {
+    'a b': async (session, next) => {
+      session.set('a', 1)
+      await next()
+      await session.update('b', () => 1)
+    },
+    'b a': async (session, next) => {
+      session.set('a', 1)
+      await next()
+      await session.delete('a')
+      await next()
+      session.set('b', 1)
+      await next()
+      session.set('a', 2)
+    },
+    'held 2 old': async (session, next) => {
+      await session.delete('old')
+      await next()
+      session.merge({ held: 2, 2: 0 })
+      await next()
+      session.set('old', 2)
+    },
+    'old held a c b': async (session, next) => {
+      session.set('a', 1)
+      await next()
+      await session.setDefault('c', 1)
+      await next()
+      session.set('b', 1)
+      await next()
+      await session.update('a', () => 2)
+      await next()
+      await session.update('c', () => 2)
+    },
+    'held a old': async (session, next) => {
+      session.set('a', 1)
+      await next()
+      await session.pop('old')
+      await next()
+      await session.setDefault('old', 1)
+    },
+    'b old': async (session, next) => {
+      session.clear()
+      await next()
+      session.merge({ a: 1, b: 1 })
+      await next()
+      await session.update('old', () => 2)
+      await next()
+      await session.delete('a')
+    },
+  }
+  for (const [keys, work] of Object.entries(histories)) {
+    it(`is ${keys}, in the request, after it, and where each verb was saved before the next`, async () => {
+      const order = async (saves: boolean) => {
+        const store = freshStore()
+        const first = openSession(store)
+        if (/old|held/.test(keys)) first.merge({ old: 1, held: 1 })
+        await first.save()
+        const session = openSession(store, first.token)
+        await work(session, async () => {
+          if (saves) await session.save()
+        })
+        const during = await session.keys()
+        await session.save()
+        return [during, await openSession(store, session.token).keys()].map((each) => each.join(' '))
+      }
+      expect(await order(true)).toEqual([keys, keys])
+      expect(await order(false)).toEqual([keys, keys])
+    })
+  }
+
+  it('gives way to what another request has written in the meantime', async () => {
+    const store = freshStore()
+    const session = openSession(store)
+    session.set('a', 1)
+    await session.update('count', () => 1)
+    const other = openSession(store, session.token)
+    await other.update('count', (count) => Number(count) + 1)
+    await session.save()
+    expect(await openSession(store, session.token).entries()).toEqual([
+      ['count', 2],
+      ['a', 1],
+    ])
+  })
+})
+
 describe('recorded and at once', () => {
   const begin = async () => {
     const store = watched(freshStore())
@@ -184,8 +273,8 @@ describe('recorded and at once', () => {
     expect(await other().entries()).toEqual([['a', 101]])
     await next.save()
     expect(await other().entries()).toEqual([
-      ['a', 101],
       ['d', 4],
+      ['a', 101],
     ])
   })
 

@@ -641,6 +641,11 @@ const bugs: readonly Planted[] = [
       ),
   },
   {
+    bug: 'keeps the place of a key that was deleted before it is set',
+    breaks: ['S24'],
+    store: () => changing(without('last')),
+  },
+  {
     bug: 'leaves no mark',
     breaks: ['M01', 'M02'],
     store: () => planted((right) => ({ delete: (id, now) => right.delete(id, now) })),

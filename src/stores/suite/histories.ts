@@ -40,13 +40,17 @@ export const anyChange: fc.Arbitrary<ChangeSet> = fc
     expect: fc.oneof({ weight: 3, arbitrary: fc.constant(new Map()) }, { weight: 1, arbitrary: entries }),
     clear: fc.boolean(),
     entries,
+    last: fc.option(fc.uniqueArray(key), { nil: undefined }),
     policy: fc.option(policyText, { nil: undefined }),
     limit: fc.option(fc.record({ keys: fc.nat(5), bytes: fc.nat(60) }), { nil: undefined }),
     expiresAt: fc.option(fc.integer({ min: start + 20_000, max: end }), { nil: undefined }),
     under: fc.option(policyText, { nil: undefined }),
     activity: fc.option(activity, { nil: undefined }),
   })
-  .map(changeSet)
+  .map(({ last, ...change }) => {
+    const isSet = (name: string): boolean => typeof change.entries.get(name) === 'string'
+    return changeSet({ ...change, last: last && new Set(last.filter(isSet)) })
+  })
 
 export const record: fc.Arbitrary<SessionRecord> = fc
   .tuple(fc.array(fc.tuple(key, text), { maxLength: 5 }), policyText)

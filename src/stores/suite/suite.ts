@@ -541,6 +541,34 @@ const promises: readonly Guarantee[] = [
     },
   },
   {
+    id: 'S24',
+    title: 'MUST put a key last that was deleted before it is set, in the order of the entries',
+    async check(store) {
+      const after = async (change: Partial<ChangeSet>, ...keys: string[]) => {
+        const id = await created(store, holding(...keys.map((key): [string, string] => [key, '1'])))
+        const changes = { ...setting(['x', '2'], ['a', '2'], ['y', '2']), last: new Set(['a']), ...change }
+        assert.equal(await store.commit(id, changes, now), 'committed')
+        return pairsOf(await store.read(id, now)).join(' ')
+      }
+      assert.deepEqual(
+        {
+          there: await after({}, 'a', 'b'),
+          'the others there': await after({}, 'a', 'y', 'x'),
+          absent: await after({}, 'b'),
+          clear: await after({ clear: true }, 'a', 'b'),
+          'no room for it twice': await after({ limit: { keys: 4, bytes: 8 } }, 'a', 'b'),
+        },
+        {
+          there: 'b,1 x,2 a,2 y,2',
+          'the others there': 'y,2 x,2 a,2',
+          absent: 'b,1 x,2 a,2 y,2',
+          clear: 'x,2 a,2 y,2',
+          'no room for it twice': 'b,1 x,2 a,2 y,2',
+        },
+      )
+    },
+  },
+  {
     id: 'M01',
     title: 'MUST answer what the mark says that a delete leaves, until it ends, and leave it where it is',
     async check(store) {
