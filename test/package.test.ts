@@ -143,9 +143,11 @@ const schema = createSchema<YogaInitialContext & SessionContext<MyData>>({
   ],
 })
 const store = memoryStore({ max: 1000 })
-const session = useSession<MyData>({ store, keys: { dark_mode: { client: ['read'] }, 'pref:*': {} } })
+const session = useSession<MyData>({ store, keys: { dark_mode: { client: ['read'] }, 'dark_*': {} } })
 // @ts-expect-error MyData has no such key
 useSession<MyData>({ store, keys: { drak_mode: {} } })
+// @ts-expect-error MyData has no key that begins so
+useSession<MyData>({ store, keys: { 'pref:*': {} } })
 createServer(createYoga({ schema, plugins: [session] }))
 
 export const stores = [

@@ -12,13 +12,23 @@ export type KeyRight = 'read' | 'write' | 'delete'
 
 /**
  * What clients may do with which key: `{ dark_mode: { client: ['read', 'write'] }, 'pref:*': … }`. A name
- * that ends in `*` declares all keys that begin so. The exact name wins, then the longest prefix. A key that
- * is not declared, or has no `client`, is for the server only. Resolvers are not restricted.
+ * that ends in `*` declares all keys that begin so, and does not compile where no key of `Data` does. The exact
+ * name wins, then the longest prefix. A key that is not declared, or has no `client`, is for the server only.
+ * Resolvers are not restricted.
  * @typeParam Data - the application's keys and the types of their values
  */
 export type KeyDeclarations<Data extends object = Record<string, unknown>> = {
-  readonly [Name in (keyof Data & string) | `${string}*`]?: KeyDeclaration
+  readonly [Name in (keyof Data & string) | PatternOf<keyof Data & string>]?: KeyDeclaration
 }
+
+/** The names ending in `*` that a key begins like, `a*` for example, or those that a pattern of keys may begin like. */
+type PatternOf<
+  Key extends string,
+  Before extends string = '',
+  Found extends string = never,
+> = Key extends `${infer First}${infer Rest}`
+  ? PatternOf<Rest, `${Before}${First}`, Found | `${Before}*`>
+  : Found | (Key extends '' ? `${Before}*` : `${Before}${string}*`)
 
 /** What clients may do with one key, or with the keys of one prefix. */
 export interface KeyDeclaration {

@@ -4,14 +4,39 @@ import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import type { KeyRight, KeyRules } from './key-declarations.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
-import { checkKey, decode, encode, type Json } from './value.ts'
+import { checkKey, decode, encode, type Json, type Refused, type Storable } from './value.ts'
 import { mindVerbs } from './verb-promise.ts'
 
 type Key<Data> = keyof Data & string
 /** The type of a value. A key that may be absent is declared optional, and its value is never undefined. */
 type Value<Data, K extends keyof Data> = Exclude<Data[K], undefined>
-/** What can be written under a key, also the frozen value that was read. */
-type Input<Data, K extends keyof Data> = Value<Data, K> | Frozen<Value<Data, K>>
+/** What can be written as a value of a type, also the frozen value that was read. */
+type Writable<V> = [IsRefused<V>] extends [true] ? Storable<V> : V | Frozen<V>
+type IsRefused<V> = [V] extends [Storable<V>] ? false : true
+
+/**
+ * What can be written under a key: what fits each of them, where the key is one of several. Of a key that is a type
+ * parameter the compiler takes the last branch, where it can prove no other, so that `Data[K]` fits `K`.
+ */
+type Input<Data, K extends keyof Data> = [IsMixed<Data, K>] extends [true]
+  ? Fitting<Data, K>
+  : Writable<Value<Data, K>>
+type IsMixed<Data, K extends keyof Data> = [Value<Data, K>] extends [Fitting<Data, K>] ? false : true
+/** The intersection, which TypeScript infers for the parameter of a union of functions. */
+type Fitting<Data, K extends keyof Data> = (
+  K extends unknown ? (value: Writable<Value<Data, K>>) => void : never
+) extends (value: infer Each) => void
+  ? [Each] extends [never]
+    ? Refused<'The key is one of several whose values have nothing in common. Set each by its own name.'>
+    : Each
+  : never
+
+/** Refuses names that are no keys, as those of a computed name are: `{ [key]: value }` fits any of them. */
+type Known<Given, Data> = {
+  [
+    Name in Exclude<keyof Given & string, Key<Data>>
+  ]: Refused<'There is no such key, or it is one of several.'>
+}
 
 /** A value as a session gives it. It is deeply frozen: a change in place throws instead of being lost. */
 export type Frozen<T> = Json extends T ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T
@@ -119,7 +144,9 @@ export class Session<Data extends object = Record<string, Json>> {
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE,
    * SESSION_HEADERS_SENT
    */
-  merge(data: { readonly [K in Key<Data>]?: Input<Data, K> }): void {
+  merge<Given extends { readonly [K in Key<Data>]?: Input<Data, K> }>(
+    data: Given & Known<Given, Data>,
+  ): void {
     const entries = new Map<string, string>()
     for (const [key, value] of Object.entries(data)) entries.set(key, this.#encode(key, value))
     this.#unit.record(this.#scope(), { entries })

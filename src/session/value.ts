@@ -16,6 +16,50 @@ export type JsonObjectInput =
   | { readonly [key: string]: unknown }
   | (object & { readonly [Symbol.iterator]?: never })
 
+declare const why: unique symbol
+
+/**
+ * What a parameter takes where nothing that is given can be stored. No value has this type, so that the compiler
+ * refuses the call, and its message tells why.
+ */
+export interface Refused<Why extends string> {
+  readonly [why]: Why
+}
+
+/**
+ * What of a type JSON keeps: the type itself, or one with {@link Refused} in the place of what a session refuses. A
+ * class without methods cannot be told from an interface, and is refused only where it is set.
+ */
+export type Storable<T> = unknown extends T
+  ? T
+  : [T] extends [Json]
+    ? T
+    : T extends null | boolean | number | string
+      ? T
+      : T extends undefined
+        ? Refused<'undefined is not JSON. Delete the key, or store null.'>
+        : T extends bigint
+          ? Refused<'A BigInt is not JSON. Declare the key as string, and store its toString().'>
+          : T extends symbol | ((...args: never) => unknown)
+            ? Refused<'A function or a symbol is not JSON.'>
+            : T extends Date
+              ? Refused<'A Date is not JSON. Declare the key as string, and store its toISOString().'>
+              : T extends { toJSON(...args: never): unknown }
+                ? Refused<'An object with toJSON is not JSON. Declare and store what it returns.'>
+                : T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+                  ? Refused<'A Map or a Set is not JSON. Declare and store an array or a plain object.'>
+                  : T extends ArrayBufferView | ArrayBufferLike
+                    ? Refused<'Bytes are not JSON. Declare the key as string, and store them as base64.'>
+                    : T extends readonly unknown[]
+                      ? { [Index in keyof T]: Storable<T[Index]> }
+                      : { [Name in keyof T]: Name extends symbol ? T[Name] : StorableMember<T, Name> }
+
+/** What of a member of an object JSON keeps. One that may be left out may not be there, also where it is undefined. */
+type StorableMember<T, Name extends keyof T> =
+  {} extends Pick<T, Name>
+    ? Storable<Exclude<T[Name], undefined>> | Extract<T[Name], undefined>
+    : Storable<T[Name]>
+
 /** The upper bounds of what clients and resolvers can store. They are checked before anything is stored. */
 export interface Limits {
   /** UTF-8 bytes of one value as JSON text. @default 8192 */

@@ -2118,8 +2118,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'what is recorded while a verb acts is not settled with it',
     file: 'session/journal.ts',
-    from: 'if (place >= serial) return recorded',
-    to: '',
+    from: 'if (place >= serial || !change',
+    to: 'if (!change',
     tests: ['session/side-by-side'],
   },
   {
