@@ -85,6 +85,11 @@ export class Exchange<Data extends object = Record<string, Json>> {
     this.#log = log
   }
 
+  /** Whether the request has used its session so far, so that its answer is for this visitor alone. */
+  get isUsed(): boolean {
+    return this.#unit.touched
+  }
+
   /**
    * What the context of an operation gets: the session, for which the store is not read before it is used.
    */

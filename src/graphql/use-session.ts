@@ -11,6 +11,7 @@ import type { Session } from '../session/session.ts'
 import type { Json } from '../session/value.ts'
 import { Exchanges, type Result, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { scopeMutationFields } from './operation.ts'
+import { guardCaches } from './response-cache.ts'
 import { sendable, takeOver } from './sendable.ts'
 import { gatesOrigins } from './use-gate.ts'
 
@@ -30,7 +31,7 @@ export interface SessionContext<Data extends object = Record<string, Json>> {
  * the answer leaves.
  * @typeParam Data - the application's keys and the types of their values
  * @throws {SessionError} CONFIG_INVALID, naming the option. `createYoga` throws it, too, where the cookie has
- * `sameSite: 'none'` and there is no `useSessionGate` with `origins`
+ * `sameSite: 'none'` and there is no `useSessionGate` with `origins`, or beside a response cache that is not known
  */
 export function useSession<Data extends object = Record<string, Json>>(
   options: SessionOptions<Data>,
@@ -44,8 +45,14 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
   const after = hooksAfter(exchanges)
   /** Requests whose results set headers of framing. Few do, so that looking them up costs nothing. */
   const framed = new WeakSet<Request>()
+  const usesSession = (context: unknown): boolean => {
+    const { request } = (context ?? {}) as Partial<YogaInitialContext>
+    return request !== undefined && Boolean(exchanges.find(request)?.isUsed)
+  }
   return {
     onPluginInit({ plugins }) {
+      // Its own hook runs when each of the others, and what they add, is there.
+      plugins.push({ onPluginInit: () => guardCaches(plugins, usesSession) })
       exchanges.areOriginsJudged = plugins.some((plugin) => gatesOrigins(plugin))
       if (!exchanges.isCrossSite || exchanges.areOriginsJudged) return
       throw new SessionError(

@@ -2472,6 +2472,62 @@ const mutants: readonly Mutant[] = [
     to: '    this.#successor = null\n',
     tests: ['stores/memory-under-flood'],
   },
+  {
+    guard: 'what used a session is kept out of a response cache',
+    file: 'graphql/response-cache.ts',
+    from: 'if (!isStream && hides())',
+    to: 'if (false)',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'parts that used a session are kept out of a response cache',
+    file: 'graphql/response-cache.ts',
+    from: 'hides() ? part',
+    to: 'false ? part',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'a response cache sees the mutations that make it drop what they change',
+    file: 'graphql/response-cache.ts',
+    from: ' && !(executed && isMutationWithFields(executed, args))',
+    to: '',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'a response cache that keeps the answers of mutations does not see those that used a session',
+    file: 'graphql/response-cache.ts',
+    from: '    getOperationAST(executed, operationName) !== operation\n',
+    to: '    true\n',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'the fields of a response cache are no part of an answer that it does not see',
+    file: 'graphql/response-cache.ts',
+    from: '.filter(([name]) => !ownFields.has(name))',
+    to: '',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'two sessions are both kept out of a response cache',
+    file: 'graphql/response-cache.ts',
+    from: 'guards.has(hook) || ',
+    to: '',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'a response cache that is not known is refused at the start',
+    file: 'graphql/response-cache.ts',
+    from: 'if (isFound || !plugins.some((plugin) => servesAnswers(plugin))) return',
+    to: 'return',
+    tests: ['graphql/response-cache'],
+  },
+  {
+    guard: 'a response cache is guarded wherever it stands among the plugins',
+    file: 'graphql/use-session.ts',
+    from: 'plugins.push({ onPluginInit: () => guardCaches(plugins, usesSession) })',
+    to: 'guardCaches(plugins, usesSession)',
+    tests: ['graphql/response-cache'],
+  },
 ]
 
 /** Files under src; otherwise all. */
