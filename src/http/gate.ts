@@ -66,9 +66,9 @@ export interface Reply {
   readonly body: string
 }
 
-/** The answer to a refused request, in a type of JSON that its client accepts, or in `application/json`. */
+/** The answer to a request that gets an error alone, in a type of JSON that its client accepts, or in `application/json`. */
 export const refusalReply = (
-  { status, code, message, headers = {} }: Refusal,
+  { status, code, message, headers = {} }: Omit<Refusal, 'code'> & { readonly code: string },
   accept: string | null | undefined,
 ): Reply => ({
   status,

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
 import { checkNumber, checkOptions } from '../session/options.ts'
+import { boundHandler } from './handler-timeout.ts'
 
 /** Where `listen` takes requests, and how long it waits for clients. */
 export interface ListenOptions {
@@ -29,6 +30,14 @@ export interface ListenOptions {
    * @default 30000
    */
   readonly responseTimeout?: number
+  /**
+   * Milliseconds for the handler, from the request to the head of its answer; 0 for no limit. Then the client is told
+   * 503 with the code HANDLER_TIMEOUT, and its connection is closed. Nothing stops the handler, but `request.signal` of
+   * Yoga and the event `close` of the response tell it, and what it does to the response has no effect any more. An
+   * answer that has begun has no such limit.
+   * @default 60000
+   */
+  readonly handlerTimeout?: number
   /**
    * Milliseconds after `close` in which new connections and requests are still taken, while `/health/ready` of
    * `createSessionServer` is 503. Load balancers go on sending requests until they notice: for Kubernetes 5000 to
@@ -80,11 +89,13 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     'headersTimeout',
     'requestTimeout',
     'responseTimeout',
+    'handlerTimeout',
     'drainDelay',
     'drainTimeout',
   ])
   const { host = '127.0.0.1', port = 4000, requestTimeout = 30_000 } = options
   const { headersTimeout = Math.min(10_000, requestTimeout) } = options
+  const { handlerTimeout = 60_000 } = options
   const { responseTimeout = 30_000, drainDelay = 100, drainTimeout = 10_000 } = options
   for (const [name, value] of Object.entries({
     requestTimeout,
@@ -95,6 +106,7 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
   })) {
     checkNumber(name, value, 'milliseconds')
   }
+  if (handlerTimeout !== 0) checkNumber('handlerTimeout', handlerTimeout, 'milliseconds')
   if (headersTimeout > requestTimeout) {
     throw new SessionError('CONFIG_INVALID', 'headersTimeout must not be longer than requestTimeout.')
   }
@@ -131,6 +143,12 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
         if (connections.get(socket)! > 1) socket.setTimeout(0)
         count(socket, -1)
       })
+      if (handlerTimeout !== 0) {
+        boundHandler(request, response, handlerTimeout, () => {
+          warn('A request', { name: 'TimeoutError', code: 'HANDLER_TIMEOUT' })
+          socket.setTimeout(responseTimeout)
+        })
+      }
       // A listener that rejects must fail its own request only: unhandled, it would end the process.
       const result = listener(request, response)
       if (result instanceof Promise) {

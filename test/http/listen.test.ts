@@ -176,6 +176,133 @@ it('takes what it is given for time, and says what makes no sense', async () => 
   )
 })
 
+describe('a handler that takes too long', () => {
+  const body = (told: string): unknown => JSON.parse(told.slice(told.indexOf('\r\n\r\n')))
+  const told503 = {
+    errors: [
+      {
+        message: 'The server took too long. What was asked for may have been done.',
+        extensions: { code: 'HANDLER_TIMEOUT' },
+      },
+    ],
+  }
+  const warned = () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warn.mockRestore())
+    return warn
+  }
+
+  it('is given up: the client is told 503, and nothing of what is done afterwards', async () => {
+    const warn = warned()
+    const { talk, release, store } = await serve({ handlerTimeout: 100 })
+    const client = await talk()
+    client.send(post(json('mutation { held }')))
+    expect(await elapsed(() => client.closed)).toBeLessThan(1000)
+    expect(await client.statuses(1)).toEqual([503])
+    expect(body(client.told)).toEqual(told503)
+    expect(client.told).toMatch(/^cache-control: no-store\r\n/im)
+    expect(client.told).toMatch(/^x-content-type-options: nosniff\r\n/im)
+    expect(warn.mock.calls).toEqual([['A request failed: TimeoutError HANDLER_TIMEOUT', 'SessionWarning']])
+    const { told } = client
+    release()
+    await expect.poll(() => store.calls).toEqual(['create'])
+    expect(client.told).toBe(told)
+  })
+
+  it('can see it by the signal of the request', async () => {
+    warned()
+    const aborted = gate()
+    const { yoga } = shop({
+      typeDefs: 'extend type Query { wait: Int }',
+      resolvers: {
+        Query: {
+          wait: (_: unknown, __: unknown, { request }: { request: Request }) =>
+            once(request.signal, 'abort').then(() => aborted.resolve()),
+        },
+      },
+    })
+    const { talk } = await started(yoga, { handlerTimeout: 50 })
+    for (const query of ['{ wait }', '{ wait } # defer']) {
+      const client = await talk()
+      client.send(post(json(query)))
+      expect(await client.statuses(1)).toEqual([503])
+      await aborted.promise
+    }
+  })
+
+  const late: Record<string, Listener> = {
+    'writes head and text': (_, response) =>
+      setTimeout(100).then(() => response.writeHead(200, { 'x-late': '1' }).end('late')),
+    'sets headers, and writes in parts': async (_, response) => {
+      await setTimeout(100)
+      response.setHeader('x-late', '1')
+      response.flushHeaders()
+      response.write('late')
+      response.end('late')
+    },
+    fails: () => setTimeout(100).then(() => Promise.reject(new Error('late'))),
+    'has left': () => {},
+    'ends the response by force': (_, response) => setTimeout(100).then(() => response.destroy()),
+  }
+  it.each(Object.keys(late))('and then %s harms nobody', async (does) => {
+    warned()
+    const { talk } = await started(late[does]!, { handlerTimeout: 50 })
+    const client = await talk()
+    client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    expect(await client.statuses(1)).toEqual([503])
+    await client.closed
+    await setTimeout(100)
+    expect(body(client.told)).toEqual(told503)
+  })
+
+  it('is not one whose answer goes on, nor one that waits for a body', async () => {
+    const { talk } = await started(
+      async (request, response) => {
+        if (request.url === '/stream') {
+          response.write('first')
+          await setTimeout(150)
+          response.end('last')
+        } else {
+          for await (const _ of request);
+          response.end('read')
+        }
+      },
+      { handlerTimeout: 50 },
+    )
+    const [stream, upload] = [await talk(), await talk()]
+    stream.send('GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    upload.send('POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\na')
+    await stream.closed
+    expect(stream.told).toContain('last')
+    upload.send('b')
+    await upload.closed
+    expect(upload.told).toContain('read')
+  })
+
+  it('in a pipeline does not answer in the place of another', async () => {
+    warned()
+    const { talk } = await started((_, response) => void setTimeout(100).then(() => response.end('late')), {
+      handlerTimeout: 80,
+    })
+    const client = await talk()
+    client.send('GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await client.closed
+    expect(await client.statuses(2)).toEqual([503])
+  })
+
+  it('has all the time it likes with 0', async () => {
+    const { talk } = await started((_, response) => void setTimeout(50).then(() => response.end('late')), {
+      handlerTimeout: 0,
+    })
+    const client = await talk()
+    client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    expect(await client.statuses(1)).toEqual([200])
+    await expect(listen(() => {}, { port: 0, handlerTimeout: -1 })).rejects.toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('handlerTimeout') }),
+    )
+  })
+})
+
 describe('a client that leaves', () => {
   // Node's own way, and the only one by which an event stream is noticed to be left before something is written to it.
   it('for writing only, is taken for gone; what it asked for is done', async () => {

@@ -1976,6 +1976,27 @@ const mutants: readonly Mutant[] = [
     tests: ['http/listen'],
   },
   {
+    guard: 'a handler that takes too long is given up',
+    file: 'http/listen.ts',
+    from: 'if (handlerTimeout !== 0) {\n        boundHandler',
+    to: 'if (false) {\n        boundHandler',
+    tests: ['http/listen'],
+  },
+  {
+    guard: 'an answer that has begun is not given up',
+    file: 'http/handler-timeout.ts',
+    from: 'if (headersSent || response.destroyed) return',
+    to: 'if (response.destroyed) return',
+    tests: ['http/listen'],
+  },
+  {
+    guard: 'a handler that waits for a body is not given up',
+    file: 'http/handler-timeout.ts',
+    from: '!request.complete || ',
+    to: '',
+    tests: ['http/listen'],
+  },
+  {
     guard: 'requests are taken until load balancers have noticed',
     file: 'http/listen.ts',
     from: 'const over = setTimeout(drainDelay)',
