@@ -535,8 +535,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'with secure: true each cookie is Secure',
     file: 'session/cookie.ts',
-    from: 'const { secure = place.secure ?? true } = options',
-    to: 'const secure = options.secure === false ? false : (place.secure ?? true)',
+    from: 'const { secure = place.secure ?? true, partitioned = false } = options',
+    to: 'const { partitioned = false } = options\n  const secure = options.secure === false ? false : (place.secure ?? true)',
     tests: ['graphql/plain-http'],
   },
   {
