@@ -296,7 +296,8 @@ export class Kinds {
     const sent = request(this.#subscription(1000, true), {
       agent: false,
       headers: streamHeaders(cookie),
-    }).end()
+    })
+    sent.on('error', () => {}).end()
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
     response.on('error', () => {}).resume()
     const ended = once(response, 'end').then(() => 'ended')

@@ -420,8 +420,12 @@ class Load {
       cookie: visitor.cookie,
     })
     if (/pop|clear|logout/.test(field)) visitor.n = null
-    if (setCookie !== undefined)
-      visitor.cookie = setCookie.includes('Max-Age=0') ? '' : setCookie.split(';')[0]!
+    if (setCookie !== undefined) {
+      const cookie = setCookie.includes('Max-Age=0') ? '' : setCookie.split(';')[0]!
+      // In the place of a session that has ended, an expiry begins an empty one.
+      if (field.startsWith('setSessionExpiry') && cookie !== visitor.cookie) visitor.n = null
+      visitor.cookie = cookie
+    }
     const { errors } = JSON.parse(text)
     // What expires between two steps of one request is gone, and so is what it held.
     return errors && errors[0].extensions.code !== 'SESSION_GONE' ? errors[0].extensions.code : status
@@ -438,7 +442,8 @@ class Load {
 
   async #call({ method = 'POST', path = '/graphql', headers = {}, body }: Call): Promise<Answer> {
     const sent = request(new URL(path, this.#url), { method, headers, agent: this.#agent })
-    sent.end(body)
+    // What breaks after the answer has begun breaks the answer, too, and is told there.
+    sent.on('error', () => {}).end(body)
     const [response] = (await once(sent, 'response').catch((error: Error) => {
       // One that has been idle for long can be closed just when it is used.
       if (sent.reusedSocket) error.message += ' on a kept connection'
@@ -477,7 +482,8 @@ class Load {
     const sent = request(new URL(`?${search}`, this.#url), {
       agent,
       headers: { accept: 'text/event-stream' },
-    }).end()
+    })
+    sent.on('error', () => {}).end()
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
     if (patience === undefined) {
       return (await text(response)).endsWith('event: complete\ndata:\n\n') ? response.statusCode! : 'no end'
