@@ -107,36 +107,36 @@ function renewed({ createdAt, expiresAt }: SessionRecord, policy: string, activi
 }
 
 /**
- * Joins two recorded changes into one with the same effect. A recorded change has no `expect` and no
- * deadline, and neither has the result.
+ * Joins recorded changes into one with the same effect. A recorded change has no `expect` and no deadline, and
+ * neither has the result.
  */
-export function compose(first: ChangeSet, second: ChangeSet): ChangeSet {
-  return {
-    expect: none,
-    clear: first.clear || second.clear,
-    ...(second.clear ? entriesOf(second) : joinedEntries(first, second)),
-    policy: second.clear ? second.policy : joinedPolicy(first.policy, second.policy),
-    limit: second.limit ?? first.limit,
+export function compose(changes: readonly ChangeSet[]): ChangeSet {
+  const from = Math.max(
+    0,
+    changes.findLastIndex(({ clear }) => clear),
+  )
+  const { clear = false } = changes[from] ?? {}
+  let policy: string | undefined
+  let limit: SizeLimit | undefined
+  const entries = new Map<string, string | null>()
+  const last = new Set<string>()
+  for (const change of changes.slice(from)) {
+    addEntries(entries, last, change)
+    policy = joinedPolicy(policy, change.policy)
   }
+  for (const change of changes) limit = change.limit ?? limit
+  return { expect: none, clear, entries, last: last.size > 0 ? last : undefined, policy, limit }
 }
 
-type Entries = Pick<ChangeSet, 'entries' | 'last'>
-
-const entriesOf = ({ entries, last }: ChangeSet): Entries => ({ entries, last })
-
-function joinedEntries(first: ChangeSet, second: ChangeSet): Entries {
-  if (first.entries.size === 0) return entriesOf(second)
-  const entries = new Map(first.entries)
-  const last = new Set(first.last)
-  for (const [key, text] of second.entries) {
-    const isLast = text !== null && (entries.get(key) === null || second.last?.has(key))
+function addEntries(entries: Map<string, string | null>, last: Set<string>, change: ChangeSet): void {
+  for (const [key, text] of change.entries) {
+    const isLast = text !== null && (entries.get(key) === null || change.last?.has(key))
     if (isLast) last.add(key)
     if (text === null) last.delete(key)
     // A Map keeps the place of a key unless it is deleted.
     if (text === null || isLast) entries.delete(key)
     entries.set(key, text)
   }
-  return { entries, last: last.size > 0 ? last : undefined }
 }
 
 const joinedPolicy = (first: string | undefined, second: string | undefined): string | undefined =>

@@ -25,6 +25,8 @@ export class Journal {
   readonly #dropped = new WeakSet()
   #count = 0
   #sum = nothing
+  /** Whether one of the changes has a place for a key that is stored. */
+  #hasPlaces = false
 
   get isEmpty(): boolean {
     return this.#changes.length === 0
@@ -51,7 +53,7 @@ export class Journal {
     const recorded = { scope, change, serial }
     const place = this.#changes.findLastIndex((each) => each.serial < serial) + 1
     if (place < this.#changes.length) return this.#replace(this.#changes.toSpliced(place, 0, recorded))
-    this.#sum = this.isEmpty ? change : compose(this.#sum, change)
+    this.#sum = this.isEmpty ? change : compose([this.#sum, change])
     this.#changes.push(recorded)
   }
 
@@ -60,9 +62,8 @@ export class Journal {
    * that are not stored yet: each with the text of the record, which is expected there.
    */
   sumOver(record: SessionRecord | null): ChangeSet {
-    if (record === null || !this.#changes.some(({ change }) => places(change))) return this.#sum
-    const texts = record.entries
-    const sum = this.#changes.reduce((before, { change }) => compose(before, filled(change, texts)), nothing)
+    if (record === null || !this.#hasPlaces) return this.#sum
+    const sum = compose(this.#changes.map(({ change }) => filled(change, record.entries)))
     const stored = [...sum.entries].filter(([key, text]) => text !== null && !this.#sum.entries.has(key))
     return { ...sum, expect: new Map(stored) }
   }
@@ -177,7 +178,8 @@ export class Journal {
     this.#changes = changes
       .map((each, index) => (index < first || first < 0 ? { ...each, change: plain(each.change) } : each))
       .filter(({ change }) => places(change) || changesSomething(plain(change)))
-    this.#sum = this.#changes.reduce((sum, { change }) => compose(sum, plain(change)), nothing)
+    this.#hasPlaces = this.#changes.some(({ change }) => places(change))
+    this.#sum = compose(this.#changes.map(({ change }) => plain(change)))
   }
 }
 

@@ -1,5 +1,6 @@
 // This bounds how long calls to a store take and how many there are, and replaces the errors of its driver.
 
+import type { Outcome } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
 import type { Departure, Mark, SessionRecord } from '../session/record.ts'
 import { mayShare } from '../session/runtime.ts'
@@ -89,12 +90,46 @@ function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): Gua
     delete: (id, now, mark) => call('delete', () => backend.delete(id, now, mark)),
     move: (id, successor, now, mark, isKept = false) =>
       call('delete', async () => {
-        const found = await backend.delete(id, now, mark)
+        const found = checked('delete', await backend.delete(id, now, mark))
         if (found === null || typeof found === 'string') return found
         await backend.create(successor, isKept ? { ...found, kept: true } : found)
         return found
       }),
   }
+}
+
+const outcomes: ReadonlySet<unknown> = new Set<Outcome>([
+  'committed',
+  'conflict',
+  'full',
+  'gone',
+  'moved',
+  'ended',
+])
+
+/** Whether it is a record, null or what a mark says. */
+function isFound(answer: unknown): boolean {
+  if (answer === null || answer === 'moved' || answer === 'ended') return true
+  if (typeof answer !== 'object') return false
+  const { entries, createdAt, expiresAt, policy } = answer as Record<keyof SessionRecord, unknown>
+  const isRecord = entries instanceof Map && typeof policy === 'string'
+  return isRecord && Number.isFinite(createdAt) && Number.isFinite(expiresAt)
+}
+
+const isAnswer: Readonly<Record<Verb, (answer: unknown) => boolean>> = {
+  create: () => true,
+  read: isFound,
+  commit: (answer) => outcomes.has(answer),
+  delete: isFound,
+}
+
+/**
+ * Gives back what a store answered. What is no answer of the verb would be taken for one: that there is no
+ * session, for example, so that the visitor gets another, or that something was saved.
+ */
+function checked<T>(verb: Verb, answer: T): T {
+  if (isAnswer[verb](answer)) return answer
+  throw new TypeError(`"${verb}" of the store answered what KeyedStore has no meaning for.`)
 }
 
 const caller =
@@ -123,7 +158,7 @@ const caller =
     })
     const run = async (): Promise<void> => {
       try {
-        resolve(await task())
+        resolve(checked(verb, await task()))
         if (isLive) for (const each of before) givenUp.calls.delete(each)
       } catch (cause) {
         reject(cause instanceof SessionError ? cause : unavailable(cause))

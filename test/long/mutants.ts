@@ -568,6 +568,20 @@ const mutants: readonly Mutant[] = [
     tests: ['session/session'],
   },
   {
+    guard: 'what is no answer of a store is not taken for one',
+    file: 'stores/guarded.ts',
+    from: 'if (isAnswer[verb](answer)) return answer',
+    to: 'return answer',
+    tests: ['stores/guarded'],
+  },
+  {
+    guard: 'nor is it at a rotation',
+    file: 'stores/guarded.ts',
+    from: "checked('delete', await backend.delete(id, now, mark))",
+    to: 'await backend.delete(id, now, mark)',
+    tests: ['stores/guarded'],
+  },
+  {
     guard: 'what a driver says is not passed on',
     file: 'stores/guarded.ts',
     from: "'The session store is not available. Try again later.'",
@@ -640,7 +654,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a key that was deleted and set again in one request comes last',
     file: 'session/changes.ts',
-    from: 'entries.get(key) === null || second',
+    from: 'entries.get(key) === null || change',
     to: 'second',
     tests: ['session/changes', 'session/session'],
   },

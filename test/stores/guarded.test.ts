@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { changeSet } from '../../src/session/changes.ts'
 import { SessionError } from '../../src/session/errors.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
@@ -7,6 +8,7 @@ import { idOf, mint } from '../../src/session/token.ts'
 import { guarded } from '../../src/stores/guarded.ts'
 import { keyed } from '../../src/stores/keyed.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { Client } from '../support/harness.ts'
 
 const record: SessionRecord = { entries: new Map(), createdAt: 0, expiresAt: 100, policy: '' }
 const limits = { timeout: 2000, inFlight: 3 }
@@ -239,5 +241,56 @@ describe('the calls to a guarded store', () => {
     expect(await outcomeOf(store.read('a', 1))).toEqual(unavailable)
     for (const read of reads.slice(1)) read.resolve(null)
     expect(await Promise.all(three)).toEqual([null, null, null])
+  })
+})
+
+describe('a store that answers what is no answer of the verb', () => {
+  const { entries, ...rest } = record
+  const noRecords: unknown[] = [
+    undefined,
+    5,
+    'gone',
+    {},
+    [],
+    rest,
+    { ...record, entries: {} },
+    { entries, createdAt: 0, policy: '' },
+    { ...record, expiresAt: '100' },
+    { ...record, createdAt: Number.NaN },
+    { ...record, policy: null },
+  ]
+  it.each([
+    ...noRecords.flatMap((answer) => [['read', answer] as const, ['delete', answer] as const]),
+    ...[undefined, null, 5, 'ok', {}, { outcome: 'committed' }].map((answer) => ['commit', answer] as const),
+  ])('is broken: %s gives %j', async (verb, answer) => {
+    const create = vi.fn(async () => {})
+    const store = guarded({ ...memoryStore({ max: 10 }), create, [verb]: async () => answer }, limits)
+    const calls = {
+      read: () => store.read('a', 1),
+      commit: () => store.commit('a', changeSet({ clear: true }), 1),
+      delete: () => store.delete('a', 1),
+    }
+    expect(await outcomeOf(calls[verb]())).toEqual(unavailable)
+    if (verb === 'delete') expect(await outcomeOf(store.move('a', 'b', 1))).toEqual(unavailable)
+    expect(create).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    ['read', '{ session { keys } }'],
+    ['read', 'mutation { setSessionKey(key: "k", value: 2) { created } }'],
+    ['commit', 'mutation { setSessionKey(key: "k", value: 2) { entry { key } } }'],
+    ['delete', 'mutation { logout { flushed } }'],
+  ])('costs nobody a session: %s, %s', async (verb, query) => {
+    vi.useRealTimers()
+    const backend = memoryStore({ max: 10 })
+    const store = { ...backend }
+    const keys = { k: { client: ['read', 'write', 'delete'] } } as const
+    const client = new Client(createSessionServer({ store, keys, logging: false }))
+    await client.run('mutation { setSessionKey(key: "k", value: 1) { created } }')
+    Object.assign(store, { [verb]: async () => undefined })
+    const answer = await client.run(query)
+    expect([answer.status, answer.codes, answer.setCookies]).toEqual([503, ['SESSION_STORE_UNAVAILABLE'], []])
+    Object.assign(store, backend)
+    expect((await client.run('{ session { value(key: "k") } }')).data.session.value).toBe(1)
   })
 })
