@@ -15,20 +15,72 @@ export class VerbPromise<T = unknown> extends Promise<T> {
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     this.isTaken = true
-    return super.then(onFulfilled, onRejected)
+    return thenQuietly.call(this, onFulfilled, onRejected) as Promise<Fulfilled | Rejected>
+  }
+
+  override finally(onFinally?: (() => void) | null): Promise<T> {
+    this.isTaken = true
+    return finallyQuietly.call(this, onFinally) as Promise<T>
   }
 }
 
+const { then: plainThen } = Promise.prototype
+
 /**
  * Marks a promise as handled, so that Node does not end the process where it is awaited late or never.
- * Whoever awaits it gets the failure all the same.
+ * Whoever awaits it gets the failure all the same. So are those that follow from it by `then` and `finally`, as
+ * far as they fail by its failure: not where a callback throws, nor what `Promise.all` and async functions make of it.
  */
 export function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.then(undefined, ignore)
-  return promise
+  void plainThen.call(promise, undefined, ignore)
+  return withFollowers(promise)
 }
 
 const ignore = (): void => {}
+
+/** The promises that follow from a verb's, until it is known whether that fails. */
+interface Verb {
+  hasFailed: boolean
+  followers: Promise<unknown>[]
+}
+
+const verbOf = new WeakMap<Promise<unknown>, Verb>()
+
+// `await` does not ask through `then` of a plain promise, so that these cost it nothing.
+const withFollowers = <T>(promise: Promise<T>): Promise<T> =>
+  Object.assign(promise, { then: thenQuietly, finally: finallyQuietly } as Partial<Promise<T>>)
+
+function thenQuietly(
+  this: Promise<unknown>,
+  onFulfilled?: ((value: any) => unknown) | null,
+  onRejected?: ((reason: unknown) => unknown) | null,
+): Promise<unknown> {
+  const next = plainThen.call(this, onFulfilled, onRejected)
+  return typeof onRejected === 'function' ? next : follow(this, next)
+}
+
+function finallyQuietly(this: Promise<unknown>, onFinally?: (() => void) | null): Promise<unknown> {
+  return follow(this, Promise.prototype.finally.call(this, onFinally))
+}
+
+function follow(promise: Promise<unknown>, next: Promise<unknown>): Promise<unknown> {
+  const verb = verbOf.get(promise) ?? begin(promise)
+  verbOf.set(next, verb)
+  if (verb.hasFailed) void plainThen.call(next, undefined, ignore)
+  else verb.followers.push(next)
+  return withFollowers(next)
+}
+
+function begin(promise: Promise<unknown>): Verb {
+  const verb: Verb = { hasFailed: false, followers: [] }
+  verbOf.set(promise, verb)
+  void plainThen.call(promise, undefined, () => {
+    verb.hasFailed = true
+    for (const each of verb.followers) void plainThen.call(each, undefined, ignore)
+    verb.followers = []
+  })
+  return verb
+}
 
 type Verbs = Record<string, (...args: unknown[]) => Promise<unknown>>
 

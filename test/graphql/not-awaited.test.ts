@@ -113,6 +113,29 @@ describe.each(verbs)('a store that fails at %s', (_, verb) => {
     expect(answer.codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
   })
 
+  it.each<[string, (promise: Promise<any>) => Promise<unknown>]>([
+    ['then', (promise) => promise.then((value) => value ?? [])],
+    ['finally', (promise) => promise.finally(() => {})],
+    [
+      'several of them',
+      (promise) =>
+        promise
+          .then()
+          .finally(() => {})
+          .then((value) => value),
+    ],
+  ])('ends no process when what follows from it by %s is taken later', async (_, follow) => {
+    const { backend, client } = await serve(async (session) => {
+      const promise = follow(verb(session))
+      await turn()
+      await turn()
+      await turn()
+      await follow(promise)
+    })
+    backend.isDown = true
+    expect((await client.run('mutation { use }')).codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+  })
+
   it('ends no process when nobody takes the promise, and is told', async () => {
     const { backend, client } = await serve((session) => void verb(session))
     backend.isDown = true
@@ -120,6 +143,19 @@ describe.each(verbs)('a store that fails at %s', (_, verb) => {
     expect(answer.status).toBe(503)
     backend.isDown = false
     expect((await client.run('{ session { isNew } }')).data.session.isNew).toBe(false)
+  })
+})
+
+describe('what a callback throws', () => {
+  it.each(verbs.slice(0, 10))('is not kept quiet: %s', async (_, verb) => {
+    const session = openSession(memoryStore({ max: 10 }))
+    const bug = new Error('a bug')
+    void verb(session).then(() => {
+      throw bug
+    })
+    await turn()
+    await turn()
+    expect(unhandled.splice(0)).toEqual([bug])
   })
 })
 

@@ -2088,6 +2088,20 @@ const mutants: readonly Mutant[] = [
     tests: ['server/application-schema'],
   },
   {
+    guard: 'what follows from a verb is as quiet as the verb',
+    file: 'session/verb-promise.ts',
+    from: "return typeof onRejected === 'function' ? next : follow(this, next)",
+    to: 'return next',
+    tests: ['graphql/not-awaited'],
+  },
+  {
+    guard: 'what a callback throws is not kept quiet',
+    file: 'session/verb-promise.ts',
+    from: 'if (verb.hasFailed) void plainThen',
+    to: 'void plainThen',
+    tests: ['graphql/not-awaited'],
+  },
+  {
     guard: 'a promise of a verb that reads ends no process',
     file: 'session/verb-promise.ts',
     from: 'return quiet(verb.apply(this, args))',
