@@ -80,6 +80,12 @@ const flooded = () =>
     },
   })
 
+let opened = 0
+const collected = new FinalizationRegistry(() => opened--)
+
+/** How many sessions that were opened outside of a request somebody still holds. */
+export const openedAndHeld = (): number => opened
+
 /** A server whose store fails in the midst of streams and of sessions that were opened outside of a request. */
 const failing = (store: KeyedStore, timeouts: Timeouts, alive: Alive) =>
   createSessionServer({
@@ -106,6 +112,8 @@ const failing = (store: KeyedStore, timeouts: Timeouts, alive: Alive) =>
               hiccups ? Promise.reject(new Error('hiccup')) : store.commit(...args),
           }
           const session = openSession<Record<string, number>>(own, null, timeouts)
+          opened++
+          collected.register(session, undefined)
           for (let round = 1; round <= 30; round++) {
             hiccups = round % 3 === 2
             session.set('n', round)

@@ -18,7 +18,7 @@ import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { mint } from '../../src/session/token.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { sweepExpired } from '../../src/stores/sweeping.ts'
-import { type Addresses, type Answer, type Call, Kinds, targets } from './soak-kinds.ts'
+import { type Addresses, type Answer, type Call, Kinds, openedAndHeld, targets } from './soak-kinds.ts'
 
 /** What the server has at a moment when nobody asks it for anything, or among all that are. */
 interface Report {
@@ -27,6 +27,8 @@ interface Report {
   readonly sockets: number
   /** Streams whose source was begun and not ended. */
   readonly live: number
+  /** Sessions that were opened outside of a request and that nothing has collected. */
+  readonly opened: number
   readonly rows: number
   /** The longest standstill of the event loop since the report before, in milliseconds. */
   readonly stall: number
@@ -154,7 +156,16 @@ async function serve(file: string): Promise<void> {
     const sockets = (await Promise.all(connections)).reduce((sum, each) => sum + each, 0)
     const resources: Record<string, number> = {}
     for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
-    return { heap, rss, sockets, live, rows: Number(rows.get()!['rows']), stall: longestStall(), resources }
+    return {
+      heap,
+      rss,
+      sockets,
+      live,
+      opened: openedAndHeld(),
+      rows: Number(rows.get()!['rows']),
+      stall: longestStall(),
+      resources,
+    }
   }
   process.on('message', () => void report().then((report) => process.send!(report)))
   process.send!([url, addresses])
@@ -239,6 +250,8 @@ async function judge(load: Load, users: number, child: ChildProcess, minutes: nu
     most > users && `${most} generators lived at a time, and ${users} users have one each`,
     after.sockets > 0 && `${after.sockets} sockets are left`,
     after.live > 0 && `${after.live} generators are left`,
+    // What ran last may still stand in a register or on the stack.
+    after.opened > 3 && `${after.opened} opened sessions are held`,
     after.rows > 0 && `${after.rows} sessions are left in the store`,
     ...Object.entries(after.resources).map(
       ([type, count]) =>
