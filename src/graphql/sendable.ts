@@ -1,39 +1,45 @@
 // This replaces an answer of Yoga that cannot be sent by one that can, with the cookies of what was stored.
 
 import type { ServerResponse } from 'node:http'
-import type { FetchAPI, YogaLogger } from 'graphql-yoga'
+import type { FetchAPI } from 'graphql-yoga'
 import { foldHeaders, framing, isSendable, setByApplication, whyUnsendable } from '../http/headers.ts'
-import { failed } from './errors.ts'
+import { failed as failedResult } from './errors.ts'
 
 /** The headers that an answer keeps when it is replaced: none of them is about its body. */
 const kept =
   /^(?:set-cookie|vary|cache-control|x-content-type-options|cross-origin-resource-policy|access-control-.*)$/
 
-/**
- * Judges an answer by its status and its headers, and logs why it cannot be sent.
- * @returns an answer to send in its place, with the status 500; null where it can be sent
- */
-export function sendable(
-  response: Response,
-  fetchAPI: FetchAPI,
-  logger: YogaLogger | undefined,
-): Response | null {
-  const why = whyUnsendable(response.status, response.headers)
-  if (!why) return null
-  logger?.error(why)
-  return unexpectedAnswer(response, fetchAPI)
+/** Why an answer of Yoga, or of a plugin, cannot be sent; null if it can. */
+export function whyNotSent(response: Response): string | null {
+  if (!isAnswer(response)) return 'An answer is no Response.'
+  if (!isSendable(['status', response.statusText]))
+    return 'An answer has a text of its status that cannot be sent.'
+  return whyUnsendable(response.status, response.headers)
 }
 
-/** The answer for a bug that was met when another one was complete. */
-export function unexpectedAnswer(response: Response, { Response: Answer, Headers: Own }: FetchAPI): Response {
+const isAnswer = (response: Partial<Response> | null | undefined): response is Response =>
+  typeof response?.headers?.getSetCookie === 'function'
+
+/**
+ * The answer for a bug that was met when another one was complete, or before there was one.
+ * @param failed - the other one, or what a plugin has put into its place
+ */
+export function unexpectedAnswer(
+  failed: Response | undefined,
+  { Response: Answer, Headers: Own }: FetchAPI,
+): Response {
   const headers = new Own({ 'content-type': 'application/json; charset=utf-8' })
-  for (const header of response.headers) {
-    if (kept.test(header[0]) && isSendable(header)) headers.append(...header)
+  if (isAnswer(failed)) {
+    for (const header of failed.headers) {
+      if (kept.test(header[0]) && isSendable(header)) headers.append(...header)
+    }
+    void end(failed).catch(() => {})
   }
-  // A stream has to end, as nobody is going to read it.
-  void Promise.resolve(response.body?.cancel()).catch(() => {})
-  return new Answer(JSON.stringify(failed(null)), { status: 500, headers })
+  return new Answer(JSON.stringify(failedResult(null)), { status: 500, headers })
 }
+
+/** A stream has to end, as nobody is going to read it. Who holds it already may have read it. */
+const end = async ({ body }: Response): Promise<void> => body?.cancel()
 
 /** Takes over what the application has set on the response of node:http, which the answer is going to replace. */
 export function takeOver(response: ServerResponse | undefined, headers: Headers): void {

@@ -2,7 +2,13 @@
 
 import type { ServerResponse } from 'node:http'
 import type { ExecutionResult, GraphQLError } from 'graphql'
-import { createGraphQLError, isAsyncIterable, type Plugin, type YogaInitialContext } from 'graphql-yoga'
+import {
+  createGraphQLError,
+  type FetchAPI,
+  isAsyncIterable,
+  type Plugin,
+  type YogaInitialContext,
+} from 'graphql-yoga'
 import { endOfTurn } from '../http/end-of-turn.ts'
 import { framing, isFraming } from '../http/headers.ts'
 import { SessionError } from '../session/errors.ts'
@@ -10,9 +16,10 @@ import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
 import type { Json } from '../session/value.ts'
 import { Exchanges, type Result, sessionOptionNames, type SessionOptions } from './exchange.ts'
+import { guardHooks, judge, lastHooks, type Rescue } from './failing-hooks.ts'
 import { scopeMutationFields } from './operation.ts'
 import { guardCaches } from './response-cache.ts'
-import { sendable, takeOver } from './sendable.ts'
+import { takeOver, unexpectedAnswer, whyNotSent } from './sendable.ts'
 import { gatesOrigins } from './use-gate.ts'
 
 /**
@@ -40,8 +47,15 @@ export function useSession<Data extends object = Record<string, Json>>(
   return sessionPlugin(new Exchanges(options))
 }
 
-/** The plugin of `useSession`, for a server that also uses the exchanges in another way. */
-export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): Plugin<SessionContext<Data>> {
+/**
+ * The plugin of `useSession`, for a server that also uses the exchanges in another way.
+ * @param answersAll - whether all requests are answered for which a hook of some plugin fails, also those that have not
+ * used their session. Otherwise Yoga gets these failures, for which the application may have a handler
+ */
+export function sessionPlugin<Data extends object>(
+  exchanges: Exchanges<Data>,
+  answersAll = false,
+): Plugin<SessionContext<Data>> {
   const after = hooksAfter(exchanges)
   /** Requests whose results set headers of framing. Few do, so that looking them up costs nothing. */
   const framed = new WeakSet<Request>()
@@ -49,10 +63,43 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
     const { request } = (context ?? {}) as Partial<YogaInitialContext>
     return request !== undefined && Boolean(exchanges.find(request)?.isUsed)
   }
+  /** Adds what the answer needs because of the session, once. */
+  const finish = (request: Request, response: Response, { Response: Answer }: FetchAPI): Response => {
+    const { headers } = response
+    const end = exchanges.find(request)?.finish(response.status, headers.get('vary'))
+    if (!end) return response
+    if (end.addsVary) headers.append('vary', 'Cookie')
+    for (const [name, value] of end.headers) {
+      if (name !== 'set-cookie') headers.set(name, value)
+      else if (!headers.getSetCookie().includes(value)) headers.append(name, value)
+    }
+    return end.status === response.status
+      ? response
+      : new Answer(response.body, { status: end.status, headers })
+  }
+  const rescue: Rescue = {
+    answers: (request) => answersAll || usesSession({ request }),
+    replace: (request, failed, fetchAPI) => finish(request, unexpectedAnswer(failed, fetchAPI), fetchAPI),
+    whyUnsendable: whyNotSent,
+    log(failure) {
+      try {
+        exchanges.logger?.error(failure)
+      } catch {
+        // A logger that throws is not what the answer is to fail by.
+      }
+    },
+  }
+  const judged = judge(rescue)
   return {
     onPluginInit({ plugins }) {
       // Its own hook runs when each of the others, and what they add, is there.
-      plugins.push({ onPluginInit: () => guardCaches(plugins, usesSession) })
+      plugins.push({
+        onPluginInit() {
+          guardCaches(plugins, usesSession)
+          guardHooks(plugins, rescue)
+        },
+        ...lastHooks(rescue),
+      })
       exchanges.areOriginsJudged = plugins.some((plugin) => gatesOrigins(plugin))
       if (!exchanges.isCrossSite || exchanges.areOriginsJudged) return
       throw new SessionError(
@@ -87,23 +134,17 @@ export function sessionPlugin<Data extends object>(exchanges: Exchanges<Data>): 
 
     onResponse({ request, response: given, setResponse, fetchAPI, serverContext }) {
       const { res } = (serverContext ?? {}) as { res?: ServerResponse }
-      const response = sendable(given, fetchAPI, exchanges.logger) ?? given
+      // When its cookies have been read, Yoga's Headers does not tell which header was made without a value.
+      const response = judged(request, given, fetchAPI) ?? given
       if (response !== given) setResponse(response)
       const { headers } = response
       if (framed.has(request)) dropFraming(headers)
       // Asked for its cookies, Yoga's Headers reads what it was made of. Otherwise a further cookie would replace them.
       headers.getSetCookie()
       takeOver(res, headers)
-      const finish = exchanges.find(request)?.finish(response.status, headers.get('vary'))
-      if (!finish) return undefined
-      if (finish.addsVary) headers.append('vary', 'Cookie')
-      for (const [name, value] of finish.headers) {
-        if (name === 'set-cookie') headers.append(name, value)
-        else headers.set(name, value)
-      }
-      if (finish.status !== response.status) {
-        setResponse(new fetchAPI.Response(response.body, { status: finish.status, headers }))
-      }
+      if (!exchanges.find(request)) return undefined
+      const finished = finish(request, response, fetchAPI)
+      if (finished !== response) setResponse(finished)
       // The promise is shared by requests, and this plugin runs in any runtime: only answers of node:http wait for it.
       return serverContext && 'res' in serverContext ? endOfTurn() : undefined
     },

@@ -129,7 +129,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     plugins: [
       shortWay ? known.plugin : {},
       useHealth(options.store, resolveSettings(options), () => isDraining),
-      sessionPlugin(exchanges),
+      sessionPlugin(exchanges, true),
       gate.plugin,
       streams.plugin,
       ...(servesGraphiQL(graphiql)
@@ -171,9 +171,15 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     }
     if (message.httpVersionMajor === 1) message.headers.host ??= noHost
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
-    return Reflect.apply(yoga, undefined, args)
+    return orEnd(Reflect.apply(yoga, undefined, args), response)
   }
   return withMembersOf(yoga, Object.assign(handle, { drain })) as SessionServer<Data, Context>
+}
+
+/** Ends the connection where Yoga was done, and could not write its answer: nobody else is going to. */
+async function orEnd(answered: unknown, response: ServerResponse): Promise<void> {
+  await answered
+  if (!response.headersSent && !response.writableEnded) response.destroy()
 }
 
 /**

@@ -126,13 +126,13 @@ export class ShortWay<Data extends object> {
     return this.#gate.allowsHost(head, message) && judge(head, this.#gate.rules) === null
   }
 
-  /** Answers a request that `takes` has accepted, whatever its body turns out to hold. */
-  run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
-    return this.#run(message, response).catch((error: unknown) => {
-      this.#members.logger.error(error)
-      const headers = [['content-type', 'application/json; charset=utf-8']] as const
-      return send(message, response, { status: 500, headers, body: unexpected }, this.#gate.rules)
-    })
+  /** Answers a request that `takes` has accepted, whatever its body turns out to hold. The promise does not reject. */
+  async run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    try {
+      return await this.#run(message, response)
+    } catch (error) {
+      return this.#fail(error, message, response)
+    }
   }
 
   async #run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
@@ -148,20 +148,58 @@ export class ShortWay<Data extends object> {
       return this.#yoga(message, response)
     }
     const known = this.#operations.find(params)
-    const run = known
-      ? this.#execute(known, params, message, response)
-      : this.#process(params, message, response)
-    const [raw, exchange] = isPromise(run) ? await run : run
-    const settling = exchange ? exchange.settle(raw) : raw
-    const result = isPromise(settling) ? await settling : settling
-    if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
-    const answer = this.#write(result as ExecutionResult, plainTypeOf(accept)!)
+    const begun = known && this.#exchanges.begin(headOf(message))
+    try {
+      const run = begun
+        ? this.#execute(known, params, message, response, begun)
+        : this.#process(params, message, response)
+      const [raw, exchange] = isPromise(run) ? await run : run
+      const settling = exchange ? exchange.settle(raw) : raw
+      const result = isPromise(settling) ? await settling : settling
+      if (isAsyncIterable(result)) throw new Error('A stream came of an operation that has none.')
+      const answer = this.#write(result as ExecutionResult, plainTypeOf(accept)!)
+      return await this.#send(message, response, answer, exchange)
+    } catch (error) {
+      const exchange = begun ?? this.#exchanges.find(this.#requestOf(message, response))
+      return this.#fail(error, message, response, exchange)
+    }
+  }
+
+  /** Sends an answer with the headers of its session. */
+  #send(
+    message: IncomingMessage,
+    response: ServerResponse,
+    answer: PlainAnswer,
+    exchange: Exchange<Data> | undefined,
+  ): Promise<void> {
     const finish = exchange?.finish(answer.status, null)
     const headers = Object.entries(answer.headers)
     if (finish?.addsVary) headers.push(['vary', 'Cookie'])
     if (finish) headers.push(...finish.headers)
     const status = finish?.status ?? answer.status
     return send(message, response, { status, headers, body: answer.body }, this.#gate.rules)
+  }
+
+  /**
+   * Answers a request that met a bug: of the server, or of what is around it, such as a logger that throws or middleware
+   * that lets the writing of an answer fail. What was done to the session by then stays, so that its cookie is sent.
+   */
+  async #fail(
+    error: unknown,
+    message: IncomingMessage,
+    response: ServerResponse,
+    exchange?: Exchange<Data>,
+  ): Promise<void> {
+    try {
+      this.#members.logger.error(error)
+    } catch {
+      // A logger that throws is not what the answer is to fail by.
+    }
+    try {
+      await this.#send(message, response, unexpected, exchange)
+    } catch {
+      response.destroy()
+    }
   }
 
   /**
@@ -187,8 +225,8 @@ export class ShortWay<Data extends object> {
     params: GraphQLParams,
     req: IncomingMessage,
     res: ServerResponse,
+    exchange: Exchange<Data>,
   ): MaybePromise<Run<Data>> {
-    const exchange = this.#exchanges.begin(headOf(req))
     const { waitUntil } = this.#members
     const initial = Object.defineProperty(
       { req, res, waitUntil, params, ...exchange.open() },
@@ -253,7 +291,11 @@ export class ShortWay<Data extends object> {
   }
 }
 
-const unexpected = JSON.stringify(failed(null))
+const unexpected: PlainAnswer = {
+  status: 500,
+  headers: { 'content-type': 'application/json; charset=utf-8' },
+  body: JSON.stringify(failed(null)),
+}
 
 /** Masks and logs each error that was not meant for clients, as Yoga does. */
 function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
