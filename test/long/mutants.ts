@@ -912,6 +912,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/failing-plugins'],
   },
   {
+    guard: "a connection ends on which Yoga's answer could not be written",
+    file: 'server/create-session-server.ts',
+    from: 'return orEnd(Reflect.apply(yoga, undefined, args), response)',
+    to: 'return Reflect.apply(yoga, undefined, args)',
+    tests: ['server/failing-plugins'],
+  },
+  {
     guard: 'a text of the status that cannot be sent is replaced',
     file: 'graphql/sendable.ts',
     from: "!isSendable(['status', response.statusText])",
@@ -2629,8 +2636,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a response cache is guarded wherever it stands among the plugins',
     file: 'graphql/use-session.ts',
-    from: 'plugins.push({ onPluginInit: () => guardCaches(plugins, usesSession) })',
-    to: 'guardCaches(plugins, usesSession)',
+    from: 'plugins.push({\n        onPluginInit() {\n          guardCaches(plugins, usesSession)\n',
+    to: 'guardCaches(plugins, usesSession)\n      plugins.push({\n        onPluginInit() {\n',
     tests: ['graphql/response-cache'],
   },
 ]
