@@ -38,8 +38,15 @@ export function unexpectedAnswer(
   return new Answer(JSON.stringify(failedResult(null)), { status: 500, headers })
 }
 
-/** A stream has to end, as nobody is going to read it. Who holds it already may have read it. */
-const end = async ({ body }: Response): Promise<void> => body?.cancel()
+/**
+ * Ends the stream of an answer, as nobody is going to read it. Who holds it already may have read it. Yoga's streams only
+ * have something to end once they are read from.
+ */
+async function end({ body }: Response): Promise<void> {
+  const reader = body?.getReader()
+  reader?.read().catch(() => {})
+  await reader?.cancel()
+}
 
 /** Takes over what the application has set on the response of node:http, which the answer is going to replace. */
 export function takeOver(response: ServerResponse | undefined, headers: Headers): void {

@@ -919,6 +919,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/failing-plugins'],
   },
   {
+    guard: 'a stream ends whose answer was replaced before it was read',
+    file: 'graphql/sendable.ts',
+    from: '  reader?.read().catch(() => {})\n',
+    to: '',
+    tests: ['server/failing-plugins'],
+  },
+  {
     guard: 'a text of the status that cannot be sent is replaced',
     file: 'graphql/sendable.ts',
     from: "!isSendable(['status', response.statusText])",

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createYoga, type Plugin } from 'graphql-yoga'
+import { createYoga, type Plugin, Repeater } from 'graphql-yoga'
 import { afterEach, describe, expect, it } from 'vitest'
 import { useSessionGate } from '../../src/graphql/use-gate.ts'
 import { useSession } from '../../src/graphql/use-session.ts'
@@ -185,6 +185,32 @@ describe('on createSessionServer', () => {
       expect(logged.length).toBeGreaterThanOrEqual(3)
     },
   )
+
+  it('where onResponse fails for a stream, the stream ends, and its client is told', async () => {
+    const ended = Promise.withResolvers<void>()
+    const server = createSessionServer({
+      ...options([]),
+      plugins: [{ onResponse: fail }],
+      typeDefs: 'type Subscription { ticks: Int }',
+      resolvers: {
+        Subscription: {
+          ticks: {
+            subscribe: () =>
+              new Repeater(async (_, stop) => {
+                await stop
+                ended.resolve()
+              }),
+          },
+        },
+      },
+    })
+    const client = new Client(await listen(server))
+    const accept = { accept: 'text/event-stream' }
+    const { status, codes, text } = await client.run('subscription { ticks }', undefined, accept)
+    expect([status, codes]).toEqual([500, ['INTERNAL_SERVER_ERROR']])
+    expect(text).not.toContain('hunter2')
+    await ended.promise
+  })
 
   it('a logger that throws fails no more than its line', async () => {
     const logging = { debug() {}, info() {}, warn() {}, error: fail }
