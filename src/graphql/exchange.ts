@@ -94,9 +94,9 @@ export class Exchange<Data extends object = Record<string, Json>> {
    * What the context of an operation gets: the session, for which the store is not read before it is used.
    */
   open(): OperationContext & { session: Session<Data> } {
-    const operation = new Operation(this.#unit)
-    const session: Session<Data> = new Session(this.#unit, this.#rules, () => operation.scope)
-    return { session, [operationKey]: operation }
+    const sessionOf = (scope: () => object): Session<Data> => new Session(this.#unit, this.#rules, scope)
+    const operation = new Operation(this.#unit, sessionOf)
+    return { session: operation.session, [operationKey]: operation }
   }
 
   /**

@@ -3,60 +3,184 @@
 import {
   defaultFieldResolver,
   type ExecutionResult,
+  getNamedType,
   type GraphQLFieldResolver,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
+  isAbstractType,
+  isObjectType,
 } from 'graphql'
 import { isPromise } from 'graphql-yoga'
+import type { AnySession } from '../session/session.ts'
 import type { UnitOfWork } from '../session/unit-of-work.ts'
+import { quiet } from '../session/verb-promise.ts'
+
+/** The place of a field in the answer. There is one such object for each field that runs. */
+type Path = Info['path']
+
+type Info = GraphQLResolveInfo
+type Resolve = GraphQLFieldResolver<unknown, unknown>
+
+/** A field further down that has given a promise, and whether it is the only one that can be under way. */
+interface Waiting {
+  readonly path: Path
+  readonly promise: Promise<unknown>
+  readonly isSole: boolean
+}
 
 /**
- * One GraphQL operation on a session. The root fields of a mutation run one after the other, each in a scope
- * of its own, and the changes that a field recorded are dropped when it ends in an error.
+ * One GraphQL operation on a session. Each field of a mutation records in its own name, with its path as the
+ * scope, and what it recorded is dropped when it ends in an error.
+ *
+ * Fields of the root run one after the other, so that it is known which of them uses the session of the context.
+ * Those further down run side by side: while its resolver is called, the context gives each of them a session in
+ * its own name. Whoever asks the context later, or has its session from elsewhere, records in the name of the
+ * field that waits, if no other one has waited beside it, or else in that of the root field that they belong to.
  */
 export class Operation {
+  /** The session of the operation, which its context has. */
+  readonly session: AnySession
   readonly #unit: UnitOfWork
-  readonly #fields: { readonly name: string | number; readonly scope: object }[] = []
+  readonly #sessionOf: (scope: () => object) => AnySession
+  /** The fields in whose name something may be recorded. */
+  readonly #used = new Set<Path>()
+  /** The field whose resolver is being called. */
+  #called: Path | undefined
+  /** The root field begun last. */
+  #root: Path | undefined
+  #waiting: Waiting | undefined
+  #lent: { readonly path: Path; readonly session: AnySession } | undefined
+  #lends = false
 
-  constructor(unit: UnitOfWork) {
+  /** @param sessionOf - makes a session that records in the name of a scope */
+  constructor(unit: UnitOfWork, sessionOf: (scope: () => object) => AnySession) {
     this.#unit = unit
+    this.#sessionOf = sessionOf
+    this.session = sessionOf(() => this.#scope())
   }
 
-  /**
-   * The scope in which changes are recorded now: that of the root field begun last, or else the operation.
-   */
-  get scope(): object {
-    return this.#fields.at(-1)?.scope ?? this
-  }
-
-  /** Runs a root mutation field in a scope of its own. The result of a synchronous resolver is no promise. */
-  run<T>(name: string | number, resolve: () => Promise<T> | T): Promise<T> | T {
-    const scope = {}
-    this.#fields.push({ name, scope })
-    const fail = (error: unknown): never => {
-      this.#unit.drop(scope)
-      throw error
+  #scope(): object {
+    const waiting = this.#called === undefined && this.#waiting?.isSole ? this.#waiting : undefined
+    const path = this.#called ?? waiting?.path ?? this.#root
+    if (path === undefined) return this
+    // To ask another kind of promise a second time may run it again, as it would a query of a database.
+    if (waiting?.promise instanceof Promise && !this.#used.has(path)) {
+      void quiet(this.#follow(path, waiting.promise))
     }
-    // GraphQL treats an Error that a resolver returns as one that it throws.
-    const judge = (value: T): T => (value instanceof Error ? fail(value) : value)
-    let value
+    this.#used.add(path)
+    return path
+  }
+
+  /** Runs the resolver of a field of a mutation. Where nothing is recorded in its name, its result is given as it is. */
+  run(
+    resolve: Resolve,
+    source: unknown,
+    args: Record<string, unknown>,
+    context: object,
+    info: Info,
+  ): unknown {
+    const { path } = info
+    const isRoot = path.prev === undefined
+    if (isRoot) {
+      this.#root = path
+      this.#waiting = undefined
+    } else if (!this.#lends) this.#lend(context)
+    const before = this.#called
+    this.#called = path
+    let value: unknown
     try {
-      value = resolve()
+      value = resolve(source, args, context, info)
     } catch (error) {
-      return fail(error)
+      this.#unit.drop(path)
+      throw error
+    } finally {
+      this.#called = before
     }
-    return isPromise(value) ? value.then(judge, fail) : judge(value)
+    if (!isPromise(value)) return this.#judge(path, value)
+    if (!isRoot) this.#wait(path, value)
+    return isRoot || this.#used.has(path) ? this.#follow(path, value) : value
+  }
+
+  /** Drops what a field recorded when its promise ends in an error, before the executor sees it. */
+  #follow(path: Path, promise: Promise<unknown>): Promise<unknown> {
+    return promise.then(
+      (value) => this.#judge(path, value),
+      (error: unknown) => {
+        this.#unit.drop(path)
+        throw error
+      },
+    )
+  }
+
+  /** Drops what a field recorded if it gave an Error, which GraphQL treats as one that it throws. */
+  #judge(path: Path, value: unknown): unknown {
+    if (value instanceof Error) this.#unit.drop(path)
+    return value
+  }
+
+  #wait(path: Path, promise: Promise<unknown>): void {
+    const before = this.#waiting
+    // A field above it has ended, as otherwise this one would not have begun.
+    const isSole = !before || (before.isSole && isBelow(path, before.path))
+    this.#waiting = { path, promise, isSole }
+  }
+
+  /** Lets the context give each field that asks for the session one in its own name. */
+  #lend(context: object): void {
+    this.#lends = true
+    const own = Object.getOwnPropertyDescriptor(context, 'session')
+    // The application may have put another one there.
+    if (own?.value !== this.session || !own.configurable) return
+    Object.defineProperty(context, 'session', {
+      configurable: true,
+      enumerable: true,
+      get: () => this.#sessionOfCalled(),
+      set(value) {
+        Object.defineProperty(context, 'session', { ...own, value })
+      },
+    })
+  }
+
+  #sessionOfCalled(): AnySession {
+    const path = this.#called
+    if (path?.prev === undefined) return this.session
+    this.#used.add(path)
+    if (this.#lent?.path !== path) this.#lent = { path, session: this.#sessionOf(() => path) }
+    return this.#lent.session
   }
 
   /**
-   * Drops the changes of fields that an error further down erased from the answer. Where an error erased all
-   * data, execution stopped at the field begun last, and only this one is dropped.
+   * Drops the changes of fields that an error further down erased from the answer, and of those below them. Where
+   * an error erased all data, execution stopped at the root field begun last, and only this one is dropped.
    */
   dropErased({ data, errors = [] }: ExecutionResult): void {
-    for (const { name, scope } of data ? this.#fields : this.#fields.slice(-1)) {
-      const erased = data?.[name] == null && errors.some(({ path }) => path?.[0] === name)
-      if (erased) this.#unit.drop(scope)
+    if (errors.length === 0 || this.#used.size === 0) return
+    const erased = new Set<string>()
+    for (const { path } of errors) {
+      if (!path || (!data && path[0] !== this.#root?.key)) continue
+      let value: unknown = data?.[path[0]!]
+      let depth = 1
+      while (value != null && depth < path.length) value = (value as Record<string, unknown>)[path[depth++]!]
+      if (value == null) erased.add(path.slice(0, depth).join('.'))
+    }
+    for (const path of this.#used) {
+      if (prefixesOf(path).some((prefix) => erased.has(prefix))) this.#unit.drop(path)
     }
   }
+}
+
+function isBelow(path: Path, above: Path): boolean {
+  for (let at: Path | undefined = path; at; at = at.prev) if (at === above) return true
+  return false
+}
+
+/** The paths of a field and of all above it, as text: no name begins with a digit, as an index does. */
+function prefixesOf({ prev, key }: Path): string[] {
+  if (!prev) return [String(key)]
+  const above = prefixesOf(prev)
+  return [...above, `${above.at(-1)}.${key}`]
 }
 
 /** The key of the operation in its GraphQL context, a symbol that no name of the application can equal. */
@@ -74,18 +198,56 @@ export const operationOf = (context: unknown): Operation | undefined =>
 const scoped = new WeakSet<object>()
 
 /**
- * Makes the root mutation fields of a schema run in scopes of their operation. Several servers may share a
- * schema, so that a field which has been changed already is left alone.
+ * Makes the fields of a schema that a mutation can reach run in scopes of their operation. Several servers may
+ * share a schema, so that a field which has been changed already is left alone.
+ *
+ * A query pays for it at fields of types that a mutation can reach, too, if they have a resolver: it is asked
+ * whether this is a mutation.
  */
 export function scopeMutationFields(schema: GraphQLSchema): void {
-  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
-    if (scoped.has(field)) continue
-    scoped.add(field)
-    const resolve = field.resolve ?? defaultFieldResolver
-    field.resolve = ((source, args, context, info) => {
-      const call = () => resolve(source, args, context, info)
-      const operation = info.path.prev ? undefined : operationOf(context)
-      return operation ? operation.run(info.path.key, call) : call()
-    }) satisfies GraphQLFieldResolver<unknown, unknown>
+  const root = schema.getMutationType()
+  if (!root) return
+  const queries = [schema.getQueryType(), schema.getSubscriptionType()].filter((type) => type != null)
+  const ofQueries = reached(schema, queries, [])
+  for (const type of reached(schema, [root], queries)) {
+    for (const field of Object.values(type.getFields())) {
+      // An object without a resolver can have methods.
+      if (scoped.has(field) || (ofQueries.has(type) && !field.resolve)) continue
+      scoped.add(field)
+      field.resolve = inScope(field.resolve)
+    }
   }
+}
+
+function inScope(resolve: Resolve | undefined): Resolve {
+  const resolver = resolve ?? defaultFieldResolver
+  return (source, args, context, info) => {
+    const operation = info.operation.operation === 'mutation' ? operationOf(context) : undefined
+    if (!operation || (!resolve && !isMethod(source, info.fieldName))) {
+      return resolver(source, args, context, info)
+    }
+    return operation.run(resolver, source, args, context as object, info)
+  }
+}
+
+const isMethod = (source: unknown, name: string): boolean =>
+  typeof (source as Record<string, unknown> | null | undefined)?.[name] === 'function'
+
+/** The object types that can be reached from others, and these, but none beyond `limits`. */
+function reached(
+  schema: GraphQLSchema,
+  from: readonly GraphQLObjectType[],
+  limits: readonly GraphQLObjectType[],
+): Set<GraphQLObjectType> {
+  const found = new Set<GraphQLNamedType>()
+  const waiting: GraphQLNamedType[] = [...from]
+  for (let type = waiting.pop(); type; type = waiting.pop()) {
+    if (found.has(type) || limits.includes(type as GraphQLObjectType)) continue
+    found.add(type)
+    if (isAbstractType(type)) waiting.push(...schema.getPossibleTypes(type))
+    else if (isObjectType(type)) {
+      for (const field of Object.values(type.getFields())) waiting.push(getNamedType(field.type))
+    }
+  }
+  return new Set([...found].filter((type) => isObjectType(type)))
 }

@@ -29,6 +29,10 @@ import { gatesOrigins } from './use-gate.ts'
 export interface SessionContext<Data extends object = Record<string, Json>> {
   /**
    * The session of the HTTP request, shared by the operations of a batch. The store is read at its first use.
+   *
+   * What a field of a mutation recorded is dropped when it fails. Below the root, where fields run side by side, a
+   * resolver has to take the session when it is called, as `{ session }` in its parameters does. One that takes it
+   * from the context after an `await` records in the name of its root field, if another field waits beside it.
    */
   session: Session<Data>
 }

@@ -1,0 +1,265 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { buildSchema, execute, GraphQLError, parse } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import { describe, expect, it } from 'vitest'
+import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { freshStore } from '../support/fresh-store.ts'
+import { Client, gate, listen } from '../support/harness.ts'
+
+type Context = SessionContext
+interface At {
+  readonly key: string
+}
+
+const typeDefs = `
+  extend type Query { shop: Shop!, wake: Boolean }
+  extend type Mutation { shop: Shop!, shops: [Shop!]!, pay(key: String!): Boolean, note(key: String!): Boolean, none: Shop, made: Made! }
+  type Shop {
+    "Fails at once, after it has recorded."
+    pay(key: String!): Boolean
+    "Fails after a wait, and records before and after it."
+    late(key: String!): Boolean
+    "As late, and asks the context for the session only after the wait."
+    later(key: String!): Boolean
+    "Gives an Error."
+    given(key: String!): Boolean
+    "Records, and does not fail."
+    note(key: String!): Boolean
+    "Waits for a wake, records, and does not fail."
+    slow(key: String!): Boolean
+    "Acts at once, and fails."
+    count(key: String!): Boolean
+    "Records, and is never null."
+    sure(key: String!): Shop
+    "Fails, and is never null."
+    never: Boolean!
+    shop: Shop
+    name: String
+  }
+  type Made { pay(key: String!): Boolean, note(key: String!): Boolean, plain: String }
+`
+
+function makeServer() {
+  let awake = gate()
+  const pay = (_: unknown, { key }: At, { session }: Context): boolean => {
+    session.set(key, 1)
+    throw new GraphQLError('no money')
+  }
+  const note = (_: unknown, { key }: At, { session }: Context): boolean => {
+    session.set(key, 1)
+    return true
+  }
+  const server = createSessionServer({
+    store: freshStore(),
+    logging: false,
+    keys: { '*': { client: ['read', 'write'] } },
+    typeDefs,
+    resolvers: {
+      Query: {
+        shop: () => ({}),
+        wake() {
+          awake.resolve()
+          awake = gate()
+        },
+      },
+      Mutation: {
+        shop: () => ({ name: 'shop' }),
+        shops: () => [{}, {}],
+        none: (_: unknown, __: unknown, { session }: Context) => {
+          session.set('none', 1)
+          return {}
+        },
+        pay,
+        note,
+        made: () => ({
+          plain: 'plain',
+          pay: (at: At, context: Context) => pay(null, at, context),
+          note: (at: At, context: Context) => note(null, at, context),
+        }),
+      },
+      Shop: {
+        pay,
+        note,
+        async late(_: unknown, { key }: At, { session }: Context) {
+          session.set(key, 1)
+          await nextTurn()
+          session.set(`${key}2`, 1)
+          throw new GraphQLError('no money')
+        },
+        async later(_: unknown, { key }: At, context: Context) {
+          await nextTurn()
+          context.session.set(key, 1)
+          throw new GraphQLError('no money')
+        },
+        given(_: unknown, { key }: At, { session }: Context) {
+          session.set(key, 1)
+          return new GraphQLError('no money')
+        },
+        async slow(_: unknown, { key }: At, { session }: Context) {
+          await awake.promise
+          session.set(key, 1)
+          return true
+        },
+        async count(_: unknown, { key }: At, { session }: Context) {
+          session.set(`${key}2`, 1)
+          await session.update(key, (count) => Number(count ?? 0) + 1)
+          throw new GraphQLError('no money')
+        },
+        sure(_: unknown, { key }: At, { session }: Context) {
+          session.set(key, 1)
+          return {}
+        },
+        never: () => null,
+        shop: () => ({}),
+      },
+    },
+  })
+  return server
+}
+
+const ways = [
+  ['on the short way', (field: string) => `mutation { note(key: "always") ${field} }`],
+  ["on Yoga's way", (field: string) => `mutation { note(key: "always") ${field} }`],
+] as const
+
+describe.each(ways)('what a failed field below the root recorded is dropped, %s', (way, operation) => {
+  const run = async (fields: string, wakes = false): Promise<string> => {
+    const server = makeServer()
+    const listening = await listen(server)
+    try {
+      const client = new Client(listening.url)
+      // The server takes the short way for what it has run before.
+      if (way === 'on the short way') {
+        const first = new Client(listening.url)
+        const warming = first.run(operation(fields))
+        if (wakes) await wake(first)
+        await warming
+      }
+      const running = client.run(operation(fields))
+      if (wakes) await wake(client)
+      await running
+      const { data } = await client.run('{ session { keys } }')
+      return data.session.keys.filter((key: string) => key !== 'always').join(' ')
+    } finally {
+      await listening.close()
+    }
+  }
+  const wake = async (client: Client): Promise<void> => {
+    for (let turn = 0; turn < 3; turn++) await client.run('{ wake }')
+  }
+
+  it.each([
+    ['as at the root', 'pay(key: "a")', ''],
+    ['one level down', 'shop { pay(key: "a") }', ''],
+    ['three levels down', 'shop { shop { shop { pay(key: "a") } } }', ''],
+    ['by an alias', 's: shop { p: pay(key: "a") }', ''],
+    ['in a list', 'shops { pay(key: "a") }', ''],
+    ['after a wait', 'shop { late(key: "a") }', ''],
+    ['of a context that is asked after a wait', 'shop { later(key: "a") }', ''],
+    ['where an Error is given', 'shop { given(key: "a") }', ''],
+    ['of a method', 'made { pay(key: "a") plain }', ''],
+    [
+      'but not what its neighbours recorded',
+      'shop { x: note(key: "b") pay(key: "a") y: note(key: "c") }',
+      'b c',
+    ],
+    ['but not what a method beside it recorded', 'made { note(key: "b") pay(key: "a") }', 'b'],
+    ['but not what the field above recorded', 'shop { sure(key: "b") { pay(key: "a") } }', 'b'],
+    ['but not what another field of the root recorded', 'shop { pay(key: "a") } n: note(key: "b")', 'b'],
+    ['beside others that wait', 'shop { late(key: "a") x: late(key: "c") note(key: "b") }', 'b'],
+    [
+      'with what is below it, where an error further down erases it',
+      'shop { sure(key: "a") { note(key: "b") never } }',
+      '',
+    ],
+    ['with what is below it, in one item of a list', 'shops { sure(key: "a") { pay(key: "b") never } }', ''],
+    ['with all of a root field that is erased', 'none { note(key: "a") never }', ''],
+    [
+      'but not what fields that wait side by side record with the session of their root field',
+      'shop { later(key: "a") late(key: "c") }',
+      'a',
+    ],
+    ['but not what acted at once', 'shop { count(key: "a") }', 'a'],
+  ])('%s', async (_, fields, keys) => {
+    expect(await run(fields)).toBe(keys)
+  })
+
+  it('while another one waits that is kept', async () => {
+    expect(await run('shop { slow(key: "b") late(key: "a") }', true)).toBe('b')
+  })
+})
+
+it('a field below the root sees what the fields before it recorded, and not what failed ones did', async () => {
+  const listening = await listen(makeServer())
+  const client = new Client(listening.url)
+  const { data } = await client.run(`mutation {
+    a: setSessionKey(key: "z", value: 1) { created }
+    shop { note(key: "a") pay(key: "b") }
+    note(key: "c")
+  }`)
+  expect(data.shop).toEqual({ note: true, pay: null })
+  expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['z', 'a', 'c'])
+  await listening.close()
+})
+
+it('the context of all fields is one, and its session is of the field that asks', async () => {
+  const contexts = new Set<unknown>()
+  const seen: unknown[] = []
+  const schema = buildSchema(
+    'type Query { a: Int } type Mutation { shop: Shop } type Shop { a: Int, b: Int }',
+  )
+  for (const name of ['a', 'b']) {
+    const field = (
+      schema.getType('Shop') as unknown as { getFields(): Record<string, { resolve: unknown }> }
+    ).getFields()
+    field[name]!.resolve = async (_: unknown, __: unknown, context: Context) => {
+      contexts.add(context)
+      const { session } = context
+      session.set(name, 1)
+      await nextTurn()
+      seen.push(await session.keys(), await context.session.keys())
+      if (name === 'b') throw new Error('no')
+      return 1
+    }
+  }
+  schema.getMutationType()!.getFields()['shop']!.resolve = () => ({})
+  const store = freshStore()
+  const yoga = createYoga({ schema, plugins: [useSession({ store })], logging: false })
+  const response = await yoga.fetch('http://localhost/graphql', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: 'mutation { shop { a b } }' }),
+  })
+  expect(await response.json()).toMatchObject({ data: { shop: { a: 1, b: null } } })
+  expect(contexts.size).toBe(1)
+  expect(seen).toContainEqual(['a', 'b'])
+  // A context without a session is none of ours.
+  const alone = { session: { set() {}, keys: async () => [] } }
+  await execute({ schema, document: parse('mutation { shop { a } }'), contextValue: alone })
+  expect(contexts.size).toBe(2)
+})
+
+it('a promise that runs when it is asked is asked once', async () => {
+  let runs = 0
+  // oxlint-disable-next-line unicorn/no-thenable -- as a query builder of a database gives
+  const lazy = { then: (resolve: (value: number) => void) => resolve(++runs) }
+  const schema = buildSchema(
+    'type Query { a: Int } type Mutation { shop: Shop, a: Int } type Shop { a: Int }',
+  )
+  const own = (_: unknown, __: unknown, { session }: Context) => {
+    session.set('a', 1)
+    return lazy
+  }
+  schema.getMutationType()!.getFields()['a']!.resolve = own
+  schema.getMutationType()!.getFields()['shop']!.resolve = () => ({
+    a: (_: At, context: Context) => own(null, null, context),
+  })
+  const yoga = createYoga({ schema, plugins: [useSession({ store: freshStore() })], logging: false })
+  const response = await yoga.fetch('http://localhost/graphql', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: 'mutation { a shop { a } }' }),
+  })
+  expect(await response.json()).toEqual({ data: { a: 1, shop: { a: 2 } } })
+})
