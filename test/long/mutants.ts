@@ -675,16 +675,16 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a field that throws at once changes nothing',
     file: 'graphql/operation.ts',
-    from: 'return fail(error)',
+    from: 'this.#unit.drop(path)\n      throw error',
     to: 'throw error',
-    tests: ['graphql/use-session'],
+    tests: ['graphql/nested-fields'],
   },
   {
     guard: 'a field that returns an Error changes nothing',
     file: 'graphql/operation.ts',
-    from: 'value instanceof Error ? fail(value) : value',
-    to: 'value',
-    tests: ['graphql/use-session'],
+    from: 'if (value instanceof Error) this.#unit.drop(path)\n',
+    to: '',
+    tests: ['graphql/nested-fields'],
   },
   {
     guard: 'bytes are counted, not characters',
@@ -745,9 +745,9 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the changes of a failed field are dropped',
     file: 'graphql/operation.ts',
-    from: 'this.#unit.drop(scope)\n      throw error',
+    from: 'this.#unit.drop(path)\n        throw error',
     to: 'throw error',
-    tests: ['graphql/use-session'],
+    tests: ['graphql/nested-fields'],
   },
   {
     guard: 'the changes of an erased field are dropped',
