@@ -80,6 +80,33 @@ describe('reading', () => {
   })
 })
 
+describe('the order of the keys', () => {
+  const set = (name: string) => `setSessionKey(key: "pref:${name}", value: 1) { session { keys } }`
+  const unset = (verb: string, name: string) => `${verb}(key: "pref:${name}") { session { keys } }`
+  const setDefault = (name: string) =>
+    `setDefaultSessionKey(key: "pref:${name}", value: 1) { session { keys } }`
+  it.each([
+    ['b a', [set('a'), unset('deleteSessionKey', 'a'), set('b'), set('a')]],
+    ['a b c', [set('a'), setDefault('b'), set('c')]],
+    ['b a', [set('a'), set('b'), unset('popSessionKey', 'a'), set('a')]],
+    ['b c', [set('a'), 'clearSession { session { keys } }', set('b'), setDefault('c'), set('b')]],
+    ['a b c', [set('a'), setDefault('c'), unset('deleteSessionKey', 'c'), set('b'), set('c')]],
+  ])('is %s in the answer, after it, and where each field is sent by itself', async (keys, fields) => {
+    const names = keys.split(' ').map((name) => `pref:${name}`)
+    const together = open()
+    const answer = await together.run(
+      `mutation { ${fields.map((field, index) => `f${index}: ${field}`).join(' ')} }`,
+    )
+    const alone = open()
+    for (const field of fields) await alone.run(`mutation { ${field} }`)
+    expect([
+      answer[`f${fields.length - 1}`].session.keys,
+      (await together.look()).keys,
+      (await alone.look()).keys,
+    ]).toEqual([names, names, names])
+  })
+})
+
 describe('setSessionKey', () => {
   it('tells whether the key was absent before, also twice in one request and after a clear', async () => {
     const { run } = open()
