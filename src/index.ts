@@ -25,6 +25,13 @@ export {
   type SessionServerConfig,
   type SessionServerOptions,
 } from './server/create-session-server.ts'
+export {
+  createSessions,
+  type Finished,
+  type LoggerOfSessions,
+  type Sessions,
+  type SessionsOptions,
+} from './server/create-sessions.ts'
 export { type OpenSession, openSession, type OpenSettings } from './server/open-session.ts'
 export type { AnySession, Frozen, Session } from './session/session.ts'
 export { type GraphiQLOptions, useGraphiQLPage } from './server/graphiql.ts'

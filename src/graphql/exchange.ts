@@ -118,7 +118,8 @@ export class Exchange<Data extends object = Record<string, Json>> {
     this.#log(unit.failure ?? failure)
     const isStream = isAsyncIterable(result)
     if (isStream) {
-      this.#streams = true
+      // A stream that could not be saved is told of in a single answer.
+      this.#streams = !failure
       unit.seal()
     } else unit.close()
     if (!failure) return isStream ? saveAlong(result, unit, this.#log) : this.#told(result)
@@ -175,7 +176,7 @@ interface CookieAndStore {
 /** Begins and finds the exchanges of one server. */
 export class Exchanges<Data extends object = Record<string, Json>> {
   /** Where failures are logged: Yoga's logger, once Yoga has started. */
-  logger: YogaLogger | undefined
+  logger: Pick<YogaLogger, 'error' | 'warn'> | undefined
   /** Whether a gate with `origins` stands before them, so that an `Origin` that comes here is a listed one. */
   areOriginsJudged = false
   readonly #options: SessionOptions<Data>
@@ -214,13 +215,17 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     return this.#options.cookie?.sameSite === 'none'
   }
 
-  /** Begins the exchange of a request from the cookie in its head. */
-  begin(head: RequestHead): Exchange<Data> {
+  /**
+   * Begins the exchange of a request from the cookie in its head.
+   * @param hasHeaders - whether there is an answer that can set the cookie; if not, what needs that is refused
+   */
+  begin(head: RequestHead, hasHeaders = true): Exchange<Data> {
     const { cookie, store } = this.#cookieFor(head)
     const presented = cookie.read(head.header('cookie'))
     const mayBegin = presented !== null || !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
+    const nonce = nonceOf(head.header(joinHeader))
     return new Exchange(
-      new UnitOfWork(store, this.#settings, presented, { mayBegin, nonce: nonceOf(head.header(joinHeader)) }),
+      new UnitOfWork(store, this.#settings, presented, { mayBegin, nonce, hasHeaders }),
       cookie,
       this.#rules,
       this.#log,
@@ -362,7 +367,7 @@ const tell = (result: ExecutionResult, failure: SessionError): ExecutionResult =
 })
 
 const tellsOfStore = ({ extensions }: GraphQLError): boolean =>
-  String(extensions['code']).startsWith('SESSION_STORE_')
+  String(extensions?.['code']).startsWith('SESSION_STORE_')
 
 /**
  * Wraps a stream so that each part, and its end, is delivered only when the changes recorded until then are

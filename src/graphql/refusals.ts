@@ -24,7 +24,7 @@ const hintInterval = 60_000
  */
 export class Refusals {
   /** Where hints are logged: Yoga's logger, once Yoga has started. */
-  logger: YogaLogger | undefined
+  logger: Pick<YogaLogger, 'warn'> | undefined
   readonly #emit: OnEvent | undefined
   /** When each hint was logged last (milliseconds), by its text. */
   readonly #hintedAt = new Map<string, number>()

@@ -124,7 +124,7 @@ function withSession<Resolving extends object>(resolvers: Resolving): Resolving 
       if (context?.session) return resolve(parent, args, context, info)
       throw new SessionError(
         'CONFIG_INVALID',
-        'There is no context.session. Add useSession to the plugins of Yoga. For another server, put a session of openSession there, with its option keys, and save it.',
+        'There is no context.session. Add useSession to the plugins of Yoga. In another server, make the context with begin of createSessions.',
       )
     },
   ])

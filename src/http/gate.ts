@@ -145,6 +145,20 @@ export function judge(head: RequestHead, rules: GateRules): Refusal | null {
 }
 
 /**
+ * Judges only where a request comes from, for a server that takes the body by rules of its own. The request may be
+ * the handshake of a WebSocket.
+ * @returns why it is refused; null where it may run
+ */
+export function judgeOrigin(head: RequestHead, rules: GateRules): Refusal | null {
+  const isAllowed = isHandshake(head) ? isAllowedHandshake(head, rules) : isAllowedOrigin(head, rules)
+  return isAllowed ? null : crossSite
+}
+
+/** Whether a request opens a WebSocket (RFC 6455, 4.1). No page can set this header of any other request. */
+export const isHandshake = (head: RequestHead): boolean =>
+  (head.header('upgrade')?.toLowerCase().split(',') ?? []).some((each) => each.trim() === 'websocket')
+
+/**
  * The CORS headers of an answer. A refusal needs them as any other answer does: without them the page could
  * not read why it was refused.
  * @param origin - the header `Origin` of the request
@@ -222,9 +236,8 @@ const isAnswerable = (accept: string | null | undefined): boolean =>
 /**
  * Whether a request comes from this server's own pages, from those of a listed origin, or from no page at
  * all. `Sec-Fetch-Site` (Fetch Metadata) decides where the browser sends it, as every current one does over
- * TLS and to localhost. Otherwise `Origin` decides. A POST with neither header comes from no browser. A GET
- * with neither can come from any page, so it may not carry a cookie, unless its Content-Type shows that a
- * browser would have sent a preflight first.
+ * TLS and to localhost. Otherwise `Origin` decides. A request with neither header can come from any page in an old
+ * browser, unless its Content-Type shows that a browser would have sent a preflight first.
  */
 function isAllowedOrigin(head: RequestHead, rules: GateRules): boolean {
   if (head.method === 'GET' && !head.header('cookie')) return true
@@ -234,7 +247,26 @@ function isAllowedOrigin(head: RequestHead, rules: GateRules): boolean {
   if (origin && rules.origins.has(origin)) return true
   if (site) return false
   if (origin) return origin === ownOrigin(head, rules)
-  return head.method === 'POST' || Boolean(head.header('content-type'))
+  return needsPreflight(head.header('content-type'))
+}
+
+/**
+ * Whether the handshake of a WebSocket comes from a page that may open one. Browsers ask for no preflight and let
+ * pages of any site open sockets with the visitor's cookie, but each handshake has an `Origin` (RFC 6455, 10.2).
+ */
+function isAllowedHandshake(head: RequestHead, rules: GateRules): boolean {
+  const site = head.header('sec-fetch-site')
+  if (site === 'same-origin') return true
+  const origin = head.header('origin')
+  return origin ? rules.origins.has(origin) || origin === ownOrigin(head, rules) : !site
+}
+
+/** Whether a page of another origin can send a body of this type only after a preflight (Fetch, 2.2.2). */
+function needsPreflight(type: string | null | undefined): boolean {
+  const [essence = ''] = type?.toLowerCase().split(';') ?? []
+  return !['', 'text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded'].includes(
+    essence.trim(),
+  )
 }
 
 /** The origin under which the client reaches this server; null where it has none. */
@@ -252,7 +284,8 @@ export function publicAddress(
 ): { scheme: string; host: string } {
   const forwarded = (name: string): string[] =>
     ((trustProxy && head.header(`x-forwarded-${name}`)) || '').split(',').map((value) => value.trim())
-  const schemes = forwarded('proto').map((scheme) => scheme.toLowerCase())
+  // Some proxies call the scheme of a WebSocket by its own name, and the page's is the one of HTTP.
+  const schemes = forwarded('proto').map((scheme) => scheme.toLowerCase().replace(/^ws(?=s?$)/, 'http'))
   return {
     // A proxy behind the one that ends TLS appends the http of its own connection.
     scheme: (schemes.includes('https') ? 'https' : schemes.at(-1)) || head.scheme,

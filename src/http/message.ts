@@ -3,11 +3,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHead } from './gate.ts'
 
-/** The head of a message of node:http, for the gate. */
+/** The head of a message of node:http or node:http2, for the gate. */
 export const headOf = (message: IncomingMessage): RequestHead => ({
   method: message.method!,
   scheme: schemeOf(message),
-  header: (name) => message.headers[name] as string | undefined,
+  header: (name) =>
+    (message.headers[name] ?? (name === 'host' ? message.headers[':authority'] : undefined)) as
+      | string
+      | undefined,
 })
 
 /** The sockets of Bun have `encrypted` without TLS, too, so that its value is asked for. */

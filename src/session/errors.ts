@@ -32,7 +32,10 @@ export type SessionErrorCode =
    * request changed nothing in the session, and its answer leaves the cookie alone: send it again.
    */
   | 'SESSION_MOVED'
-  /** The change comes too late: it needs a cookie or a save, and the headers of this response have left. */
+  /**
+   * The change comes too late: it needs a cookie or a save, and the headers of this response have left, or it came
+   * over a WebSocket and there are none.
+   */
   | 'SESSION_HEADERS_SENT'
   /**
    * A page of another site sent the request, and with such a request browsers hold back the cookie that the
@@ -126,7 +129,7 @@ export const gone = (): SessionError =>
 export const headersSent = (): SessionError =>
   new SessionError(
     'SESSION_HEADERS_SENT',
-    'The headers of this response have left, so that no cookie can be set: create, rotate, flush and expire sessions before a stream starts.',
+    'The headers of this response have left, so that no cookie can be set: create, rotate, flush and expire sessions before a stream starts, and not over a WebSocket.',
   )
 
 export const crossSite = (): SessionError =>

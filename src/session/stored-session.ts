@@ -37,6 +37,11 @@ export interface Terms {
    * @default false
    */
   readonly isOpened?: boolean
+  /**
+   * Whether there is an answer that can set the cookie. Over a WebSocket there is none.
+   * @default true
+   */
+  readonly hasHeaders?: boolean
 }
 
 /** What the answer does with the cookie: set it, delete it, or nothing (null). */
@@ -58,6 +63,7 @@ export class StoredSession {
   readonly #store: Store
   readonly #settings: Settings
   readonly #isOpened: boolean
+  readonly #hasHeaders: boolean
   #nonce: string | null
   #token: string | null
   #standing: Standing
@@ -83,9 +89,10 @@ export class StoredSession {
    * @param presented - what the client sent as its token, which may not be one
    */
   constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
-    const { isOpened = false, mayBegin = true, nonce = null } = terms
+    const { isOpened = false, mayBegin = true, nonce = null, hasHeaders = true } = terms
     this.#nonce = presented === null ? nonce : null
     this.#isOpened = isOpened
+    this.#hasHeaders = hasHeaders
     this.#store = store
     this.#settings = settings
     this.#refusal = presented !== null || mayBegin ? null : crossSite()
@@ -181,9 +188,9 @@ export class StoredSession {
     return this.#standing === 'unread' || this.#isDoubtful
   }
 
-  /** Whether the headers have left, so that no cookie can be set any more. */
+  /** Whether no cookie can be set: the headers have left, or there are none. */
   get isSealed(): boolean {
-    return this.#sealed
+    return this.#sealed || !this.#hasHeaders
   }
 
   /** Marks that the headers have left. */
@@ -245,7 +252,7 @@ export class StoredSession {
    */
   async create(changes: ChangeSet, now: number): Promise<boolean> {
     if (this.refusal) throw this.refusal
-    if (this.#sealed) throw headersSent()
+    if (this.isSealed) throw headersSent()
     const { outcome, record } = apply(this.blank(), changes)
     if (outcome === 'full') throw tooLarge(this.#settings.limits)
     const created: SessionRecord = this.#isKept ? { ...record!, kept: true } : record!
@@ -293,7 +300,7 @@ export class StoredSession {
    * @throws {SessionError} SESSION_GONE when it was, SESSION_MOVED, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
    */
   async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
-    if (this.isInToken && this.#sealed) throw headersSent()
+    if (this.isInToken && this.isSealed) throw headersSent()
     // The new cookie holds the whole record, so that the record has to be known.
     if (this.isInToken) await this.read()
     if (this.#token === null) return 'gone'
@@ -313,7 +320,8 @@ export class StoredSession {
    * the request has only read.
    */
   async touch(changes: ChangeSet, now: number): Promise<void> {
-    if (this.#sealed || this.#departure) return
+    // An open stream is no activity, but each operation over a socket is.
+    if (this.#sealed || this.#departure || (this.isInToken && this.isSealed)) return
     if (changes.expiresAt === this.#record!.expiresAt) {
       if (this.needsNewCookie(now)) this.#send(now)
       return
@@ -490,7 +498,7 @@ export class StoredSession {
     this.#record = apply(before, { ...changes, expect: none, limit: undefined }).record!
     const isOther = token !== this.#token || this.#record.policy !== before.policy
     this.#token = token
-    if (!this.#sealed && (isOther || this.needsNewCookie(now))) this.#send(now)
+    if (!this.isSealed && (isOther || this.needsNewCookie(now))) this.#send(now)
   }
 
   #send(now: number): void {
