@@ -12,7 +12,9 @@ import { allPages, compilerOptions, isTriedAsPackage } from './support/documents
 import { start } from './support/documents/play.ts'
 import {
   installedElsewhere,
+  installedWithGraphql16,
   isTriedHere,
+  needsGraphql16,
   packagesOf,
   type Recipe,
   recipesOf,
@@ -306,8 +308,8 @@ function installNode(version: string): Promise<string> {
 
 describe('what a reader pastes into an empty folder', elsewhere, () => {
   const pages = allPages().filter(isTriedAsPackage)
-  const snippets = pages.flatMap(snippetsOf)
-  const recipes = pages.flatMap(recipesOf)
+  const snippets = pages.flatMap(snippetsOf).filter((each) => !needsGraphql16(each))
+  const recipes = pages.flatMap(recipesOf).filter((each) => !needsGraphql16(each))
   const compilers = ['5.6', '6', '7']
   let pasted: Workshop
 
@@ -321,7 +323,7 @@ describe('what a reader pastes into an empty folder', elsewhere, () => {
     const here = new Set(snippets.flatMap(({ files }) => packagesOf(files)))
     for (const name of [packageJson.name, ...Object.keys(installedElsewhere)]) here.delete(name)
     const generator = ['cli', 'typescript', 'typescript-resolvers'].map((name) => `@graphql-codegen/${name}`)
-    const types = ['@types/node', '@types/pg']
+    const types = ['@types/node', '@types/pg', '@types/ws']
     const packages = await Promise.all([...here, ...generator, ...types, 'fast-check', 'jose'].map(versioned))
     const others = Object.entries({ ...installedElsewhere, ...typesElsewhere })
     const aliases = compilers.map((version) => `typescript-${version}@npm:typescript@${version}`)
@@ -380,10 +382,14 @@ describe('what a reader pastes into an empty folder', elsewhere, () => {
     120_000,
   )
 
-  const play = async (node: string, some: readonly Recipe[]): Promise<string[]> => {
+  const play = async (
+    node: string,
+    some: readonly Recipe[],
+    workshop: Workshop = pasted,
+  ): Promise<string[]> => {
     const mistakes: string[] = []
     for (const recipe of some) {
-      const running = await start({ ...pasted, node }, `recipe-${++played}`, recipe)
+      const running = await start({ ...workshop, node }, `recipe-${++played}`, recipe)
       try {
         mistakes.push(...(await running.play()))
       } finally {
@@ -399,6 +405,24 @@ describe('what a reader pastes into an empty folder', elsewhere, () => {
     expect(some.length).toBeGreaterThan(0)
     expect(await play(process.execPath, some)).toEqual([])
   }, 120_000)
+
+  it('compiles and runs with graphql 16, where another server takes no newer one', async () => {
+    const own = join(folder, 'graphql-16')
+    await mkdir(own)
+    await writeFile(join(own, 'package.json'), '{ "private": true, "type": "module" }')
+    const others = { ...installedWithGraphql16, graphql: '16', fastify: installedElsewhere['fastify']! }
+    const added = Object.entries(others).map(([name, version]) => `${name}@${version}`)
+    const known = ['graphql-yoga', 'typescript', '@types/node', '@types/ws'].map(versioned)
+    await run('npm', [...install, tarball, ...added, ...(await Promise.all(known))], own)
+    const workshop = { ...pasted, folder: own }
+    const some = pages.flatMap(snippetsOf).filter(needsGraphql16)
+    expect(some).toHaveLength(Object.keys(installedWithGraphql16).length)
+    for (const [index, { files }] of some.entries()) await save(workshop, String(index), files)
+    const compiler = [process.execPath, join(own, 'node_modules/typescript/bin/tsc')]
+    expect(await typeErrors(workshop, some, compiler, compilerOptions(pages))).toEqual([])
+    const servers = pages.flatMap(recipesOf).filter(needsGraphql16)
+    expect(await play(process.execPath, servers, workshop)).toEqual([])
+  }, 300_000)
 
   it.each(['22.18.0', '24', '26'])(
     'runs under Node %s',

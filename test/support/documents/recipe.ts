@@ -46,8 +46,21 @@ export const installedElsewhere: Readonly<Record<string, string>> = {
   zod: '4.6.7',
 }
 
-export const isTriedHere = ({ files }: { readonly files: ReadonlyMap<string, string> }): boolean =>
-  !packagesOf(files).some((name) => name in installedElsewhere)
+/** Those that take no newer graphql than 16, which are installed in a folder of their own. */
+export const installedWithGraphql16: Readonly<Record<string, string>> = {
+  '@apollo/server': '5.5.1',
+  mercurius: '16.10.1',
+}
+
+interface Files {
+  readonly files: ReadonlyMap<string, string>
+}
+
+export const isTriedHere = ({ files }: Files): boolean =>
+  !packagesOf(files).some((name) => name in installedElsewhere || name in installedWithGraphql16)
+
+export const needsGraphql16 = ({ files }: Files): boolean =>
+  packagesOf(files).some((name) => name in installedWithGraphql16)
 
 const isScript = (language: string): boolean => ['ts', 'tsx', 'js'].includes(language)
 const isFile = ({ name }: Fence): boolean => name?.includes('.') ?? false
