@@ -223,9 +223,12 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     const { cookie, store } = this.#cookieFor(head)
     const presented = cookie.read(head.header('cookie'))
     const mayBegin = presented !== null || !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
-    const nonce = nonceOf(head.header(joinHeader))
     return new Exchange(
-      new UnitOfWork(store, this.#settings, presented, { mayBegin, nonce, hasHeaders }),
+      new UnitOfWork(store, this.#settings, presented, {
+        mayBegin,
+        nonce: nonceOf(head.header(joinHeader)),
+        hasHeaders,
+      }),
       cookie,
       this.#rules,
       this.#log,
