@@ -15,11 +15,12 @@ export class VerbPromise<T = unknown> extends Promise<T> {
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     this.isTaken = true
-    return thenQuietly.call(this, onFulfilled, onRejected) as Promise<Fulfilled | Rejected>
+    return thenQuietly.call(this, onFulfilled as (value: unknown) => unknown, onRejected) as Promise<
+      Fulfilled | Rejected
+    >
   }
 
   override finally(onFinally?: (() => void) | null): Promise<T> {
-    this.isTaken = true
     return finallyQuietly.call(this, onFinally) as Promise<T>
   }
 }
@@ -48,11 +49,12 @@ const verbOf = new WeakMap<Promise<unknown>, Verb>()
 
 // `await` does not ask through `then` of a plain promise, so that these cost it nothing.
 const withFollowers = <T>(promise: Promise<T>): Promise<T> =>
+  // oxlint-disable-next-line unicorn/no-thenable -- it is a promise already
   Object.assign(promise, { then: thenQuietly, finally: finallyQuietly } as Partial<Promise<T>>)
 
 function thenQuietly(
   this: Promise<unknown>,
-  onFulfilled?: ((value: any) => unknown) | null,
+  onFulfilled?: ((value: unknown) => unknown) | null,
   onRejected?: ((reason: unknown) => unknown) | null,
 ): Promise<unknown> {
   const next = plainThen.call(this, onFulfilled, onRejected)

@@ -120,7 +120,7 @@ describe.each(verbs)('a store that fails at %s', (_, verb) => {
       'several of them',
       (promise) =>
         promise
-          .then()
+          .then(undefined)
           .finally(() => {})
           .then((value) => value),
     ],

@@ -263,15 +263,17 @@ describe('a store that answers what is no answer of the verb', () => {
     ...noRecords.flatMap((answer) => [['read', answer] as const, ['delete', answer] as const]),
     ...[undefined, null, 5, 'ok', {}, { outcome: 'committed' }].map((answer) => ['commit', answer] as const),
   ])('is broken: %s gives %j', async (verb, answer) => {
-    const create = vi.fn(async () => {})
+    const create = vi.fn<() => Promise<void>>(async () => {})
     const store = guarded({ ...memoryStore({ max: 10 }), create, [verb]: async () => answer }, limits)
     const calls = {
       read: () => store.read('a', 1),
       commit: () => store.commit('a', changeSet({ clear: true }), 1),
       delete: () => store.delete('a', 1),
+      move: () => store.move('a', 'b', 1),
     }
     expect(await outcomeOf(calls[verb]())).toEqual(unavailable)
-    if (verb === 'delete') expect(await outcomeOf(store.move('a', 'b', 1))).toEqual(unavailable)
+    const { move } = verb === 'delete' ? calls : { move: calls[verb] }
+    expect(await outcomeOf(move())).toEqual(unavailable)
     expect(create).not.toHaveBeenCalled()
   })
 
