@@ -1,14 +1,16 @@
-// This refuses an operation whose variables are nested so deeply that reading them uses up the stack.
+// This refuses an operation whose variables would use up the stack, or much time, when they are read.
 
-import type { ExecutionResult } from 'graphql'
+import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import type { Refusal } from '../http/gate.ts'
+import { misshapenVariable } from './wide-variables.ts'
 
 /** An executor of GraphQL, for one operation. */
 type Execute<Args, Result> = (args: Args) => Result
 
 /**
  * Wraps an executor so that it refuses variables which are nested so deeply that copying and checking them
- * uses up the stack. Both happen before any resolver runs.
+ * uses up the stack, or whose objects do not have the members of their types, which takes long to explain. Both
+ * happen before any resolver runs.
  * @param refuse - makes the error to throw
  */
 export const refusingDeepVariables =
@@ -19,6 +21,8 @@ export const refusingDeepVariables =
   (args) => {
     let result
     try {
+      const refused = misshapenVariable(args as ExecutionArgs)
+      if (refused) return refused as Result
       result = execute(args)
     } catch (error) {
       throw isOutOfStack(error) ? refuse(tooDeep) : error

@@ -134,7 +134,7 @@ export class Gate {
     this.plugin = this.#hooks(introspection)
   }
 
-  /** Wraps an executor so that it refuses variables which are nested too deeply. */
+  /** Wraps an executor so that it refuses variables which are nested too deeply, or whose objects are misshapen. */
   bounded<Args, Result>(execute: (args: Args) => Result): (args: Args) => Result {
     return refusingDeepVariables(execute, this.#refuse)
   }

@@ -1885,6 +1885,27 @@ const mutants: readonly Mutant[] = [
     tests: ['http/hostile'],
   },
   {
+    guard: 'an object in a variable that has unknown members is not printed for each of them',
+    file: 'graphql/wide-variables.ts',
+    from: 'if (!Object.hasOwn(fields, name)) return false\n',
+    to: '',
+    tests: ['graphql/wide-variables'],
+  },
+  {
+    guard: 'an object in a variable that lacks members is not printed for each of them',
+    file: 'graphql/wide-variables.ts',
+    from: '? !isRequiredInputField(field) :',
+    to: '? true :',
+    tests: ['graphql/wide-variables'],
+  },
+  {
+    guard: 'wide objects in the lists of a variable are judged, too',
+    file: 'graphql/wide-variables.ts',
+    from: '? value.every((each) => hasShapeOf(type.ofType, each))',
+    to: '? true',
+    tests: ['graphql/wide-variables'],
+  },
+  {
     guard: 'variables can be too deep',
     file: 'graphql/deep-variables.ts',
     from: "(error as Partial<Error> | undefined)?.name === 'RangeError'",
