@@ -186,8 +186,9 @@ export class Gate {
           await discardUnread(request, req)
           return endResponse(this.#respond(request, refusal, fetchAPI))
         }
-        setRequestParser(async () => {
-          const reading = await this.#read(request, req)
+        // Yoga's own `maxRequestBodySize` moves the body into another Request, and gives the parser that one.
+        setRequestParser(async (given) => {
+          const reading = await this.#read(given, req)
           if ('refusal' in reading) return this.#respond(request, reading.refusal, fetchAPI)
           gated[gatedKey] = { isBatch: Array.isArray(reading.params) }
           return reading.params as never

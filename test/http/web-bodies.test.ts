@@ -135,3 +135,45 @@ describe.each([
     },
   )
 })
+
+describe('a Yoga of one’s own that has a limit of its own, too', () => {
+  const url = 'http://localhost/graphql'
+  const chunks = () => new Blob([short]).stream()
+  // Yoga adds a length to headers that are no Headers.
+  const init = { method: 'POST', headers: new Headers(json), body: short }
+  const forms: Readonly<Record<string, () => Request | [string, RequestInit]>> = {
+    'a URL with a body': () => [url, init],
+    'a Request with a text': () => new Request(url, init),
+    'a Request with a stream': () =>
+      new Request(url, { ...init, body: chunks(), duplex: 'half' } as RequestInit),
+  }
+  const makeLimited = () =>
+    createYoga({
+      schema: createSchema({ typeDefs: 'type Query { a: Int }' }),
+      plugins: [useSessionGate({ allowedHosts: true, maxRequestBodySize: 1000 })],
+      logging: false,
+    })
+
+  it.each(Object.entries(forms))('reads the body of %s', async (_, make) => {
+    const given = make()
+    const yoga = makeLimited()
+    const answer = await (Array.isArray(given) ? yoga.fetch(...given) : yoga.fetch(given))
+    expect([answer.status, await answer.json()]).toEqual([200, { data: { __typename: 'Query' } }])
+  })
+
+  it('refuses the body of a Request that is too long', async () => {
+    const answer = await makeLimited().fetch(new Request(url, { ...init, body: long }))
+    expect(answer.status).toBe(413)
+  })
+
+  it.each([
+    ['with the message', (server: WebServer) => server],
+    ['with the request alone', requestAlone],
+  ])('reads a body that node makes a stream of, %s', async (_, wrap) => {
+    const client = await RawConnection.open(await serving(wrap(makeLimited())))
+    for (const framing of [{}, { 'transfer-encoding': 'chunked' }]) {
+      await send(client, 'POST', '/graphql', { ...json, ...framing }, short)
+      expect((await client.answer())?.status).toBe(200)
+    }
+  })
+})

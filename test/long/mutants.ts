@@ -1906,6 +1906,13 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/wide-variables'],
   },
   {
+    guard: 'a body that Yoga has moved into another Request is read from there',
+    file: 'graphql/use-gate.ts',
+    from: 'await this.#read(given, req)',
+    to: 'await this.#read(request, req)',
+    tests: ['http/web-bodies'],
+  },
+  {
     guard: 'variables can be too deep',
     file: 'graphql/deep-variables.ts',
     from: "(error as Partial<Error> | undefined)?.name === 'RangeError'",
