@@ -8,9 +8,12 @@ import {
   type ExecutionResult,
   getOperationAST,
   GraphQLError,
+  Kind,
   NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
+  type SelectionSetNode,
   type ValidationContext,
+  versionInfo,
   visit,
 } from 'graphql'
 import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
@@ -215,6 +218,7 @@ export class Gate {
       onValidate: ({ addValidationRule, validateFn, setValidationFn }) => {
         if (!introspection) addValidationRule(NoSchemaIntrospectionCustomRule)
         addValidationRule(NoStreamedMutations)
+        if (versionInfo.major < 17) addValidationRule(NoConditionalSubscriptions)
         setValidationFn((schema, document, rules, ...options) =>
           this.#withinStack(() =>
             listingThrown(() =>
@@ -405,5 +409,32 @@ const NoStreamedMutations = (context: ValidationContext): ASTVisitor => ({
         },
       })
     }
+  },
+})
+
+/**
+ * Refuses `@skip` and `@include` at the field of a subscription, as graphql-js does from 17 on and the specification
+ * demands (5.2.4.1). A subscription without a field would fail in the executor as if the server had a bug.
+ */
+const NoConditionalSubscriptions = (context: ValidationContext): ASTVisitor => ({
+  OperationDefinition(operation) {
+    if (operation.operation !== OperationTypeNode.SUBSCRIPTION) return
+    const nodes: DirectiveNode[] = []
+    const met = new Set<string>()
+    const collect = ({ selections }: SelectionSetNode): void => {
+      for (const selection of selections) {
+        const { directives = [] } = selection
+        nodes.push(...directives.filter(({ name }) => name.value === 'skip' || name.value === 'include'))
+        if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet)
+        if (selection.kind !== Kind.FRAGMENT_SPREAD || met.has(selection.name.value)) continue
+        met.add(selection.name.value)
+        const fragment = context.getFragment(selection.name.value)
+        if (fragment) collect(fragment.selectionSet)
+      }
+    }
+    collect(operation.selectionSet)
+    if (nodes.length === 0) return
+    const message = 'The field of a subscription must not depend on @skip or @include.'
+    context.reportError(createGraphQLError(message, { nodes }))
   },
 })

@@ -57,4 +57,22 @@ describe.each(Object.entries(ways))('a rule of validation that throws, %s', (_, 
       expect([status, codes[0]]).toEqual([400, 'GRAPHQL_VALIDATION_FAILED'])
     }
   })
+
+  it.each([
+    'subscription { ticks @skip(if: true) }',
+    'subscription { ticks @include(if: false) }',
+    'subscription { ... @include(if: false) { ticks } }',
+    'subscription { ... { ... @skip(if: true) { ticks } } }',
+    'subscription { ...F @skip(if: true) } fragment F on Subscription { ticks }',
+    'subscription { ...F } fragment F on Subscription { ticks @skip(if: true) }',
+    'subscription ($flag: Boolean!) { ticks @skip(if: $flag) }',
+    'subscription ($flag: Boolean = true) { ... @skip(if: $flag) { ticks } }',
+  ])('a field that a subscription may lack: %s', async (query) => {
+    const client = await clientOf(serve())
+    const accept = 'application/graphql-response+json, text/event-stream'
+    for (let round = 0; round < 2; round++) {
+      const { status, codes } = await client.run(query, { flag: true }, { accept })
+      expect([status, codes]).toEqual([400, ['GRAPHQL_VALIDATION_FAILED']])
+    }
+  })
 })
