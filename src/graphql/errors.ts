@@ -111,6 +111,16 @@ export function reworded(
   message: string,
   extensions: GraphQLError['extensions'],
 ): GraphQLError {
-  const { nodes = null, source = null, positions = null, path = null } = error ?? {}
-  return createGraphQLError(message, { nodes, source, positions, path, extensions })
+  const { nodes = null, source = null, positions = null, path } = error ?? {}
+  return createGraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path: isPath(path) ? path : null,
+    extensions,
+  })
 }
+
+/** Whether this is the path of a field. An application may give its errors anything. */
+const isPath = (path: unknown): path is readonly (string | number)[] =>
+  Array.isArray(path) && path.every((key) => typeof key === 'string' || Number.isFinite(key))

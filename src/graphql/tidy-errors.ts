@@ -1,7 +1,7 @@
 // This makes the errors of an answer, and of each part of a stream, what clients may see of them.
 
 import { type ExecutionResult, GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
-import { maskError, type YogaLogger } from 'graphql-yoga'
+import { createGraphQLError, maskError, type YogaLogger } from 'graphql-yoga'
 import { type Part, reworded, unexpected } from './errors.ts'
 
 /** How many errors an answer, or a part of one, has at most. Further ones tell a client nothing new, and cost bytes. */
@@ -28,9 +28,14 @@ export class ErrorTidier {
     this.#yoga = yoga as MaskingYoga
   }
 
-  /** Tidies an answer that is complete. */
-  tidy<Result extends ExecutionResult>(result: Result): Result {
-    return result.errors ? this.#tidy(result, false) : result
+  /**
+   * Tidies an answer that is complete.
+   * @param isOnlyPart - whether it is written as the only part of a stream. Yoga would neither end the stream nor
+   * log anything where JSON cannot express it, so that it becomes an error there, as any other part does
+   */
+  tidy<Result extends ExecutionResult>(result: Result, isOnlyPart = false): Result {
+    const tidied = result.errors ? this.#tidy(result, false) : result
+    return isOnlyPart ? this.#expressible(tidied) : tidied
   }
 
   /**
@@ -39,10 +44,7 @@ export class ErrorTidier {
    */
   tidyParts<Each extends object>(parts: AsyncIterable<Each>): AsyncIterableIterator<Each> {
     const source = parts[Symbol.asyncIterator]()
-    const deliver = (part: Each): Each => {
-      const { stringify = JSON.stringify } = part as { stringify?: (part: unknown) => string }
-      return { ...this.#tidy(part, true), stringify: this.#safely(stringify) }
-    }
+    const deliver = (part: Each): Each => this.#expressible(this.#tidy(part, true))
     const advance = async (go: () => Promise<IteratorResult<Each>>): Promise<IteratorResult<Each>> => {
       let step
       try {
@@ -91,9 +93,10 @@ export class ErrorTidier {
   #tidyError(error: GraphQLError, isPart: boolean): GraphQLError {
     try {
       // Yoga has masked what came of executing an operation, but for the parts of a stream.
-      const shown = isPart || !isForClients(error) ? this.#mask(error) : error
-      if (!(shown instanceof GraphQLError)) return shown
-      return withoutInternals(tidyText(this.#withoutServerValues(shown)), isPart)
+      const shown: Error = isPart || !isForClients(error) ? this.#mask(error) : error
+      const located =
+        shown instanceof GraphQLError ? shown : createGraphQLError(shown.message, { originalError: shown })
+      return rebuilt(tidyText(this.#withoutServerValues(located)), isPart)
     } catch (bug) {
       this.#log(bug)
       return unexpected()
@@ -127,6 +130,11 @@ export class ErrorTidier {
     } catch {
       this.#yoga.logger.error('An error that cannot be logged')
     }
+  }
+
+  #expressible<Result extends object>(result: Result): Result {
+    const { stringify = JSON.stringify } = result as { stringify?: (part: unknown) => string }
+    return { ...result, stringify: this.#safely(stringify) }
   }
 
   #safely =
@@ -166,21 +174,25 @@ const internals = new Set(['originalError', 'stack', 'stacktrace', 'cause', 'exc
 const ofHeaders = new Set(['http', 'unexpected'])
 
 /**
- * Takes out what is not for clients. What is left of the extensions is read here, as it may be an accessor.
+ * Makes an error of what a client may see of another one. What an application threw is never handed on: its class may
+ * have a `toJSON` of its own, by which Yoga writes it, and its extensions may read differently each time.
  * @throws where JSON cannot express it
  */
-function withoutInternals(error: GraphQLError, isPart: boolean): GraphQLError {
-  const all = Object.entries(error.extensions)
+function rebuilt(error: GraphQLError, isPart: boolean): GraphQLError {
   // In development Yoga itself adds the original error of those that it masks.
   const isOfYoga = error.extensions['unexpected'] === true
-  const kept = all.filter(([name]) => (isOfYoga || !internals.has(name)) && !(isPart && ofHeaders.has(name)))
-  JSON.stringify(kept)
-  const isPlain = kept.length === all.length && !all.some(([name]) => isAccessor(error.extensions, name))
-  return isPlain ? error : reworded(error, error.message, Object.fromEntries(kept))
+  const kept = Object.entries(error.extensions).filter(
+    ([name, value]) =>
+      typeof value !== 'function' && (isOfYoga || !internals.has(name)) && !(isPart && ofHeaders.has(name)),
+  )
+  // Yoga answers 500 for an error of a bug, which is not told by what it wraps any more.
+  if (!isPart && !isForClients(error)) kept.push(['unexpected', true])
+  const extensions = Object.fromEntries(JSON.parse(JSON.stringify(kept)) as [string, unknown][])
+  const { http } = error.extensions as { http?: { headers?: object } }
+  // What is no text is judged with the head of the answer, and JSON would leave it out.
+  if (extensions['http']) extensions['http'] = { ...http, headers: { ...http?.headers } }
+  return reworded(error, error.message, extensions)
 }
-
-const isAccessor = (of: object, name: string): boolean =>
-  Object.getOwnPropertyDescriptor(of, name)?.get !== undefined
 
 function tidyText(error: GraphQLError): GraphQLError {
   const { code } = error.extensions

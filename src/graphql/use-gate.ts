@@ -16,7 +16,13 @@ import {
   versionInfo,
   visit,
 } from 'graphql'
-import { createGraphQLError, type FetchAPI, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import {
+  createGraphQLError,
+  type FetchAPI,
+  isAsyncIterable,
+  type Plugin,
+  processRegularResult,
+} from 'graphql-yoga'
 import { type AllowedHostsOption, type HostJudge, hostJudge, hostNotAllowed } from '../http/allowed-hosts.ts'
 import {
   discardUnread,
@@ -239,13 +245,14 @@ export class Gate {
         setSubscribeFn(this.bounded(subscribeFn))
       },
 
-      onResultProcess: ({ result, setResult }) => {
+      onResultProcess: ({ result, setResult, resultProcessor }) => {
         if (isAsyncIterable(result))
           return setResult(this.errors.tidyParts(result as AsyncIterable<object>) as never)
+        const isOnlyPart = resultProcessor !== processRegularResult
         setResult(
           Array.isArray(result)
-            ? result.map((each) => this.errors.tidy(withoutStream(each)))
-            : this.errors.tidy(result),
+            ? result.map((each) => this.errors.tidy(withoutStream(each), isOnlyPart))
+            : this.errors.tidy(result, isOnlyPart),
         )
       },
 

@@ -59,6 +59,54 @@ const ways: Record<string, () => unknown> = {
       extensions: { code: 'FINE', ...internals, cause: secret, exception: { stacktrace: [secret] } },
     })
   },
+  json_of_nothing: () => {
+    throw new (class extends GraphQLError {
+      override toJSON(): any {
+        return undefined
+      }
+    })('Fine.', { extensions: { code: 'FINE' } })
+  },
+  json_that_throws: () => {
+    throw Object.assign(new GraphQLError('Fine.', { extensions: { code: 'FINE' } }), {
+      toJSON() {
+        throw new Error(secret)
+      },
+    })
+  },
+  json_of_internals: () => {
+    throw new (class extends GraphQLError {
+      override toJSON(): any {
+        return { message: secret, extensions: { stack: secret } }
+      }
+    })('Fine.', { extensions: { code: 'FINE' } })
+  },
+  extensions_with_json_of_internals: () => {
+    throw new GraphQLError('Fine.', {
+      extensions: { code: 'FINE', toJSON: () => ({ code: secret }) },
+    })
+  },
+  extension_that_is_circular: () => {
+    const circle: Record<string, unknown> = { code: secret }
+    circle['circle'] = circle
+    throw new GraphQLError('Fine.', { extensions: { circle } })
+  },
+  extension_that_is_json_once: () => {
+    let isRead = false
+    const toJSON = () => {
+      if (isRead) throw new Error(secret)
+      isRead = true
+      return 'FINE'
+    }
+    throw new GraphQLError('Fine.', { extensions: { code: { toJSON } } })
+  },
+  path_that_is_no_json: () => {
+    throw new GraphQLError('Fine.', { path: [1n as never], extensions: { code: 'FINE' } })
+  },
+  message_that_is_no_text: () => {
+    throw Object.assign(new GraphQLError('Fine.', { extensions: { code: 'FINE' } }), {
+      message: { toString: () => 'Fine.', toJSON: () => secret },
+    })
+  },
   wrapped: () => {
     throw new GraphQLError(secret, { originalError: new Error(secret) })
   },
@@ -78,7 +126,7 @@ const typeDefs = /* GraphQL */ `
     fast: Int
     bad(how: String = "error"): Int
     odd: Odd
-    json: JSON
+    json(how: String = "big"): JSON
     face: Face
     items(how: String): [Int]
     strict: Int!
@@ -96,8 +144,34 @@ const typeDefs = /* GraphQL */ `
 /** Ways whose errors a logger can read. */
 const readable = new Set(['error', 'text', 'aggregate', 'wrapped'])
 
+/** Ways whose errors are meant for clients. */
+const fine = new Set([
+  'internals',
+  'json_of_nothing',
+  'json_that_throws',
+  'json_of_internals',
+  'extensions_with_json_of_internals',
+  'extension_that_is_json_once',
+  'path_that_is_no_json',
+  'message_that_is_no_text',
+])
+
 interface How {
   readonly how: string
+}
+
+/** Values that JSON cannot express. */
+const unsayable: Record<string, () => unknown> = {
+  big: () => ({ big: 1n }),
+  circle: () => {
+    const circle: Record<string, unknown> = {}
+    return Object.assign(circle, { circle })
+  },
+  throws: () => ({
+    toJSON() {
+      throw new Error(secret)
+    },
+  }),
 }
 
 const later = () => new Promise((next) => setImmediate(next))
@@ -117,7 +191,7 @@ const resolvers: any = {
     fast: () => 1,
     bad: fail,
     odd: () => 1,
-    json: () => ({ big: 1n }),
+    json: (_: unknown, { how }: How) => unsayable[how]!(),
     face: () => ({ __typename: secret }),
     strict: (source: unknown) => fail(source, { how: 'error' }),
     async *items(_: unknown, { how }: How) {
@@ -202,7 +276,7 @@ async function ask(url: string, accept: string, body: unknown): Promise<{ text: 
     signal: AbortSignal.timeout(5000),
   })
   const text = await response.text()
-  const texts = accept === json ? [text] : text.match(/^(?:data: )?\{.*\}/gm)!
+  const texts = accept === json ? [text] : text.match(/^(?:data: )?(?:\{.*\}|\[.*\])/gm)!
   return { text, payloads: texts.flatMap((each) => JSON.parse(each.replace('data: ', ''))) }
 }
 
@@ -247,6 +321,7 @@ describe.each(Object.keys(servers))('what an answer says of errors: %s', (name) 
     for (const [accept, body] of [
       ...toT(`bad(how: "${how}")`),
       [events, { query: `subscription { first(how: "${how}") }` }],
+      [events, { query: `{ t { bad(how: "${how}") } }` }],
       ...(how === 'wrong_type' ? [] : [[events, { query: `subscription { source(how: "${how}") }` }]]),
       ...(hasParts && !isNever
         ? [[parts, { query: `{ t { items(how: "${how}") @stream(initialCount: 1) } }` }]]
@@ -254,7 +329,7 @@ describe.each(Object.keys(servers))('what an answer says of errors: %s', (name) 
     ] as [string, unknown][]) {
       expectPromised(await ask(url, accept, body))
       // What is fine is no news, and what cannot be read is logged as far as it can be.
-      const isLogged = how === 'internals' || lines.length > 0
+      const isLogged = fine.has(how) || lines.length > 0
       const isLoggedWhole = lines.join().includes('hunter2') || !readable.has(how)
       expect([isLogged, isLoggedWhole]).toEqual([true, true])
     }
@@ -268,12 +343,18 @@ describe.each(Object.keys(servers))('what an answer says of errors: %s', (name) 
     }
   })
 
-  it('a value is none that JSON can express', async () => {
+  it.each(Object.keys(unsayable))('a value is none that JSON can express: %s', async (how) => {
     const url = await urlOf(servers[name]!())
-    for (const [accept, body] of toT('json')) {
+    for (const [accept, body] of [
+      ...toT(`json(how: "${how}")`),
+      // A result that has no parts is written as the only one of a stream.
+      [events, { query: `{ t { json(how: "${how}") } }` }],
+      [parts, { query: `{ t { json(how: "${how}") } }` }],
+      [events, [{ query: '{ t { fast } }' }, { query: `{ t { json(how: "${how}") } }` }]],
+    ] as [string, unknown][]) {
       const answer = await ask(url, accept, body)
       expectPromised(answer)
-      expect(lines.join()).toContain('BigInt')
+      expect(lines.join()).toMatch(/BigInt|circular|hunter2/)
       expect(answer.payloads.at(-1).hasNext ?? false).toBe(false)
     }
   })
