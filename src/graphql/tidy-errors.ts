@@ -203,19 +203,20 @@ function tidyText(error: GraphQLError): GraphQLError {
       http: { spec: true, status: 400 },
     })
   }
-  const argument = code === undefined && error.path && saysOfArgument.exec(error.message)
+  const argument = code === undefined && node && saysOfArgument.exec(error.message)
   if (argument) {
     return reworded(
       error,
       isWithoutValue.test(error.message) ? error.message : `${argument[0]} has an invalid value.`,
-      { code: 'BAD_USER_INPUT' },
+      // Without a path it is the argument of a directive at a field of the operation itself, and nothing has run.
+      { code: 'BAD_USER_INPUT', ...(!error.path && { http: { spec: true, status: 400 } }) },
     )
   }
   const says = cuts[String(code)]?.reduce((text, [echo, rest]) => text.replace(echo, rest), error.message)
   return says === undefined || says === error.message ? error : reworded(error, says, error.extensions)
 }
 
-const saysOfArgument = /^Argument "\w+"(?= (?:of|has) )/
+const saysOfArgument = /^Argument "(?:@?[\w.]+\()?\w+:?\)?"(?= (?:of|has) )/
 
 function saysOfVariable(
   { message, originalError }: GraphQLError,

@@ -55,6 +55,7 @@ import { checkOptions } from '../session/options.ts'
 import { type OperationLimits, OperationJudge } from './complexity.ts'
 import { isOutOfStack, refusingDeepVariables } from './deep-variables.ts'
 import { Documents } from './documents.ts'
+import { asksForParts } from './incremental.ts'
 import { Refusals } from './refusals.ts'
 import { onlyErrorsFromSources } from './sources.ts'
 import { ErrorTidier, maxErrors } from './tidy-errors.ts'
@@ -237,11 +238,15 @@ export class Gate {
         )
       },
 
-      onExecute: ({ executeFn, setExecuteFn }) => {
+      onExecute: ({ args, executeFn, setExecuteFn }) => {
+        const { request } = (args.contextValue ?? {}) as { request?: GatedRequest }
+        const refusal = asksForParts(args) && request && refusalOfParts(request)
+        if (refusal) throw this.#refuse(refusal)
         setExecuteFn(this.bounded(executeFn))
       },
 
-      onSubscribe: ({ subscribeFn, setSubscribeFn }) => {
+      onSubscribe: ({ args, subscribeFn, setSubscribeFn }) => {
+        asksForParts(args)
         setSubscribeFn(this.bounded(subscribeFn))
       },
 
@@ -366,6 +371,12 @@ function refusalOfOperation(
   if (operation !== OperationTypeNode.SUBSCRIPTION) return null
   if (request[gatedKey]?.isBatch) return streamInBatch
   return accepts(request.headers.get('accept'), 'text/event-stream') ? null : notAcceptable
+}
+
+/** Why a request cannot have an answer in parts, by its `Accept` or as a batch; null if it can. */
+function refusalOfParts(request: GatedRequest): Refusal | null {
+  if (request[gatedKey]?.isBatch) return streamInBatch
+  return accepts(request.headers.get('accept'), 'text/event-stream', 'multipart/mixed') ? null : notAcceptable
 }
 
 /**
