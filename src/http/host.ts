@@ -28,6 +28,9 @@ function isHost(host: string): boolean {
   return true
 }
 
+/** Marks a handler that asks `hasOneHost` itself, and reports what it refuses. */
+export const judgesHosts = Symbol('judgesHosts')
+
 export const badHost: Refusal = {
   status: 400,
   code: 'BAD_REQUEST',

@@ -5,7 +5,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
 import { checkNumber, checkOptions } from '../session/options.ts'
+import { discard } from './body.ts'
+import { gateRules, refusalReply } from './gate.ts'
 import { boundHandler } from './handler-timeout.ts'
+import { badHost, hasOneHost, judgesHosts } from './host.ts'
+import { send } from './reply.ts'
 
 /** Where `listen` takes requests, and how long it waits for clients. */
 export interface ListenOptions {
@@ -75,8 +79,8 @@ export interface Listening {
 }
 
 /**
- * Starts a node:http server that closes the connections of clients that are too slow, and whose `close` waits
- * for running requests.
+ * Starts a node:http server that closes the connections of clients that are too slow, answers 400 to requests that
+ * do not name one valid host (RFC 9112, 3.2), and whose `close` waits for running requests.
  * @param listener - handles each request
  * @returns the server, once it takes connections
  * @throws {SessionError} CONFIG_INVALID, naming the option
@@ -150,7 +154,10 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
         })
       }
       // A listener that rejects must fail its own request only: unhandled, it would end the process.
-      const result = listener(request, response)
+      const result =
+        judgesHosts in listener || hasOneHost(request)
+          ? listener(request, response)
+          : refuseHost(request, response)
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
           warn('A request', error)
@@ -198,6 +205,12 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     url: `http://${host.includes(':') ? `[${host}]` : host}:${own}`,
     close: () => (closing ??= close()),
   }
+}
+
+/** Answers what Yoga would answer 500, with a stack trace: it makes a URL of the host before any plugin is asked. */
+async function refuseHost(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  await discard(request)
+  return send(request, response, refusalReply(badHost, request.headers.accept), gateRules({}))
 }
 
 /** Warns with the name and the code of an error alone, as its message may hold data of a request. */

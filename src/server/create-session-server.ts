@@ -14,7 +14,7 @@ import { trackStreams } from '../graphql/streams.ts'
 import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
 import { type SessionContext, sessionPlugin } from '../graphql/use-session.ts'
 import { discard, discardUnread } from '../http/body.ts'
-import { badHost, hasOneHost, noHost } from '../http/host.ts'
+import { badHost, hasOneHost, judgesHosts, noHost } from '../http/host.ts'
 import { send } from '../http/reply.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
@@ -173,7 +173,10 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
     return orEnd(Reflect.apply(yoga, undefined, args), response)
   }
-  return withMembersOf(yoga, Object.assign(handle, { drain })) as SessionServer<Data, Context>
+  return withMembersOf(yoga, Object.assign(handle, { drain, [judgesHosts]: true })) as SessionServer<
+    Data,
+    Context
+  >
 }
 
 /** Ends the connection where Yoga was done, and could not write its answer: nobody else is going to. */

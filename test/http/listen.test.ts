@@ -1,10 +1,15 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { createSchema, createYoga } from 'graphql-yoga'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { useSessionGate } from '../../src/graphql/use-gate.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { listen, type Listener, type ListenOptions } from '../../src/http/listen.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
 import { gate, seen } from '../support/harness.ts'
+import { RawConnection } from '../support/raw.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
 const mutation = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
@@ -572,3 +577,51 @@ describe('close()', () => {
 const connections = (server: {
   getConnections(take: (error: Error | null, count: number) => void): unknown
 }) => new Promise<number>((done) => void server.getConnections((_, count) => done(count)))
+
+describe('a request that does not name one valid host', () => {
+  const ownYoga = () =>
+    createYoga({
+      schema: createSchema({ typeDefs: 'type Query { a: Int }' }),
+      plugins: [useSessionGate({ allowedHosts: true })],
+      cors: false,
+      logging: false,
+    })
+
+  const ask = async (handler: Listener, hosts: readonly string[]) => {
+    const { url, close } = await listen(handler, { port: 0, drainDelay: 1 })
+    onTestFinished(close)
+    const connection = await RawConnection.open(Number(new URL(url).port))
+    const lines = hosts.map((host) => `Host: ${host}\r\n`).join('')
+    await connection.send(`GET /graphql?query=%7B__typename%7D HTTP/1.1\r\n${lines}\r\n`)
+    return (await connection.answer('GET'))!
+  }
+
+  it.each([
+    ['a space', ['a b']],
+    ['no port', ['localhost:99999']],
+    ['no address of IPv6', ['[::1']],
+    ['no address of IPv4', ['999.1.1.1']],
+    ['a user', ['a@b']],
+    ['a path', ['a/b']],
+    ['nothing', ['']],
+    ['two', ['localhost', 'evil.example']],
+  ])('is answered 400 before a Yoga of one’s own has it: %s', async (_, hosts) => {
+    const { status, headers, text } = await ask(ownYoga(), hosts)
+    expect([status, JSON.parse(text)]).toEqual([
+      400,
+      { errors: [{ message: expect.any(String), extensions: { code: 'BAD_REQUEST' } }] },
+    ])
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  it.each(['localhost', 'a.example:80', '[::1]:4000', '127.0.0.1'])('unlike %s', async (host) => {
+    expect((await ask(ownYoga(), [host])).status).toBe(200)
+  })
+
+  it('is told to onEvent, as all that a session server refuses', async () => {
+    const onEvent = vi.fn<(event: object) => void>()
+    const yoga = createSessionServer({ store: memoryStore({ max: 9 }), logging: false, onEvent })
+    expect((await ask(yoga, ['a b'])).status).toBe(400)
+    expect(onEvent).toHaveBeenCalledWith(expect.objectContaining({ type: 'refused', code: 'BAD_REQUEST' }))
+  })
+})

@@ -1948,6 +1948,20 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/directives'],
   },
   {
+    guard: 'a host that is none does not get to a Yoga, which would show a stack trace',
+    file: 'http/listen.ts',
+    from: 'judgesHosts in listener || hasOneHost(request)',
+    to: 'listener',
+    tests: ['http/listen'],
+  },
+  {
+    guard: 'a session server refuses hosts itself, and tells of it',
+    file: 'http/listen.ts',
+    from: 'judgesHosts in listener || hasOneHost(request)',
+    to: 'hasOneHost(request)',
+    tests: ['http/listen'],
+  },
+  {
     guard: 'variables can be too deep',
     file: 'graphql/deep-variables.ts',
     from: "(error as Partial<Error> | undefined)?.name === 'RangeError'",
