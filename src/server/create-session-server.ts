@@ -4,6 +4,7 @@ import { IncomingMessage, type ServerResponse } from 'node:http'
 import type { GraphQLSchema } from 'graphql'
 import {
   createYoga,
+  isPromise,
   type Plugin,
   type YogaInitialContext,
   type YogaServerInstance,
@@ -24,7 +25,7 @@ import { type GraphiQLOptions, useGraphiQLPage } from './graphiql.ts'
 import { healthPaths, useHealth } from './health.ts'
 import { KnownOperations } from './known-operations.ts'
 import { makeSchema, type SchemaParts } from './schema.ts'
-import { allowsShortWay, ShortWay } from './short-way.ts'
+import { allowsShortWay, type ContextOption, ShortWay } from './short-way.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
 
@@ -114,7 +115,8 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     Object.keys({ ...sessionOptionNames, ...gateOptionNames, ...optionNames }),
   )
   checkYogaOptions(options)
-  const { plugins = [], batching = false, logging = true, graphiql, context } = options
+  const { plugins = [], batching = false, logging = true, graphiql } = options
+  const context = withPromise(options.context)
   const { graphqlEndpoint = defaultEndpoint } = options
   const page = typeof graphiql === 'object' ? graphiql : {}
   const exchanges = new Exchanges<Data>(options)
@@ -195,6 +197,15 @@ function withMembersOf(yoga: object, handle: Function): object {
     get: (target, name) => Reflect.get(isOwn(name) ? target : yoga, name),
     has: (_, name) => isOwn(name) || name in yoga,
   })
+}
+
+/** Makes a promise of what `context` returns if it has no more than `then`, which Yoga does not tell from a promise. */
+function withPromise(context: unknown): ContextOption {
+  if (typeof context !== 'function') return context as ContextOption
+  return (initial: object): unknown => {
+    const own: unknown = context(initial)
+    return isPromise(own) ? Promise.resolve(own) : own
+  }
 }
 
 /** Refuses values of these options that Yoga would silently replace by a default. */

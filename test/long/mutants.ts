@@ -1962,6 +1962,13 @@ const mutants: readonly Mutant[] = [
     tests: ['http/listen'],
   },
   {
+    guard: 'what context returns may have no more of a promise than then',
+    file: 'server/create-session-server.ts',
+    from: 'return isPromise(own) ? Promise.resolve(own) : own',
+    to: 'return own',
+    tests: ['server/short-way'],
+  },
+  {
     guard: 'variables can be too deep',
     file: 'graphql/deep-variables.ts',
     from: "(error as Partial<Error> | undefined)?.name === 'RangeError'",

@@ -221,6 +221,33 @@ describe.each<[string, SessionServerOptions['plugins']]>([
     })
   })
 
+  it.each<[string, (settle: (value: object) => void, fail: (error: unknown) => void) => void, object]>([
+    ['resolves', (settle) => settle({ own: 'value' }), { data: { own: 'value' } }],
+    ['rejects', (_settle, fail) => fail(new GraphQLError('No.')), { errors: [{ message: 'No.' }] }],
+    [
+      'throws',
+      () => {
+        throw new GraphQLError('No.')
+      },
+      { errors: [{ message: 'No.' }] },
+    ],
+  ])('the context may be a promise of any library, which %s', async (_how, then, body) => {
+    const yoga = createSessionServer({
+      store: memoryStore({ max: 10 }),
+      logging: false,
+      ...(plugins && { plugins }),
+      typeDefs: 'extend type Query { own: String }',
+      resolvers: {
+        Query: { own: (_: unknown, __: unknown, context: object) => Reflect.get(context, 'own') },
+      },
+      // oxlint-disable-next-line unicorn/no-thenable -- the promise of such a library has nothing but this.
+      context: () => ({ then }) as never,
+    })
+    const { url, close } = await listen(yoga)
+    closers.push(close)
+    for (let time = 0; time < 2; time++) expect((await new Client(url).run('{ own }')).body).toEqual(body)
+  })
+
   it('what was not meant for clients is masked', async () => {
     const client = new Client((await serve(plugins)).url)
     // What was run once is known the next time, and run in another way.
