@@ -45,7 +45,7 @@ export interface ListenOptions {
   /**
    * Milliseconds after `close` in which new connections and requests are still taken, while `/health/ready` of
    * `createSessionServer` is 503. Load balancers go on sending requests until they notice: for Kubernetes 5000 to
-   * 15000 are usual.
+   * 15000 are usual. 0 is for a process that no load balancer sends requests to.
    * @default 100
    */
   readonly drainDelay?: number
@@ -105,11 +105,11 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     requestTimeout,
     headersTimeout,
     responseTimeout,
-    drainDelay,
     drainTimeout,
   })) {
     checkNumber(name, value, 'milliseconds')
   }
+  if (drainDelay !== 0) checkNumber('drainDelay', drainDelay, 'milliseconds')
   if (handlerTimeout !== 0) checkNumber('handlerTimeout', handlerTimeout, 'milliseconds')
   if (headersTimeout > requestTimeout) {
     throw new SessionError('CONFIG_INVALID', 'headersTimeout must not be longer than requestTimeout.')

@@ -81,8 +81,9 @@ function setting(option: 'host' | 'port', given: string | undefined, byDefault: 
 
 function milliseconds(name: keyof typeof drainDefaults): number {
   const text = process.env[name] ?? drainDefaults[name]
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  throw invalid(`${name} must be a whole number of milliseconds from 1 to 9999999`)
+  const least = name === 'DRAIN_DELAY' ? 0 : 1
+  if (/^(?:0|[1-9]\d{0,6})$/.test(text) && Number(text) >= least) return Number(text)
+  throw invalid(`${name} must be a whole number of milliseconds from ${least} to 9999999`)
 }
 
 /** The option `allowedHosts` in the environment: names with commas between them, or `*` for any. */

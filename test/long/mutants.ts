@@ -1969,6 +1969,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/short-way'],
   },
   {
+    guard: 'a process that no load balancer sends requests to need not drain',
+    file: 'http/listen.ts',
+    from: 'if (drainDelay !== 0) checkNumber',
+    to: 'checkNumber',
+    tests: ['server/config'],
+  },
+  {
     guard: 'variables can be too deep',
     file: 'graphql/deep-variables.ts',
     from: "(error as Partial<Error> | undefined)?.name === 'RangeError'",

@@ -186,7 +186,7 @@ describe('a Node that is too old', () => {
 
 describe('the end', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('%s ends the process in order', async (signal) => {
-    const { child } = await serve()
+    const { child } = await serve(undefined, { DRAIN_DELAY: '0' })
     child.kill(signal)
     expect(await once(child, 'close')).toEqual([0, null])
   })
