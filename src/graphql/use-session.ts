@@ -11,6 +11,7 @@ import {
 } from 'graphql-yoga'
 import { endOfTurn } from '../http/end-of-turn.ts'
 import { framing, isFraming } from '../http/headers.ts'
+import { cutBegun } from '../http/reply.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Session } from '../session/session.ts'
@@ -145,6 +146,7 @@ export function sessionPlugin<Data extends object>(
       if (framed.has(request)) dropFraming(headers)
       // Asked for its cookies, Yoga's Headers reads what it was made of. Otherwise a further cookie would replace them.
       headers.getSetCookie()
+      if (res) cutBegun(res, exchanges.logger)
       takeOver(res, headers)
       if (!exchanges.find(request)) return undefined
       const finished = finish(request, response, fetchAPI)

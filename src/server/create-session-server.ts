@@ -169,7 +169,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
     if (!(message instanceof IncomingMessage)) return Reflect.apply(yoga, undefined, args)
     if (!hasOneHost(message)) {
       const reply = gate.refusals.toReply(badHost, message.headers.accept)
-      return discard(message).then(() => send(message, response, reply, gate.rules))
+      return discard(message).then(() => send(message, response, reply, gate.rules, yoga.logger))
     }
     if (message.httpVersionMajor === 1) message.headers.host ??= noHost
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)

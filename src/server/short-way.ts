@@ -126,6 +126,7 @@ export class ShortWay<Data extends object> {
     return this.#gate.allowsHost(head, message) && judge(head, this.#gate.rules) === null
   }
 
+<<<<<<< HEAD
   /** Answers a request that `takes` has accepted, whatever its body turns out to hold. The promise does not reject. */
   async run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
     try {
@@ -133,6 +134,21 @@ export class ShortWay<Data extends object> {
     } catch (error) {
       return this.#fail(error, message, response)
     }
+=======
+  /** Answers a request that `takes` has accepted, whatever its body turns out to hold. */
+  run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    return this.#run(message, response).catch((error: unknown) => {
+      this.#members.logger.error(error)
+      const headers = [['content-type', 'application/json; charset=utf-8']] as const
+      return send(
+        message,
+        response,
+        { status: 500, headers, body: unexpected },
+        this.#gate.rules,
+        this.#members.logger,
+      )
+    })
+>>>>>>> 6affdff (Cut an answer that a resolver began and did not end)
   }
 
   async #run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
@@ -140,7 +156,7 @@ export class ShortWay<Data extends object> {
     const reading = await readMessage(message, this.#gate.rules.maxRequestBodySize)
     if ('refusal' in reading) {
       const reply = this.#gate.refusals.toReply(reading.refusal, accept)
-      return send(message, response, reply, this.#gate.rules)
+      return send(message, response, reply, this.#gate.rules, this.#members.logger)
     }
     const { params } = reading
     if (!isOneAnswer(params)) {
@@ -177,7 +193,13 @@ export class ShortWay<Data extends object> {
     if (finish?.addsVary) headers.push(['vary', 'Cookie'])
     if (finish) headers.push(...finish.headers)
     const status = finish?.status ?? answer.status
-    return send(message, response, { status, headers, body: answer.body }, this.#gate.rules)
+    return send(
+      message,
+      response,
+      { status, headers, body: answer.body },
+      this.#gate.rules,
+      this.#members.logger,
+    )
   }
 
   /**

@@ -134,4 +134,34 @@ describe.each(Object.keys(ways))('on %s', (way) => {
     expect(names).toContain('Accept')
     expect(headers.get('cache-control')).toBe('no-store')
   })
+
+  it.each<[string, (res: ServerResponse) => void]>([
+    ['writes the head', (res) => void res.writeHead(200, { 'content-type': 'text/plain' })],
+    ['flushes the headers', (res) => res.flushHeaders()],
+    ['writes a part of a body', (res) => void res.write('x')],
+  ])('an answer that a resolver begins and does not end is cut and logged: it %s', async (_, begin) => {
+    const logged: unknown[] = []
+    const log = (line: unknown): void => void logged.push(line)
+    const logging = { debug() {}, info() {}, warn: log, error: log }
+    const options = withField((res) => {
+      begin(res)
+      return 'done'
+    })
+    const server = await listen(ways[way]!({ ...options, logging } as never) as never)
+    closers.push(server.close)
+    const body = JSON.stringify({ query: 'mutation { keep act }' })
+    const headers = { 'content-type': 'application/json' }
+    const signal = AbortSignal.timeout(5000)
+    const answer = fetch(server.url, { method: 'POST', headers, body, signal }).then((each) => each.text())
+    await expect(answer).rejects.toBeInstanceOf(TypeError)
+    expect(logged).toEqual([expect.stringContaining('began the response itself')])
+    expect((await new Client(server.url).run('{ plain }')).data).toEqual({ plain: 1 })
+  })
+
+  it('an answer that a resolver ended itself is left alone', async () => {
+    const server = await listen(ways[way]!(withField((res) => void res.end('own'))) as never)
+    closers.push(server.close)
+    const { text } = await new Client(server.url).run('mutation { keep act }')
+    expect(text).toBe('own')
+  })
 })

@@ -41,7 +41,7 @@ afterEach(async () => {
 
 const answer = (at: number): Promise<void> => {
   const [message, response] = exchanges[at]!
-  return send(message, response, { status: 200, headers: [], body: `answer ${at}` }, rules)
+  return send(message, response, { status: 200, headers: [], body: `answer ${at}` }, rules, console)
 }
 const haveLeft = (): boolean[] => exchanges.map(([, response]) => response.writableEnded)
 

@@ -898,6 +898,27 @@ const mutants: readonly Mutant[] = [
     tests: ['http/application-headers'],
   },
   {
+    guard: 'an answer that a resolver began is cut on the short way',
+    file: 'http/reply.ts',
+    from: '  cutBegun(response, logger)\n',
+    to: '',
+    tests: ['http/application-headers'],
+  },
+  {
+    guard: "an answer that a resolver began is cut on Yoga's way",
+    file: 'graphql/use-session.ts',
+    from: 'if (res) cutBegun(res, exchanges.logger)',
+    to: 'void cutBegun',
+    tests: ['http/application-headers'],
+  },
+  {
+    guard: 'an answer that a resolver ended is left alone',
+    file: 'http/reply.ts',
+    from: ' || response.writableEnded || ',
+    to: ' || ',
+    tests: ['http/application-headers'],
+  },
+  {
     guard: "cookies and Vary that a resolver set are sent on Yoga's way",
     file: 'graphql/use-session.ts',
     from: 'takeOver(res, headers)\n',
