@@ -13,7 +13,7 @@ interface Logger {
  * Cuts an answer that a resolver began itself and has not ended. Nobody else would end it, and the client would wait
  * for ever. Its head has left without the session's cookie, so that it must not look complete.
  */
-export function cutBegun(response: ServerResponse, logger: Logger | undefined): void {
+export function cutBegun(response: ServerResponse, logger?: Logger): void {
   if (!response.headersSent || response.writableEnded || response.destroyed) return
   logger?.error('A resolver began the response itself and did not end it, so that it was cut.')
   response.destroy()
@@ -29,7 +29,7 @@ export function send(
   response: ServerResponse,
   { status, headers, body }: Reply,
   rules: GateRules,
-  logger: Logger,
+  logger?: Logger,
 ): Promise<void> {
   cutBegun(response, logger)
   if (response.destroyed || response.headersSent) return Promise.resolve()

@@ -126,7 +126,6 @@ export class ShortWay<Data extends object> {
     return this.#gate.allowsHost(head, message) && judge(head, this.#gate.rules) === null
   }
 
-<<<<<<< HEAD
   /** Answers a request that `takes` has accepted, whatever its body turns out to hold. The promise does not reject. */
   async run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
     try {
@@ -134,21 +133,6 @@ export class ShortWay<Data extends object> {
     } catch (error) {
       return this.#fail(error, message, response)
     }
-=======
-  /** Answers a request that `takes` has accepted, whatever its body turns out to hold. */
-  run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
-    return this.#run(message, response).catch((error: unknown) => {
-      this.#members.logger.error(error)
-      const headers = [['content-type', 'application/json; charset=utf-8']] as const
-      return send(
-        message,
-        response,
-        { status: 500, headers, body: unexpected },
-        this.#gate.rules,
-        this.#members.logger,
-      )
-    })
->>>>>>> 6affdff (Cut an answer that a resolver began and did not end)
   }
 
   async #run(message: IncomingMessage, response: ServerResponse): Promise<unknown> {
