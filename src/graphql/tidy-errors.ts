@@ -180,10 +180,12 @@ const ofHeaders = new Set(['http', 'unexpected'])
  */
 function rebuilt(error: GraphQLError, isPart: boolean): GraphQLError {
   // In development Yoga itself adds the original error of those that it masks.
-  const isOfYoga = error.extensions['unexpected'] === true
+  const isOfYoga = error.extensions['unexpected'] === true && process.env['NODE_ENV'] === 'development'
   const kept = Object.entries(error.extensions).filter(
     ([name, value]) =>
-      typeof value !== 'function' && (isOfYoga || !internals.has(name)) && !(isPart && ofHeaders.has(name)),
+      typeof value !== 'function' &&
+      (!internals.has(name) || (isOfYoga && name === 'originalError')) &&
+      !(isPart && ofHeaders.has(name)),
   )
   // Yoga answers 500 for an error of a bug, which is not told by what it wraps any more.
   if (!isPart && !isForClients(error)) kept.push(['unexpected', true])

@@ -307,9 +307,15 @@ const unexpected: PlainAnswer = {
 function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
   if (!result.errors) return result
   const errors = result.errors.map((error) => {
-    const shown = maskError(error, 'Unexpected error.')
-    if (shown !== error) logger.error(error)
-    return shown as typeof error
+    try {
+      const shown = maskError(error, 'Unexpected error.')
+      if (shown !== error) logger.error(error)
+      return shown as typeof error
+    } catch (bug) {
+      // What an error has for extensions may throw. The session is still to be saved, and its cookie to be sent.
+      logger.error(bug)
+      return failed(null).errors![0]!
+    }
   })
   return { ...result, errors }
 }

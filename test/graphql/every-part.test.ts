@@ -107,6 +107,19 @@ const ways: Record<string, () => unknown> = {
       message: { toString: () => 'Fine.', toJSON: () => secret },
     })
   },
+  internals_of_the_unexpected: () => {
+    const internals = { originalError: { message: secret }, stack: secret }
+    throw new GraphQLError('Fine.', { extensions: { code: 'FINE', unexpected: true, ...internals } })
+  },
+  extensions_that_throw: () => {
+    throw Object.assign(new Error(secret), {
+      extensions: {
+        get http() {
+          throw new Error(secret)
+        },
+      },
+    })
+  },
   wrapped: () => {
     throw new GraphQLError(secret, { originalError: new Error(secret) })
   },
@@ -147,6 +160,7 @@ const readable = new Set(['error', 'text', 'aggregate', 'wrapped'])
 /** Ways whose errors are meant for clients. */
 const fine = new Set([
   'internals',
+  'internals_of_the_unexpected',
   'json_of_nothing',
   'json_that_throws',
   'json_of_internals',
@@ -408,6 +422,31 @@ describe('the parts of graphql-js', isOlder, () => {
     expect(text).toContain(field === 'json' ? '"hasNext":false' : '"completed":[{"id":"0"')
     expect(lines.length).toBeGreaterThan(0)
   })
+})
+
+it('the cookie of what was stored is sent with an error that cannot be masked', async () => {
+  const url = await urlOf(
+    createSessionServer({
+      store: memoryStore({ max: 100 }),
+      typeDefs: 'extend type Query { kept: Int, bad: Int }',
+      resolvers: {
+        Query: {
+          kept: (_: unknown, __: unknown, { session }: any) => void session.set('kept', 1),
+          bad: () => ways['extensions_that_throw']!() as never,
+        },
+      },
+      logging,
+    }),
+  )
+  for (let run = 0; run < 2; run++) {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': json },
+      body: JSON.stringify({ query: '{ kept bad }' }),
+    })
+    expect(response.headers.getSetCookie()).toHaveLength(1)
+    expect(await response.text()).not.toContain('hunter2')
+  }
 })
 
 describe("the masking of an application's own", () => {
