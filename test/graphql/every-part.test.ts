@@ -341,7 +341,9 @@ describe.each(Object.keys(servers))('what an answer says of errors: %s', (name) 
         ? [[parts, { query: `{ t { items(how: "${how}") @stream(initialCount: 1) } }` }]]
         : []),
     ] as [string, unknown][]) {
-      expectPromised(await ask(url, accept, body))
+      const answer = await ask(url, accept, body)
+      expectPromised(answer)
+      if (fine.has(how)) expect(answer.text).toContain('Fine.')
       // What is fine is no news, and what cannot be read is logged as far as it can be.
       const isLogged = fine.has(how) || lines.length > 0
       const isLoggedWhole = lines.join().includes('hunter2') || !readable.has(how)
@@ -422,6 +424,12 @@ describe('the parts of graphql-js', isOlder, () => {
     expect(text).toContain(field === 'json' ? '"hasNext":false' : '"completed":[{"id":"0"')
     expect(lines.length).toBeGreaterThan(0)
   })
+})
+
+it('an error that JSON cannot express leaves the rest of the answer', async () => {
+  const url = await urlOf(server([]))
+  const { payloads } = await ask(url, json, { query: '{ t { fast bad(how: "extension_that_is_no_json") } }' })
+  expect(payloads[0].data).toEqual({ t: { fast: 1, bad: null } })
 })
 
 it('the cookie of what was stored is sent with an error that cannot be masked', async () => {

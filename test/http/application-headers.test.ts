@@ -159,9 +159,14 @@ describe.each(Object.keys(ways))('on %s', (way) => {
   })
 
   it('an answer that a resolver ended itself is left alone', async () => {
-    const server = await listen(ways[way]!(withField((res) => void res.end('own'))) as never)
+    const logged: unknown[] = []
+    const log = (line: unknown): void => void logged.push(line)
+    const logging = { debug() {}, info() {}, warn: log, error: log }
+    const options = withField((res) => void res.end('own'))
+    const server = await listen(ways[way]!({ ...options, logging } as never) as never)
     closers.push(server.close)
     const { text } = await new Client(server.url).run('mutation { keep act }')
+    expect(logged).toEqual([])
     expect(text).toBe('own')
   })
 })
