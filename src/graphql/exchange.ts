@@ -222,7 +222,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   begin(head: RequestHead, hasHeaders = true): Exchange<Data> {
     const { cookie, store } = this.#cookieFor(head)
     const presented = cookie.read(head.header('cookie'))
-    const mayBegin = presented !== null || !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
+    const mayBegin = !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
     return new Exchange(
       new UnitOfWork(store, this.#settings, presented, {
         mayBegin,

@@ -107,14 +107,24 @@ export function cookieDeadline(
 }
 
 /**
- * Whether the cookie of a session that outlives the cookies of browsers has to be sent again. That is in the
- * first quarter of each hundred days after the first hundred, since nobody notes when it was sent last.
+ * Whether the cookie of a session that outlives the cookies of browsers has to be sent again. Nobody notes when it was
+ * sent last. So that is in the first quarter of each hundred days after the first hundred. A session that may be left
+ * for longer than such a quarter needs it whenever its deadline moves, and once that cannot move any more, always.
+ * @param moves - whether the deadline moves
  */
-export function needsNewCookie(record: SessionRecord, now: number, timeouts: Timeouts): boolean {
+export function needsNewCookie(
+  record: SessionRecord,
+  now: number,
+  moves: boolean,
+  timeouts: Timeouts,
+): boolean {
   if (timeouts.absoluteTimeout * 1000 <= longestCookie || endsWithBrowser(record.policy)) return false
   const period = longestCookie / 4
+  const window = period / 4
   const age = now - record.createdAt
-  return age >= period && age % period < period / 4
+  if (age >= period && age % period < window) return true
+  if (idleSeconds(record.policy, timeouts) * 1000 <= window) return false
+  return moves || record.expiresAt === fixedEnd(record.policy, record.createdAt, timeouts)
 }
 
 /**

@@ -16,7 +16,7 @@ type IsRefused<V> = [V] extends [Storable<V>] ? false : true
 
 /**
  * What can be written under a key: what fits each of them, where the key is one of several. Of a key that is a type
- * parameter the compiler takes the last branch, where it can prove no other, so that `Data[K]` fits `K`.
+ * parameter the compiler takes the last branch, where it can prove no other, so that `Data[K]` fits `K`, where it holds no objects.
  */
 type Input<Data, K extends keyof Data> = [IsMixed<Data, K>] extends [true]
   ? Fitting<Data, K>
@@ -218,7 +218,10 @@ export class Session<Data extends object = Record<string, Json>> {
    */
   async update<K extends Key<Data>>(
     key: K,
-    compute: (current: Frozen<Value<Data, K>> | undefined) => Input<Data, K>,
+    // The second half tells the compiler what the literals in a value are to be.
+    compute: (
+      current: Frozen<Value<Data, K>> | undefined,
+    ) => Input<Data, K> & (Value<Data, K> | Frozen<Value<Data, K>>),
   ): Promise<Frozen<Value<Data, K>>> {
     checkKey(key)
     let stored = ''

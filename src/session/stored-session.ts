@@ -4,7 +4,7 @@ import { apply, type ChangeSet, none } from './changes.ts'
 import type { Presented, SentCookie } from './cookie.ts'
 import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
 import { cookieDeadline, needsNewCookie } from './expiry.ts'
-import type { Departure, Mark, SessionRecord } from './record.ts'
+import { type Departure, type Mark, markRecord, type SessionRecord } from './record.ts'
 import { choose, tokensOf } from './rivals.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
@@ -18,8 +18,8 @@ import type { Store } from './store.ts'
  */
 export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
 
-/** How often a request looks for the session that another request of its page is about to create. */
-const joinAttempts = 50
+/** Milliseconds between two looks for the session that another request of the page is about to create, at most. */
+const longestPause = 50
 
 /** How a unit of work was begun. */
 export interface Terms {
@@ -72,6 +72,8 @@ export class StoredSession {
   #successor: { readonly token: string; readonly createdAt: number } | null = null
   /** Whether a session that is created from now on is evicted last, as the application has rotated. */
   #isKept = false
+  /** Whether what this request begins is to have nothing of what other requests of the page have begun. */
+  #isFlushed = false
   #cookie: CookieChange = null
   #departure: Departure | null = null
   #failure: SessionError | null = null
@@ -80,8 +82,11 @@ export class StoredSession {
   #rivals: readonly string[] | null = null
   /** Why no session can be created; null where it can. */
   #refusal: SessionError | null
-  /** Whether the client has one cookie of the name, at most, so that the one which would be deleted is known. */
-  readonly #isOnly: boolean
+  /**
+   * Whether it is known which cookie would be deleted, and that it is of no use. Of several cookies a browser does
+   * not say which it deletes. Where it holds some back, one that came was not set as the session's cookie is.
+   */
+  #mayClear: boolean
   /** Whether a call failed since the record was read, so that the store may hold another one. */
   #isDoubtful = false
 
@@ -95,9 +100,10 @@ export class StoredSession {
     this.#hasHeaders = hasHeaders
     this.#store = store
     this.#settings = settings
-    this.#refusal = presented !== null || mayBegin ? null : crossSite()
-    this.#isOnly = presented === null || typeof presented === 'string'
-    const token = this.#isOnly ? (presented as string | null) : this.#compete(presented as readonly string[])
+    this.#refusal = mayBegin ? null : crossSite()
+    const isOnly = presented === null || typeof presented === 'string'
+    this.#mayClear = mayBegin && isOnly
+    const token = isOnly ? presented : this.#compete(presented)
     const isUsable = token !== null && store.isToken(token)
     this.#token = isUsable ? token : null
     this.#standing = isUsable || this.#rivals ? 'unread' : 'absent'
@@ -143,7 +149,7 @@ export class StoredSession {
    */
   get cookie(): CookieChange {
     if (this.#departure) return null
-    const mayClear = this.#isOnly && this.#failure === null
+    const mayClear = this.#mayClear && this.#failure === null
     return this.#cookie === 'clear' && !mayClear ? null : this.#cookie
   }
 
@@ -166,9 +172,9 @@ export class StoredSession {
     if (this.isContested) throw this.#refusal!
   }
 
-  /** Whether the answer has to send the cookie again before browsers drop it. */
-  needsNewCookie(now: number): boolean {
-    return this.#record !== null && needsNewCookie(this.#record, now, this.#settings.timeouts)
+  /** Whether the answer has to send the cookie again before browsers drop it. @param moves - whether the deadline does */
+  needsNewCookie(now: number, moves = false): boolean {
+    return this.#record !== null && needsNewCookie(this.#record, now, moves, this.#settings.timeouts)
   }
 
   /**
@@ -264,34 +270,62 @@ export class StoredSession {
     return true
   }
 
-  /** Stores a new session. @returns its token, or `joined` when another request of the page has begun one */
+  /**
+   * Stores a new session. Whoever signs in gets a token that no other request has: what the page has begun is moved to
+   * it, and the other requests of the page are told so, lest their answers replace its cookie.
+   * @returns its token, or `joined` when this request goes on in a session that another one has begun
+   */
   async #begin(record: SessionRecord, now: number): Promise<string> {
     const { token } = this.issue()
-    // Whoever signs in gets a token that no other request has.
-    const mayJoin = this.#standing === 'absent' && !this.#isKept && this.#settings.handOver > 0
-    const nonce = mayJoin ? this.#nonce : null
-    if (nonce === null || !this.#store.join) return this.#call(() => this.#store.create(token, record, now))
+    const { handOver } = this.#settings
+    const nonce = handOver > 0 ? this.#nonce : null
     this.#nonce = null
+    if (nonce === null || !this.#store.join) return this.#call(() => this.#store.create(token, record, now))
+    const isApart = this.#isKept || this.#isFlushed
+    const shared = isApart ? this.#store.mint() : token
     // The nonce is forgotten before the mark is that a session leaves, so that no session begins under its id again.
-    const until = Math.min(now + this.#settings.handOver, record.expiresAt)
-    const joined = await this.#call(() => this.#store.join!(nonce, token, now, until))
+    const until = Math.min(now + handOver, record.expiresAt)
+    const joined = await this.#call(() => this.#store.join!(nonce, shared, now, until))
+    if (joined === shared && isApart) {
+      await this.#call(() => this.#store.create(shared, markRecord(this.#mark('moved', now)!), now))
+    }
     // Whoever came first creates it at the same time. If that fails, each request begins a session of its own.
-    const attempts = joined === token ? 0 : joinAttempts
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      if (await this.#call(() => this.#joins(joined, now))) return 'joined'
+    if (joined !== shared && (await this.#whenThere(() => this.#join(joined, isApart, now))) === 'joined') {
+      return 'joined'
     }
     return this.#call(() => this.#store.create(token, record, now))
   }
 
-  /** Goes on in the session of another request of the page. @returns false when it is not there yet */
-  async #joins(token: string, now: number): Promise<boolean> {
-    const found = await this.#store.read(token, now)
-    if (found === null) return false
+  /** Tries until there is an answer, for as long as a call to the store may take. @returns null when there is none */
+  async #whenThere<T>(attempt: () => Promise<T | null>): Promise<T | null> {
+    const { timeout } = this.#settings.calls
+    let pause = 1
+    for (let waited = 0; ; waited += pause, pause = Math.min(2 * pause, longestPause)) {
+      const found = await this.#call(attempt)
+      if (found !== null || waited >= timeout) return found
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+
+  /**
+   * Goes on in the session of another request of the page.
+   * @param isApart - whether this request takes it away from the others
+   * @returns null when it is not there yet, `over` when it was ended instead
+   */
+  async #join(token: string, isApart: boolean, now: number): Promise<'joined' | 'over' | null> {
+    if (this.#isFlushed) {
+      return (await this.#store.delete(token, now, this.#mark('moved', now))) === null ? null : 'over'
+    }
+    const found = isApart
+      ? await this.#store.rotate(token, now, this.#mark('moved', now), this.#isKept)
+      : await this.#store.read(token, now)
+    if (found === null) return null
     this.#token = token
     if (typeof found === 'string') throw this.#depart(found)
-    this.#keep(token, found)
+    if ('token' in found) this.#keep(found.token, found.record)
+    else this.#keep(token, found)
     this.#send(now)
-    return true
+    return 'joined'
   }
 
   /**
@@ -337,7 +371,11 @@ export class StoredSession {
    */
   async end(now: number): Promise<void> {
     if (this.#standing === 'stored' && (await this.#delete(now)) === null && !this.#departure) this.#lose()
-    if (this.#standing !== 'absent') this.#cookie = 'clear'
+    if (this.#standing !== 'absent') {
+      this.#cookie = 'clear'
+      // The session that was in use has ended, so that no cookie of the name is of any use.
+      this.#mayClear = true
+    }
     this.#isKept = false
     this.#leave('absent')
   }
@@ -349,7 +387,7 @@ export class StoredSession {
    */
   async flush(now: number): Promise<boolean> {
     // What follows a flush, as a sign-in may, is nothing that other requests of the page share.
-    this.#nonce = null
+    this.#isFlushed = true
     if (this.isContested) await this.decide()
     const last = await this.#delete(now)
     this.#successor = null
@@ -498,7 +536,8 @@ export class StoredSession {
     this.#record = apply(before, { ...changes, expect: none, limit: undefined }).record!
     const isOther = token !== this.#token || this.#record.policy !== before.policy
     this.#token = token
-    if (!this.isSealed && (isOther || this.needsNewCookie(now))) this.#send(now)
+    const moves = this.#record.expiresAt !== before.expiresAt
+    if (!this.isSealed && (isOther || this.needsNewCookie(now, moves))) this.#send(now)
   }
 
   #send(now: number): void {

@@ -200,11 +200,17 @@ export class UnitOfWork {
     const place = this.#journal.reserve()
     return this.#verbs.run(async () => {
       if (this.#stored.failure) throw this.#stored.failure
-      await this.#stored.read()
+      await this.#readToChange()
       if (this.#textBefore(place, key) === null) return false
       this.#record(scope, { entries: new Map([[key, null]]) }, place)
       return true
     })
+  }
+
+  /** @throws {SessionError} SESSION_AMBIGUOUS where the change would be one of nobody's session */
+  async #readToChange(): Promise<void> {
+    await this.#stored.read()
+    if (this.#stored.isContested) await this.#stored.decide()
   }
 
   #record(scope: object, part: Partial<ChangeSet>, place?: number): void {
@@ -242,7 +248,7 @@ export class UnitOfWork {
     this.#begin()
     const place = this.#journal.reserve()
     return this.#verbs.run(async () => {
-      await this.#stored.read()
+      await this.#readToChange()
       for (let attempt = 1; attempt <= maxAttempts; attempt++) {
         const text = this.#textBefore(place, key)
         const next = change(text)

@@ -147,6 +147,8 @@ describe.each(ways)('two cookies of the name, on %s', (_, plugins) => {
         rotate,
         'mutation { clearSession { __typename } }',
         'mutation { setDefaultSessionKey(key: "dark_mode", value: true) { created } }',
+        'mutation { popSessionKey(key: "dark_mode") { found } }',
+        'mutation { deleteSessionKey(key: "dark_mode") { deleted } }',
         'mutation { setSessionExpiry(expiry: { seconds: 5 }) { __typename } }',
       ]) {
         const refused = await ask(query, ...values)

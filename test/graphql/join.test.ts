@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { setTimeout as wait } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { distant } from '../support/distant.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client, listen } from '../support/harness.ts'
 import { shop } from '../support/shop.ts'
@@ -118,4 +120,97 @@ describe('first writes of one page at once', () => {
       expect(new Set(clients.map(({ token }) => token)).size).toBe(2)
     }
   })
+})
+
+describe('a sign-in beside first writes of its page', () => {
+  const typeDefs = 'extend type Mutation { rotateIn: Boolean flushIn: Boolean }'
+  const keysOf = { 'pref:*': { client: ['read', 'write'] }, user_id: { client: ['read'] } } as const
+  async function openLate(random: () => number) {
+    const store = distant(memoryStore({ max: 1000 }), () => wait(random() * 3))
+    const server = await listen(
+      createSessionServer({
+        store,
+        logging: false,
+        keys: keysOf,
+        typeDefs,
+        resolvers: {
+          Mutation: {
+            rotateIn: async (_, __, { session }) => {
+              await session.rotate()
+              session.set('user_id', '1')
+              return true
+            },
+            flushIn: async (_, __, { session }) => {
+              await session.flush()
+              session.set('user_id', '1')
+              return true
+            },
+          },
+        },
+      }),
+    )
+    return { url: server.url, [Symbol.asyncDispose]: () => server.close() }
+  }
+
+  it.each([
+    ['rotateIn', 'before'],
+    ['rotateIn', 'between'],
+    ['rotateIn', 'after'],
+    ['flushIn', 'before'],
+    ['flushIn', 'between'],
+    ['flushIn', 'after'],
+  ])('by %s, sent %s them, is not undone by their answers', async (login, place) => {
+    await using open = await openLate(Math.random)
+    for (let round = 0; round < 10; round++) {
+      const headers = page()
+      const jar = new Client(open.url)
+      const refused: string[] = []
+      const ask = async (query: string) => {
+        const client = new Client(open.url)
+        const { codes } = await client.run(query, {}, headers)
+        refused.push(...codes)
+        for (const [name, value] of client.cookies) jar.cookies.set(name, value)
+      }
+      const writes = preferences.slice(0, 4).map(set)
+      const at = { before: 0, between: 2, after: 4 }[place]!
+      await Promise.all(writes.toSpliced(at, 0, `mutation { ${login} }`).map(ask))
+      const { data } = await jar.run('{ session { keys value(key: "user_id") } }')
+      expect(data.session.value, String(refused)).toBe('1')
+      // What the client kit sends again is all that may be missing after a rotation, and after a flush all is.
+      expect(refused.filter((code) => code !== 'SESSION_MOVED')).toEqual([])
+      const kept = login === 'rotateIn' ? 4 - refused.length : 0
+      expect(data.session.keys.length - 1).toBeGreaterThanOrEqual(kept)
+    }
+  })
+
+  it('hands its token to none of them', async () => {
+    await using open = await openLate(() => 0)
+    const headers = page()
+    const victim = new Client(open.url)
+    await victim.run('mutation { rotateIn }', {}, headers)
+    const other = new Client(open.url)
+    const answer = await other.run(set('pref:1'), {}, headers)
+    expect([answer.codes, answer.setCookies]).toEqual([['SESSION_MOVED'], []])
+    expect((await victim.run(keys)).data.session.keys).toEqual(['user_id'])
+  })
+})
+
+it('a session that takes long to begin is waited for', async () => {
+  const { create, ...rest } = memoryStore({ max: 100 })
+  const store = {
+    ...rest,
+    async create(...args: Parameters<typeof create>) {
+      // The nonce is kept at once, and the session a while later.
+      if (args[1].policy !== '' || args[1].entries.has('pref:0')) await wait(150)
+      return create(...args)
+    },
+  }
+  const server = await listen(createSessionServer({ store, logging: false, keys: { 'pref:*': { client: ['read', 'write'] } } })) // prettier-ignore
+  onTestFinished(server.close)
+  const headers = page()
+  const clients = preferences.map(() => new Client(server.url))
+  const first = clients[0]!.run(set('pref:0'), {}, headers)
+  await wait(50)
+  await Promise.all([first, ...clients.slice(1).map((client, index) => client.run(set(preferences[index + 1]!), {}, headers))]) // prettier-ignore
+  expect(new Set(clients.map(({ token }) => token)).size).toBe(1)
 })

@@ -431,4 +431,14 @@ describe('a visitor who comes again and again stays', () => {
     // In most answers there is none.
     expect(visitor.cookies).toBeLessThan(150)
   })
+
+  it.each([30, 91, 120, 180, 365])('with a visit every %i days for five years', async (days) => {
+    const visitor = forgetfulVisitor({ idleTimeout: 2 * 365 * day, absoluteTimeout: 5 * 365 * day })
+    await visitor.run(set)
+    for (let visit = 1; visit < (5 * 365) / days; visit++) {
+      visitor.clock.forward(days * day)
+      const { session } = (await visitor.run(keys)).data
+      expect({ visit, session }).toEqual({ visit, session: { keys: ['dark_mode'] } })
+    }
+  })
 })

@@ -126,10 +126,80 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/join'],
   },
   {
+    guard: 'a cookie that came where others are held back is not deleted',
+    file: 'session/stored-session.ts',
+    from: 'this.#mayClear = mayBegin && isOnly',
+    to: 'this.#mayClear = isOnly',
+    tests: ['server/open-session'],
+  },
+  {
+    guard: 'nor does it let a session begin',
+    file: 'session/stored-session.ts',
+    from: 'this.#refusal = mayBegin ? null',
+    to: 'this.#refusal = presented !== null || mayBegin ? null',
+    tests: ['server/open-session'],
+  },
+  {
+    guard: 'the cookie of a session that has ended is deleted, whatever else is there',
+    file: 'session/stored-session.ts',
+    from: '      this.#mayClear = true\n',
+    to: '',
+    tests: ['server/open-session'],
+  },
+  {
+    guard: 'whoever signs in takes the session of the page along',
+    file: 'session/stored-session.ts',
+    from: 'const found = isApart\n      ?',
+    to: 'const found = false\n      ?',
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'first writes of a page after its sign-in are told of it',
+    file: 'session/stored-session.ts',
+    from: 'if (joined === shared && isApart) {',
+    to: 'if (false) {',
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'whoever signs in by a flush ends the session of the page',
+    file: 'session/stored-session.ts',
+    from: '    this.#isFlushed = true\n',
+    to: '    this.#nonce = null\n',
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'the session of another request of the page is waited for',
+    file: 'session/stored-session.ts',
+    from: 'if (found !== null || waited >= timeout) return found',
+    to: 'if (found !== null || waited >= 20) return found',
+    tests: ['graphql/join'],
+  },
+  {
+    guard: 'nothing is taken out of one of two sessions that live',
+    file: 'session/unit-of-work.ts',
+    from: 'if (this.#stored.isContested) await this.#stored.decide()\n  }',
+    to: '}',
+    tests: ['graphql/cookies'],
+  },
+  {
+    guard: 'a cookie is sent again to who comes seldom',
+    file: 'session/expiry.ts',
+    from: 'return moves || record.expiresAt ===',
+    to: 'return record.expiresAt ===',
+    tests: ['graphql/saving'],
+  },
+  {
+    guard: 'also once the deadline cannot move any more',
+    file: 'session/expiry.ts',
+    from: 'return moves || record.expiresAt === fixedEnd(record.policy, record.createdAt, timeouts)',
+    to: 'return moves',
+    tests: ['graphql/saving'],
+  },
+  {
     guard: 'a nonce does not lead past the mark of its session',
     file: 'session/stored-session.ts',
-    from: "if (typeof found === 'string') throw this.#depart(found)\n    this.#keep(token, found)",
-    to: "if (typeof found === 'string') return false\n    this.#keep(token, found)",
+    from: "if (typeof found === 'string') throw this.#depart(found)\n    if ('token' in found)",
+    to: "if (typeof found === 'string') return 'over'\n    if ('token' in found)",
     tests: ['graphql/join'],
   },
   {
@@ -338,7 +408,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'of several session cookies none is deleted',
     file: 'session/stored-session.ts',
-    from: 'const mayClear = this.#isOnly && ',
+    from: 'const mayClear = this.#mayClear && ',
     to: 'const mayClear = ',
     tests: ['graphql/cookies'],
   },
@@ -388,8 +458,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a request of another site begins no session',
     file: 'graphql/exchange.ts',
-    from: 'const mayBegin = presented !== null ||',
-    to: 'const mayBegin = true ||',
+    from: 'const mayBegin = !holdsCookiesBack(',
+    to: 'const mayBegin = true || !holdsCookiesBack(',
     tests: ['graphql/cookies'],
   },
   {
@@ -858,8 +928,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a store that failed is no proof that a cookie is worthless',
     file: 'session/stored-session.ts',
-    from: 'const mayClear = this.#isOnly && this.#failure === null',
-    to: 'const mayClear = this.#isOnly',
+    from: 'this.#mayClear && this.#failure === null',
+    to: 'this.#mayClear',
     tests: ['graphql/errors'],
   },
   {
@@ -1061,8 +1131,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a session that moves leaves a mark',
     file: 'session/stored-session.ts',
-    from: "this.#mark('moved', now)",
-    to: 'undefined',
+    from: "const mark = this.#mark('moved', now)",
+    to: 'const mark = undefined',
     tests: ['graphql/old-cookie', 'graphql/hand-over'],
   },
   {
@@ -1110,8 +1180,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a cookie is sent again before browsers forget it',
     file: 'session/expiry.ts',
-    from: 'return age >= period && age % period < period / 4',
-    to: 'return false',
+    from: 'if (age >= period && age % period < window) return true',
+    to: '',
     tests: ['graphql/saving'],
   },
   {

@@ -4,6 +4,8 @@ import { createYoga } from 'graphql-yoga'
 import { describe, expect, it } from 'vitest'
 import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import { openSession } from '../../src/server/open-session.ts'
+import { sessionCookie } from '../../src/session/cookie.ts'
+import { mint } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { Client } from '../support/harness.ts'
 
@@ -93,4 +95,31 @@ describe('sessionResolvers in a context without a session', () => {
     expect(text).not.toContain('undefined')
     expect(logged.join()).toMatch(/context\.session.*useSession/)
   })
+})
+
+describe('a cookie that came where the browser holds others back', () => {
+  const cookie = sessionCookie({ name: 'sid', domain: 'shop.example' })
+  const request = { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } }
+
+  it.each(['junk', mint()])('and is of no session deletes none and begins none: %s', async (token) => {
+    const session = openSession(memoryStore({ max: 10 }), token, { cookie, request })
+    expect(await session.get('a')).toBeUndefined()
+    await session.save()
+    expect(session.setCookie(cookie)).toBeNull()
+    await expect(session.setDefault('a', 1)).rejects.toThrow(expect.objectContaining({ code: 'SESSION_CROSS_SITE' })) // prettier-ignore
+    expect(session.setCookie(cookie)).toBeNull()
+  })
+})
+
+it('a session that is ended by its expiry takes its cookie along, also beside another one', async () => {
+  const store = memoryStore({ max: 10 })
+  const cookie = sessionCookie({ name: 'sid' })
+  const first = openSession(store, null, { cookie })
+  first.set('a', 1)
+  await first.save()
+  const token = /=([\w-]{43});/.exec(first.setCookie(cookie)!)![1]!
+  const session = openSession(store, [mint(), token], { cookie })
+  session.setExpiry(new Date(0))
+  await session.save()
+  expect(session.setCookie(cookie)).toContain('Max-Age=0')
 })

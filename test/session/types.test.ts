@@ -92,6 +92,24 @@ describe('a value that JSON keeps compiles', () => {
     expectTypeOf<Session<Data>>().toExtend<AnySession>()
   })
 
+  it('where a function computes it of literals', () => {
+    interface Literals {
+      sizes: { sku: string; size: 'S' | 'M' }[]
+      kind: { type: 'a'; a: number } | { type: 'b'; b: string }
+      mode: { mode: 'x' | 'y'; since?: number }
+      n: number
+    }
+    expectTypeOf(async (session: Session<Literals>) => {
+      await session.update('sizes', (sizes = []) => [...sizes, { sku: '1', size: 'S' }])
+      await session.update('kind', (kind) => kind ?? { type: 'a', a: 1 })
+      await session.update('kind', () => ({ type: 'b', b: '' }))
+      await session.update('mode', (before) => ({ ...before, mode: 'x' }))
+      await session.update('n', (n = 0) => n + 1)
+      // @ts-expect-error -- no such size
+      await session.update('sizes', (sizes = []) => [...sizes, { sku: '1', size: 'L' }])
+    }).toBeFunction()
+  })
+
   it('under a key that is a type parameter', () => {
     expectTypeOf(<K extends keyof Counts>(session: Session<Counts>, key: K, value: Counts[K]) => {
       session.set(key, value)
