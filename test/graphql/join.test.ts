@@ -170,10 +170,13 @@ describe('a sign-in beside first writes of its page', () => {
         const { codes } = await client.run(query, {}, headers)
         refused.push(...codes)
         for (const [name, value] of client.cookies) jar.cookies.set(name, value)
+        return client.token
       }
       const writes = preferences.slice(0, 4).map(set)
       const at = { before: 0, between: 2, after: 4 }[place]!
-      await Promise.all(writes.toSpliced(at, 0, `mutation { ${login} }`).map(ask))
+      const tokens = await Promise.all(writes.toSpliced(at, 0, `mutation { ${login} }`).map(ask))
+      // Nobody else of the page has had the token of whoever has signed in.
+      expect(tokens.filter((token) => token === tokens[at])).toHaveLength(1)
       const { data } = await jar.run('{ session { keys value(key: "user_id") } }')
       expect(data.session.value, String(refused)).toBe('1')
       // What the client kit sends again is all that may be missing after a rotation, and after a flush all is.
