@@ -1,4 +1,4 @@
-// This tells how far the clock of a backend is from the clock of this process.
+// This tells how far the clock of a backend is from the clock of this process, and when that is too far.
 
 /** Milliseconds by which two clocks may differ without a word. The cookie store tolerates as much. */
 const tolerance = 60_000
@@ -21,3 +21,13 @@ export async function skewOf(name: string, ask: () => Promise<number>): Promise<
     `The clock of ${name} is ${seconds} s ${ahead ? 'ahead of' : 'behind'} the clock of this process, so that sessions end too early or too late. Let NTP set both.`,
   ]
 }
+
+/**
+ * Makes the error of a change after which the session would have expired by the clock of the backend, and with
+ * it for every process whose clock is right.
+ * @param name - of the backend
+ */
+export const skewed = (name: string): Error =>
+  Object.assign(new Error(`The clock of ${name} is past the deadline of the session.`), {
+    code: 'CLOCK_SKEW',
+  })

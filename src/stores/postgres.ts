@@ -6,7 +6,7 @@ import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
-import { skewOf } from './clock-skew.ts'
+import { skewed, skewOf } from './clock-skew.ts'
 
 /** What the store uses of a `Pool` of the package `pg`. */
 export interface PgPool {
@@ -82,18 +82,23 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
 
   return {
     async create(id, { createdAt, expiresAt, policy, entries }) {
-      await run(sql.create, [id, String(createdAt), String(expiresAt), policy, JSON.stringify([...entries])])
+      const values = [id, String(createdAt), String(expiresAt), policy, JSON.stringify([...entries])]
+      if ((await run(sql.create, values)).length === 0) throw skewed('PostgreSQL')
     },
     async read(id, now) {
       return toRecord((await run(sql.read, [id]))[0], now)
     },
     async commit(id, changes, now) {
       const [row] = await run(sql.commit, [id, String(now), toJson(changes)])
-      return (row as { outcome: Outcome } | undefined)?.outcome ?? 'gone'
+      const { outcome } = (row ?? { outcome: 'gone' }) as { outcome: Outcome | 'skewed' }
+      if (outcome === 'skewed') throw skewed('PostgreSQL')
+      return outcome
     },
     async delete(id, now, mark) {
       const left = mark ? [String(mark.until), markRecord(mark).policy] : ['0', '']
-      return toRecord((await run(sql.delete, [id, String(now), ...left]))[0], now)
+      const [row] = await run(sql.delete, [id, String(now), ...left])
+      if ((row as { skewed: boolean } | undefined)?.skewed) throw skewed('PostgreSQL')
+      return toRecord(row, now)
     },
     async sweep(now) {
       return Number(((await run(sql.sweep, [String(now)]))[0] as { count: string }).count)
@@ -111,26 +116,34 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
 
 type Statements = Readonly<Record<'create' | 'read' | 'commit' | 'delete' | 'sweep' | 'check', string>>
 
+/** The time of the database, not that at which its transaction began, which may have waited for a lock. */
+const itsTime = 'extract(epoch FROM clock_timestamp()) * 1000'
+
 /** Writes the statements. Instants travel as text, as drivers differ in what they make of a bigint. */
 function statements(table: string): Statements {
   // Columns have names of one word, which a driver does not rename, as it may rename created_at to createdAt.
   const columns = 'created_at::text AS created, expires_at::text AS expires, policy, entries::text'
   return {
+    // What the clock of the database calls expired is not there for anybody else, and so it is not stored.
     create: `INSERT INTO ${table} (id, created_at, expires_at, policy, entries)
-      VALUES ($1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb)`,
+      SELECT $1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb
+      WHERE $3::text::bigint > ${itsTime} RETURNING 1 AS created`,
     read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
     commit: commitStatement(table),
-    // The row is locked first, as in a commit, and the answer is what it held then. A mark stays.
-    delete: `WITH hit AS MATERIALIZED (
-        SELECT ${columns}, expires_at > $2::text::bigint AS alive, policy LIKE '>%' AS marks
+    // The row is locked first, as in a commit, and the answer is what it held then. A mark stays, as does a
+    // session that is to move where the clock of the database would refuse to create it again.
+    delete: `WITH found AS MATERIALIZED (
+        SELECT ${columns}, expires_at, expires_at > $2::text::bigint AS alive, policy LIKE '>%' AS marks
         FROM ${table} WHERE id = $1 FOR UPDATE
+      ), hit AS MATERIALIZED (
+        SELECT *, $4 = '>moved' AND alive AND NOT marks AND expires_at <= ${itsTime} AS skewed FROM found
       ), marked AS (
         UPDATE ${table} SET created_at = 0, expires_at = $3::text::bigint, policy = $4, entries = '[]'
-        FROM hit WHERE id = $1 AND $4 <> '' AND alive AND NOT marks
+        FROM hit WHERE id = $1 AND $4 <> '' AND alive AND NOT marks AND NOT skewed
       ), deleted AS (
         DELETE FROM ${table} USING hit WHERE id = $1 AND (NOT alive OR ($4 = '' AND NOT marks))
       )
-      SELECT created, expires, policy, entries FROM hit`,
+      SELECT created, expires, policy, entries, skewed FROM hit`,
     // A sweep does not wait for the disk, as the rows that a crash brings back have expired.
     sweep: `WITH relaxed AS (
         SELECT set_config('synchronous_commit', 'off', true)
@@ -147,7 +160,7 @@ function statements(table: string): Statements {
         current_setting('default_transaction_isolation') AS isolation,
         current_setting('server_encoding') AS encoding,
         current_setting('transaction_read_only') AS unwritable,
-        trunc(extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now`,
+        trunc(${itsTime})::bigint::text AS now`,
   }
 }
 
@@ -200,27 +213,37 @@ const commitStatement = (table: string): string =>
         count(*) AS keys, coalesce(sum(octet_length(key) + octet_length(text)), 0) AS bytes
       FROM merged WHERE text IS NOT NULL
     ),
-    -- The outcome, and what the row is to hold.
-    verdict AS (
-      SELECT CASE
-          WHEN hit.policy LIKE '>%' THEN substr(hit.policy, 2)
-          WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
-          WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
-          ELSE 'committed'
-        END AS outcome, next.entries, hit.expires_at, (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
+    -- What the row is to hold, but for its deadline.
+    planned AS (
+      SELECT hit.policy AS old_policy, next.entries, keys, bytes, hit.expires_at, change,
+        (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
         coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy,
         hit.created_at + (change#>>'{activity,lifetime}')::bigint AS last,
         (change#>>'{activity,until}')::bigint AS active_until, (change#>>'{activity,step}')::bigint AS step
       FROM hit, asked, next
     ),
     -- The deadline moves where its policy still stands, and by activity under the policy of the server.
+    timed AS (
+      SELECT *, CASE
+          WHEN moved_to IS NOT NULL AND coalesce(under, policy) = policy THEN moved_to
+          WHEN policy = '' AND (least(active_until, last) - expires_at >= step
+            OR (active_until >= last AND last > expires_at)) THEN least(active_until, last)
+          ELSE expires_at END AS deadline
+      FROM planned
+    ),
+    -- The outcome. Nobody else finds what has expired by the clock of the database.
+    verdict AS (
+      SELECT CASE
+          WHEN old_policy LIKE '>%' THEN substr(old_policy, 2)
+          WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
+          WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
+          WHEN deadline > $2::text::bigint AND deadline <= ${itsTime} THEN 'skewed'
+          ELSE 'committed'
+        END AS outcome, entries, policy, deadline
+      FROM timed
+    ),
     done AS (
-      UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy,
-        expires_at = CASE
-          WHEN moved_to IS NOT NULL AND coalesce(under, verdict.policy) = verdict.policy THEN moved_to
-          WHEN verdict.policy = '' AND (least(active_until, last) - verdict.expires_at >= step
-            OR (active_until >= last AND last > verdict.expires_at)) THEN least(active_until, last)
-          ELSE verdict.expires_at END
+      UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy, expires_at = deadline
       FROM verdict WHERE id = $1 AND outcome = 'committed'
     )
     SELECT outcome FROM verdict`)

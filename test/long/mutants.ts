@@ -1334,7 +1334,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'PostgreSQL: a deadline moves only under its policy',
     file: 'stores/postgres.ts',
-    from: 'coalesce(under, verdict.policy) = verdict.policy',
+    from: 'coalesce(under, policy) = policy',
     to: 'true',
     tests: ['stores/postgres'],
   },
@@ -1518,6 +1518,34 @@ const mutants: readonly Mutant[] = [
     file: 'stores/postgres.ts',
     from: "if (setup.unwritable === 'on') {",
     to: 'if (false) {',
+    tests: ['stores/postgres'],
+  },
+  {
+    guard: 'PostgreSQL: what has expired by its clock is not created',
+    file: 'stores/postgres.ts',
+    from: 'WHERE $3::text::bigint > ${itsTime} RETURNING',
+    to: 'WHERE true RETURNING',
+    tests: ['stores/postgres'],
+  },
+  {
+    guard: 'PostgreSQL: what has expired by its clock is not said to be saved',
+    file: 'stores/postgres.ts',
+    from: "AND deadline <= ${itsTime} THEN 'skewed'",
+    to: "AND false THEN 'skewed'",
+    tests: ['stores/postgres'],
+  },
+  {
+    guard: 'PostgreSQL: a session that ends is not judged by its clock',
+    file: 'stores/postgres.ts',
+    from: 'WHEN deadline > $2::text::bigint AND deadline <=',
+    to: 'WHEN deadline <=',
+    tests: ['stores/postgres'],
+  },
+  {
+    guard: 'PostgreSQL: what has expired by its clock is not moved, and lost',
+    file: 'stores/postgres.ts',
+    from: 'AND expires_at <= ${itsTime} AS skewed',
+    to: 'AND false AS skewed',
     tests: ['stores/postgres'],
   },
   {
