@@ -2,6 +2,7 @@
 
 import {
   defaultFieldResolver,
+  type ExecutionArgs,
   type ExecutionResult,
   getNamedType,
   type GraphQLFieldResolver,
@@ -11,6 +12,7 @@ import {
   type GraphQLSchema,
   isAbstractType,
   isObjectType,
+  type OperationDefinitionNode,
 } from 'graphql'
 import { isPromise } from 'graphql-yoga'
 import type { AnySession } from '../session/session.ts'
@@ -201,23 +203,35 @@ const scoped = new WeakSet<object>()
  * Makes the fields of a schema that a mutation can reach run in scopes of their operation. Several servers may
  * share a schema, so that a field which has been changed already is left alone.
  *
- * A query pays for it at fields of types that a mutation can reach, too, if they have a resolver: it is asked
- * whether this is a mutation.
+ * Query is among these types where a payload has it, as payloads of Relay do. A query pays for it at fields with a
+ * resolver: it is asked whether this is a mutation. A field without one, whose object can have a method, is left
+ * alone where queries reach its type: `fieldResolverOf` is for these.
  */
 export function scopeMutationFields(schema: GraphQLSchema): void {
   const root = schema.getMutationType()
   if (!root) return
   const queries = [schema.getQueryType(), schema.getSubscriptionType()].filter((type) => type != null)
-  const ofQueries = reached(schema, queries, [])
-  for (const type of reached(schema, [root], queries)) {
+  const ofQueries = reached(schema, queries)
+  for (const type of reached(schema, [root])) {
     for (const field of Object.values(type.getFields())) {
-      // An object without a resolver can have methods.
+      // A resolver here would keep queries from the one that their executor has for fields without any.
       if (scoped.has(field) || (ofQueries.has(type) && !field.resolve)) continue
       scoped.add(field)
       field.resolve = inScope(field.resolve)
     }
   }
 }
+
+/**
+ * What an operation has to be executed with as its `fieldResolver`, so that the methods of all objects run in scopes
+ * in a mutation. A query gets what was given, and pays nothing.
+ * @param given - the `fieldResolver` so far
+ */
+export const fieldResolverOf = (
+  operation: OperationDefinitionNode | null | undefined,
+  given?: ExecutionArgs['fieldResolver'],
+): ExecutionArgs['fieldResolver'] =>
+  operation?.operation === 'mutation' ? inScope(given ?? undefined) : given
 
 function inScope(resolve: Resolve | undefined): Resolve {
   const resolver = resolve ?? defaultFieldResolver
@@ -233,16 +247,12 @@ function inScope(resolve: Resolve | undefined): Resolve {
 const isMethod = (source: unknown, name: string): boolean =>
   typeof (source as Record<string, unknown> | null | undefined)?.[name] === 'function'
 
-/** The object types that can be reached from others, and these, but none beyond `limits`. */
-function reached(
-  schema: GraphQLSchema,
-  from: readonly GraphQLObjectType[],
-  limits: readonly GraphQLObjectType[],
-): Set<GraphQLObjectType> {
+/** The object types that can be reached from others, and these. */
+function reached(schema: GraphQLSchema, from: readonly GraphQLObjectType[]): Set<GraphQLObjectType> {
   const found = new Set<GraphQLNamedType>()
   const waiting: GraphQLNamedType[] = [...from]
   for (let type = waiting.pop(); type; type = waiting.pop()) {
-    if (found.has(type) || limits.includes(type as GraphQLObjectType)) continue
+    if (found.has(type)) continue
     found.add(type)
     if (isAbstractType(type)) waiting.push(...schema.getPossibleTypes(type))
     else if (isObjectType(type)) {

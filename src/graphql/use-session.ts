@@ -1,7 +1,7 @@
 // This is the Yoga plugin that gives each request its session.
 
 import type { ServerResponse } from 'node:http'
-import type { ExecutionResult, GraphQLError } from 'graphql'
+import { type ExecutionResult, getOperationAST, type GraphQLError } from 'graphql'
 import {
   createGraphQLError,
   type FetchAPI,
@@ -18,7 +18,7 @@ import type { Session } from '../session/session.ts'
 import type { Json } from '../session/value.ts'
 import { Exchanges, type Result, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { guardHooks, judge, lastHooks, type Rescue } from './failing-hooks.ts'
-import { scopeMutationFields } from './operation.ts'
+import { fieldResolverOf, scopeMutationFields } from './operation.ts'
 import { guardCaches } from './response-cache.ts'
 import { takeOver, unexpectedAnswer, whyNotSent } from './sendable.ts'
 import { gatesOrigins } from './use-gate.ts'
@@ -127,7 +127,11 @@ export function sessionPlugin<Data extends object>(
       if (request) extendContext(exchanges.of(request).open())
     },
 
-    onExecute: () => after.execution,
+    onExecute({ args }) {
+      const operation = getOperationAST(args.document, args.operationName)
+      args.fieldResolver = fieldResolverOf(operation, args.fieldResolver)
+      return after.execution
+    },
     onSubscribe: () => after.subscription,
 
     onResultProcess({ request, result, setResult }) {

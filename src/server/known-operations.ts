@@ -2,12 +2,13 @@
 
 import { type ExecutionArgs, type ExecutionResult, getOperationAST } from 'graphql'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
+import { fieldResolverOf } from '../graphql/operation.ts'
 import type { Gate } from '../graphql/use-gate.ts'
 
 /** An operation that Yoga has parsed, judged and validated before, and the executor that runs it. */
 export interface KnownOperation {
   readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult
-  readonly args: Pick<ExecutionArgs, 'schema' | 'document'>
+  readonly args: Pick<ExecutionArgs, 'schema' | 'document' | 'fieldResolver'>
 }
 
 /**
@@ -40,8 +41,10 @@ export class KnownOperations {
     if (!this.#finds || !this.#execute || !isWellFormed(params)) return undefined
     const { documents } = this.#gate
     const document = documents.find(params.query!)
-    if (!document || !getOperationAST(document, params.operationName)) return undefined
-    return { execute: this.#execute, args: { schema: documents.schema!, document } }
+    const operation = document && getOperationAST(document, params.operationName)
+    if (!operation) return undefined
+    const fieldResolver = fieldResolverOf(operation)
+    return { execute: this.#execute, args: { schema: documents.schema!, document, fieldResolver } }
   }
 }
 

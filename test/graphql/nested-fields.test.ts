@@ -13,8 +13,8 @@ interface At {
 }
 
 const typeDefs = `
-  extend type Query { shop: Shop!, wake: Boolean }
-  extend type Mutation { shop: Shop!, shops: [Shop!]!, pay(key: String!): Boolean, note(key: String!): Boolean, none: Shop, made: Made!, keys: [String!]! }
+  extend type Query { shop: Shop!, wake: Boolean, cart: Cart, visit(key: String!): Boolean }
+  extend type Mutation { shop: Shop!, shops: [Shop!]!, pay(key: String!): Boolean, note(key: String!): Boolean, none: Shop, made: Made!, keys: [String!]!, cart: Cart!, go: Go! }
   type Shop {
     "Fails at once, after it has recorded."
     pay(key: String!): Boolean
@@ -37,8 +37,31 @@ const typeDefs = `
     shop: Shop
     name: String
   }
+  "What its object has are methods, and queries reach it, too."
+  interface Pays { pay(key: String!): Boolean }
+  type Cart implements Pays { pay(key: String!): Boolean, late(key: String!): Boolean, note(key: String!): Boolean, carts: [Cart], pays: Pays }
+  type Go { query: Query! }
   type Made { pay(key: String!): Boolean, note(key: String!): Boolean, plain: String }
 `
+
+class Cart {
+  readonly carts = [this]
+  readonly pays = this
+  readonly __typename = 'Cart'
+  pay({ key }: At, { session }: Context): boolean {
+    session.set(key, 1)
+    throw new GraphQLError('no money')
+  }
+  async late({ key }: At, { session }: Context): Promise<boolean> {
+    await nextTurn()
+    session.set(key, 1)
+    throw new GraphQLError('no money')
+  }
+  note({ key }: At, { session }: Context): boolean {
+    session.set(key, 1)
+    return true
+  }
+}
 
 function makeServer() {
   let awake = gate()
@@ -62,8 +85,12 @@ function makeServer() {
           awake.resolve()
           awake = gate()
         },
+        cart: () => new Cart(),
+        visit: pay,
       },
       Mutation: {
+        cart: () => new Cart(),
+        go: () => ({ query: {} }),
         shop: () => ({ name: 'shop' }),
         shops: () => [{}, {}],
         none: (_: unknown, __: unknown, { session }: Context) => {
@@ -160,6 +187,13 @@ describe.each(ways)('what a failed field below the root recorded is dropped, %s'
     ['of a context that is asked after a wait', 'shop { later(key: "a") }', ''],
     ['where an Error is given', 'shop { given(key: "a") }', ''],
     ['of a method', 'made { pay(key: "a") plain }', ''],
+    ['of a method of a type that queries reach', 'cart { pay(key: "a") n: note(key: "b") }', 'b'],
+    ['of such a method after a wait', 'cart { late(key: "a") n: note(key: "b") }', 'b'],
+    ['of such a method further down', 'cart { carts { carts { pay(key: "a") note(key: "b") } } }', 'b'],
+    ['of such a method, asked by an interface', 'cart { pays { pay(key: "a") } }', ''],
+    ['of a field of Query', 'go { query { visit(key: "a") } }', ''],
+    ['below a field of Query', 'go { query { shop { pay(key: "a") note(key: "b") } } }', 'b'],
+    ['of a method below a field of Query', 'go { query { cart { pay(key: "a") } } }', ''],
     [
       'but not what its neighbours recorded',
       'shop { x: note(key: "b") pay(key: "a") y: note(key: "c") }',
