@@ -32,9 +32,9 @@ export interface SessionClientOptions {
    */
   readonly changes?: readonly string[]
   /**
-   * The root fields of your own mutations that may run twice. Such a mutation is sent again also when its session
-   * could not be saved after it had run; others hand on `SESSION_MOVED` then, as they may have charged a card. The
-   * session's own mutations are known.
+   * The root fields of your own mutations that may run twice. Such a mutation is sent again also where it has run, or a
+   * part of it; others hand on `SESSION_MOVED` then, as they may have charged a card. The session's own mutations are
+   * known.
    * @default none
    */
   readonly repeatable?: readonly string[]
@@ -50,25 +50,26 @@ export interface Answer {
 
 interface GraphQLFailure {
   readonly path?: readonly (string | number)[] | undefined
-  readonly extensions?: { readonly code?: unknown } | undefined
+  readonly extensions?: { readonly code?: unknown; readonly retryable?: unknown } | undefined
 }
 
 const ownChanges = ['logout', 'clearSession', 'rotateSession']
 
 /**
- * The root fields of the session's own mutations. What they do is done by the session alone, so that a refusal further
- * down in their payload means that nothing of it was done: what they recorded is not saved.
+ * The root fields of the session's own mutations that record what is saved at the end of a request. A refusal means that
+ * nothing of it is done, wherever it stands.
  */
-const sessionMutations: ReadonlySet<string> = new Set([
-  'setSessionKey',
-  'updateSession',
+const recording = ['setSessionKey', 'updateSession', 'deleteSessionKey', 'clearSession', 'setSessionExpiry']
+
+/**
+ * The root fields of the session's own mutations that act at once. A refusal of such a field means that it did nothing.
+ * One that comes later does not: what was popped, for example, is no longer there for a second time.
+ */
+const acting: ReadonlySet<string> = new Set([
   'setDefaultSessionKey',
-  'deleteSessionKey',
   'popSessionKey',
-  'clearSession',
   'logout',
   'rotateSession',
-  'setSessionExpiry',
 ])
 
 const setTimer: Timer = (run, milliseconds) => {
@@ -94,7 +95,7 @@ export class Settings {
   }: SessionClientOptions) {
     this.retryDelays = retryDelays
     this.changes = new Set([...ownChanges, ...changes])
-    this.repeatable = new Set([...sessionMutations, ...repeatable])
+    this.repeatable = new Set([...recording, ...repeatable])
     this.timer = timer
     this.#join = join
   }
@@ -151,8 +152,7 @@ const isOfOldCookie = ({ errors }: Answer): boolean =>
 
 /**
  * Whether the server refused an operation because its cookie was replaced a moment ago, and has run nothing of it that
- * must not run twice. The root fields of a mutation run one after the other: one that ran before the session was asked for must not run twice.
- * Where the refusal stands below a root field, that field ran, which is harmless for those that may run twice only.
+ * must not run twice. What is not known to be harmless is not sent again.
  */
 function mayRepeat(
   { data, errors }: Answer,
@@ -162,16 +162,26 @@ function mayRepeat(
   const moved = errors?.filter(({ extensions }) => extensions?.code === 'SESSION_MOVED') ?? []
   if (moved.length === 0) return false
   if (!isMutation) return true
-  // The session could not be saved, after the fields had run: one of the application may have charged a card.
-  if (moved.some(({ path }) => !path)) return fields?.every(({ name }) => repeatable.has(name)) ?? false
   if (moved.length < errors!.length) return false
-  const harmless = fields?.filter(({ name }) => repeatable.has(name)).map(({ key }) => key)
-  if (moved.some(({ path }) => path!.length > 1 && !harmless?.includes(path![0] as string))) return false
-  const refused = new Set(moved.map(({ path }) => path![0]))
+  const nameOf = new Map(fields?.map(({ key, name }) => [key, name]))
+  const refused = new Set<unknown>()
+  for (const { path, extensions } of moved) {
+    const isRetryable = extensions?.retryable === true
+    if (!path) {
+      // Either nothing began, or the session could not be saved after all the fields had run.
+      if (!isRetryable && !fields?.every(({ name }) => repeatable.has(name))) return false
+      return true
+    }
+    const name = nameOf.get(path[0] as string) ?? ''
+    // Below a root field, that field ran.
+    const didNothing = path.length === 1 && (isRetryable || acting.has(name))
+    if (!didNothing && !repeatable.has(name)) return false
+    refused.add(path[0])
+  }
+  // The root fields of a mutation run one after the other: one that ran before the session was asked for must not run twice.
   if (data) return Object.keys(data).every((key) => refused.has(key))
   // Without data, the fields after the last one that was refused did not begin.
-  const keys = fields?.map(({ key }) => key)
-  return (
-    keys?.slice(0, keys.findLastIndex((key) => refused.has(key)) + 1).every((key) => refused.has(key)) ?? true
-  )
+  const keys = fields?.map(({ key }) => key) ?? []
+  const last = keys.findLastIndex((key) => refused.has(key))
+  return last >= 0 && keys.slice(0, last).every((key) => refused.has(key))
 }

@@ -29,7 +29,7 @@ export type SessionErrorCode =
   | 'SESSION_GONE'
   /**
    * The cookie was replaced a moment ago, e.g. by a sign-in, and the session goes on under another one. The
-   * request changed nothing in the session, and its answer leaves the cookie alone: send it again.
+   * answer leaves the cookie alone. `retryable` tells that the request is to be sent again, as a whole.
    */
   | 'SESSION_MOVED'
   /**
@@ -92,8 +92,17 @@ export class SessionError extends Error {
   readonly code: SessionErrorCode
   /** `'unknown'` when the store may or may not have applied the change. */
   readonly outcome: 'unknown' | undefined
+  /**
+   * True where the request had not used its session before it was refused, so that it may be sent again; undefined
+   * where it had, as a resolver may have charged a card by then. The code is SESSION_MOVED.
+   */
+  readonly retryable: true | undefined
   /** What graphql-js copies into the error that a client gets, whatever server runs it. */
-  readonly extensions: { readonly code: SessionErrorCode; readonly outcome?: 'unknown' }
+  readonly extensions: {
+    readonly code: SessionErrorCode
+    readonly outcome?: 'unknown'
+    readonly retryable?: true
+  }
 
   /**
    * A store of your own may throw it; whatever else a store throws becomes SESSION_STORE_UNAVAILABLE.
@@ -102,23 +111,37 @@ export class SessionError extends Error {
   constructor(
     code: SessionErrorCode,
     message: string,
-    options: { cause?: unknown; outcome?: 'unknown' } = {},
+    options: { cause?: unknown; outcome?: 'unknown'; retryable?: true } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.outcome = options.outcome
-    this.extensions = { code, ...(options.outcome && { outcome: options.outcome }) }
+    this.retryable = options.retryable
+    this.extensions = {
+      code,
+      ...(options.outcome && { outcome: options.outcome }),
+      ...(options.retryable && { retryable: options.retryable }),
+    }
   }
 }
 
-/** The error for a request with the cookie of a session that was replaced. */
-export const departed = (departure: Departure): SessionError =>
-  departure === 'moved'
+/**
+ * The error for a request with the cookie of a session that was replaced.
+ * @param isFirst - whether the request had not used the session before
+ */
+export function departed(departure: Departure, isFirst: boolean): SessionError {
+  if (departure === 'ended') return gone()
+  return isFirst
     ? new SessionError(
         'SESSION_MOVED',
         'The cookie was replaced a moment ago, for example by a sign-in. Nothing was saved; send the request again.',
+        { retryable: true },
       )
-    : gone()
+    : new SessionError(
+        'SESSION_MOVED',
+        'The cookie was replaced, for example by a sign-in, so that nothing more is saved. A part of the request may have run.',
+      )
+}
 
 export const gone = (): SessionError =>
   new SessionError(

@@ -77,6 +77,8 @@ export class StoredSession {
   #cookie: CookieChange = null
   #departure: Departure | null = null
   #failure: SessionError | null = null
+  /** How often the request has called the store or recorded a change. Nothing can have come before its first step. */
+  #steps = 0
   #sealed = false
   /** The tokens of several cookies, until it is known which of them counts; null where there is no question. */
   #rivals: readonly string[] | null = null
@@ -155,7 +157,7 @@ export class StoredSession {
 
   /** Why no session can be created; null where it can, as far as is known. */
   get refusal(): SessionError | null {
-    return this.#departure ? departed(this.#departure) : this.#refusal
+    return this.#departure ? departed(this.#departure, this.#steps === 1) : this.#refusal
   }
 
   /** Whether `decide` has to be waited for before a change. */
@@ -197,6 +199,11 @@ export class StoredSession {
   /** Whether no cookie can be set: the headers have left, or there are none. */
   get isSealed(): boolean {
     return this.#sealed || !this.#hasHeaders
+  }
+
+  /** Takes note that a change is recorded. Whoever records it goes on, without knowing whether the session is there. */
+  step(): void {
+    this.#steps++
   }
 
   /** Marks that the headers have left. */
@@ -494,7 +501,7 @@ export class StoredSession {
     this.#settings.emit?.(
       this.#standing === 'stored' ? { type: 'gone', id } : { type: 'rejected', reason: departure },
     )
-    return departed(departure)
+    return departed(departure, this.#steps === 1)
   }
 
   /**
@@ -551,7 +558,9 @@ export class StoredSession {
    */
   async #call<T>(verb: () => Promise<T>): Promise<T> {
     if (this.#failure !== null) throw this.#failure
-    if (this.#departure !== null && this.#standing !== 'absent') throw departed(this.#departure)
+    if (this.#departure !== null && this.#standing !== 'absent')
+      throw departed(this.#departure, this.#steps === 1)
+    this.#steps++
     try {
       return await verb()
     } catch (error) {

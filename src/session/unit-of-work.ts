@@ -224,6 +224,7 @@ export class UnitOfWork {
     const needsCookie = isInToken || change.policy !== undefined || begins
     if (this.#closed || (this.#stored.isSealed && needsCookie)) throw headersSent()
     this.#journal.record(scope, change, place)
+    this.#stored.step()
     // Microtasks run before an immediate: only a request that waits for something outside is still busy then.
     if (standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
   }

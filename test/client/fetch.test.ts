@@ -82,6 +82,27 @@ it('goes on with another stream where the first event of one is a refusal', asyn
   expect(asked).toBe(2)
 })
 
+describe('of a mutation that is sent by its id', () => {
+  const errors = [
+    { message: 'Refused.', path: ['pay'], extensions: { code: 'SESSION_MOVED', retryable: true } },
+  ]
+
+  it.each([
+    [
+      'what may have run before is not known without data, so that it is handed on',
+      { data: null, errors },
+      1,
+    ],
+    ['all that ran was refused, so that it is sent again', { data: { pay: null }, errors }, 2],
+    ['another field ran, so that it is handed on', { data: { charge: true, pay: null }, errors }, 1],
+    ['nothing began, so that it is sent again', { errors: [{ ...errors[0], path: undefined }] }, 2],
+  ])('%s', async (_, answer, sent) => {
+    const { url, received } = await answering(answer, { data: {} })
+    await sessionFetch({ timer })(url, post({ id: 'x' }))
+    expect(received).toHaveLength(sent)
+  })
+})
+
 describe('where the session could not be saved after the fields had run', () => {
   const mutation = (field: string) => post({ query: `mutation { ${field} }` })
 
@@ -89,6 +110,8 @@ describe('where the session could not be saved after the fields had run', () => 
     ['a mutation of the application is handed on', 'pay', {}, 1],
     ['one that may run twice is sent again', 'note', { repeatable: ['note'] }, 2],
     ['one of the session is sent again', 'clearSession', {}, 2],
+    ['one of the session that acts at once is handed on', 'popSessionKey', {}, 1],
+    ['one beside it that acts at once is handed on', 'popSessionKey setSessionKey', {}, 1],
     ['one beside it that must not run twice is handed on', 'clearSession pay', {}, 1],
   ])('%s', async (_, fields, options, sent) => {
     const { url, received } = await answering(moved, { data: {} })

@@ -39,7 +39,7 @@ describe.each(clients)('%s', (_, connect) => {
   })
 
   it('hands the error on after the third time', async () => {
-    const { url, received } = await answering(refused('SESSION_MOVED'))
+    const { url, received } = await answering(refused('SESSION_MOVED', 'logout'))
     const { waits, timer } = patience()
     await expect(connect(url, { timer })(LogoutDocument)).rejects.toEqual(['SESSION_MOVED'])
     expect(waits).toEqual([50, 150, 450])
@@ -47,7 +47,7 @@ describe.each(clients)('%s', (_, connect) => {
   })
 
   it('waits as long as it is told', async () => {
-    const { url } = await answering(refused('SESSION_MOVED'))
+    const { url } = await answering(refused('SESSION_MOVED', 'logout'))
     const { waits, timer } = patience()
     await expect(connect(url, { timer, retryDelays: [1] })(LogoutDocument)).rejects.toEqual(['SESSION_MOVED'])
     expect(waits).toEqual([1])
@@ -62,8 +62,9 @@ describe.each(clients)('%s', (_, connect) => {
   const moved = (...path: (string | number)[]): object => ({
     message: 'Refused.',
     path,
-    extensions: { code: 'SESSION_MOVED' },
+    extensions: { code: 'SESSION_MOVED', retryable: true },
   })
+  const late = { ...moved('a'), extensions: { code: 'SESSION_MOVED' } }
   const failed = { message: 'Failed.', path: ['b'], extensions: { code: 'X' } }
 
   it.each([
@@ -73,6 +74,8 @@ describe.each(clients)('%s', (_, connect) => {
     ['one after it failed', { data: { a: null, b: null }, errors: [moved('a'), failed] }],
     ['a field of it ran', { data: { a: { c: null }, b: null }, errors: [moved('a', 'c'), moved('b')] }],
     ['a field of it ran, and the answer has no data', { data: null, errors: [moved('a', 'c')] }],
+    ['one used the session before', { data: { a: null, b: null }, errors: [late, moved('b')] }],
+    ['one used the session before, and the answer has no data', { data: null, errors: [late] }],
   ])('does not send a mutation twice of which a field ran: %s', async (_, answer) => {
     const { url, received } = await answering(answer, { data: {} })
     await expect(
@@ -123,6 +126,7 @@ describe.each(clients)('%s', (_, connect) => {
   it.each([
     ['all were refused', { data: { a: null, b: null }, errors: [moved('a'), moved('b')] }],
     ['the first one was refused', { data: null, errors: [moved('a')] }],
+    ['it did not begin', { errors: [{ ...moved(), path: undefined }] }],
   ])('sends a mutation again of which no field ran: %s', async (_, answer) => {
     const { url, received } = await answering(answer, { data: { a: 1, b: 2 } })
     expect(
