@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSchema, createYoga } from 'graphql-yoga'
 import { describe, expect, it } from 'vitest'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
+import type { SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { openSession } from '../../src/server/open-session.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
@@ -92,9 +93,10 @@ describe.each(stores)('a hundred requests at once on one session in %s', (_, bac
 type Work = (session: Session<ShopData>) => unknown
 
 /** A mutation that uses the session before and after somebody outside opens the gate. */
-async function openSlow(before: Work, after: Work) {
+async function openSlow(before: Work, after: Work, options: Partial<SessionServerOptions<ShopData>> = {}) {
   const [reached, held] = [gate(), gate()]
   const open = await openShop({
+    ...options,
     typeDefs: 'extend type Mutation { slow: Boolean }',
     resolvers: {
       Mutation: {
@@ -153,6 +155,22 @@ describe('a slow mutation held open while another request flushes', () => {
       const replayed = await old.fork().run('{ session { isEmpty } }')
       expect(replayed).toMatchObject({ data: null, codes: ['SESSION_GONE'], setCookies: [] })
     }
+    await open[Symbol.asyncDispose]()
+  })
+
+  it.each([
+    ['before', write, () => {}],
+    ['after it has waited', (session: Session<ShopData>) => nextTurn().then(() => write(session)), () => {}],
+  ] as const)('writes without reading, %s, where no mark is left: SESSION_GONE', async (_, before, after) => {
+    const { client, store, reached, release, ...open } = await openSlow(before, after, { handOverTimeout: 0 })
+    const slow = client.fork().run('mutation { slow }')
+    await reached
+    await nextTurn()
+    await client.run('mutation { logout { flushed } }')
+    store.calls.length = 0
+    release()
+    expect(await slow).toMatchObject({ codes: ['SESSION_GONE'], setCookies: [] })
+    expect(store.calls).not.toContain('create')
     await open[Symbol.asyncDispose]()
   })
 

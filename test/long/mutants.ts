@@ -775,7 +775,7 @@ const mutants: readonly Mutant[] = [
     file: 'session/unit-of-work.ts',
     from: 'if (this.#verbs.isBusy ||',
     to: 'if (',
-    tests: ['graphql/use-session'],
+    tests: ['graphql/not-awaited'],
   },
   {
     guard: 'reading moves the deadline',
