@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { on, once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -326,6 +327,84 @@ describe('what a reader pastes', () => {
       .flatMap(fencesOf)
       .filter(({ language, name, at }) => language === 'json' && name === undefined && !answers.has(at))
     expect(lost.map(({ at }) => at)).toEqual([])
+  })
+
+  /** The recipe under a heading of the page of frameworks, with some of its code replaced. */
+  const framework = (heading: string, ...replaced: readonly [code: string, by: string][]): Recipe => {
+    const recipe = under('docs/frameworks.md', heading)
+    const files = new Map(recipe.files)
+    for (const [code, by] of replaced) {
+      const [file] = [...files].find(([, text]) => text.includes(code)) ?? expect.fail(`${code} is missing`)
+      files.set(file, files.get(file)!.replace(code, by))
+    }
+    return { ...recipe, files }
+  }
+
+  it('answers an error for what is no JSON, and goes on', async () => {
+    const big = `{ typeDefs: [sessionTypeDefs, 'scalar Big extend type Mutation { big: Big }'], resolvers: [sessionResolvers as never, { Mutation: { big: () => 1n } }] }`
+    const running = await started(
+      framework('Without Yoga', ['{ typeDefs: sessionTypeDefs, resolvers: sessionResolvers }', big]),
+    )
+    const ask = (body: string): Promise<Response> =>
+      fetch(running.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const writing = `mutation { ${'setSessionKey(key: "dark_mode", value: true) { created } '}big }`
+    const failed = await ask(JSON.stringify({ query: writing }))
+    expect([failed.status, failed.headers.getSetCookie()]).toEqual([
+      500,
+      [expect.stringContaining('HttpOnly')],
+    ])
+    expect(running.output()).toContain('BigInt')
+    for (const body of ['{', 'null', '{ "query": 1 }']) expect((await ask(body)).status).toBe(400)
+    expect(await (await ask('{ "query": "{ __typename }" }')).json()).toEqual({
+      data: { __typename: 'Query' },
+    })
+  })
+
+  it('keeps a socket open when it refuses one of its operations', async () => {
+    const running = await started(
+      framework(
+        'WebSockets',
+        [
+          'import { createServer',
+          "import { useDeferStream } from '@graphql-yoga/plugin-defer-stream'\nimport { createServer",
+        ],
+        [
+          'createSessionServer<MySession>(options)',
+          `createSessionServer<MySession>({ ...options, plugins: [useDeferStream()], typeDefs: 'input In { in: In } extend type Query { deep(in: In): Int } type Subscription { deep(in: In): Int }' })`,
+        ],
+      ),
+    )
+    const socket = new WebSocket(running.url.replace('http', 'ws'), 'graphql-transport-ws')
+    onTestFinished(() => socket.close())
+    const answers = on(socket, 'message', { close: ['close'] })
+    const next = async (): Promise<{ type: string; payload?: any } | undefined> => {
+      const { value, done } = await answers.next()
+      return done ? undefined : JSON.parse((value as [MessageEvent])[0].data)
+    }
+    await once(socket, 'open')
+    socket.send('{ "type": "connection_init" }')
+    expect(await next()).toEqual({ type: 'connection_ack' })
+    const deferred = 'query ($x: Boolean = true) { ... @defer(if: $x) { session { isNew } } }'
+    const deep = 'query ($x: In) { deep(in: $x) }'
+    const tooDeep = `{ "x": ${'{ "in": '.repeat(15_000)}{}${'}'.repeat(15_000)} }`
+    const refused = [
+      ['{', '{}', undefined],
+      ['{ none }', '{}', 'GRAPHQL_VALIDATION_FAILED'],
+      [`{ ${'a: __typename '.repeat(1000)} }`, '{}', 'OPERATION_TOO_COMPLEX'],
+      [deferred, '{ "x": null }', 'BAD_USER_INPUT'],
+      [deep, tooDeep, 'OPERATION_TOO_COMPLEX'],
+      [deep.replace('query', 'subscription'), tooDeep, 'OPERATION_TOO_COMPLEX'],
+    ]
+    for (const [id, [query, variables, code]] of refused.entries()) {
+      socket.send(
+        `{ "id": "${id}", "type": "subscribe", "payload": { "query": ${JSON.stringify(query)}, "variables": ${variables} } }`,
+      )
+      const answer = await next()
+      const [error] = answer?.payload?.errors ?? answer?.payload ?? []
+      expect([query, error?.extensions]).toEqual([query, code && { code }])
+      if (answer?.type === 'next') expect(await next()).toMatchObject({ type: 'complete' })
+    }
+    expect(running.output()).toBe('')
   })
 
   it('takes the right one-time code once', async () => {

@@ -10,8 +10,8 @@ type Execute<Args, Result> = (args: Args) => Result
 /**
  * Wraps an executor so that it refuses variables which are nested so deeply that copying and checking them
  * uses up the stack, or whose objects do not have the members of their types, which takes long to explain. Both
- * happen before any resolver runs.
- * @param refuse - makes the error to throw
+ * happen before any resolver runs. The refusal is the result, as graphql-ws closes a socket where an executor throws.
+ * @param refuse - makes the error of the result
  */
 export const refusingDeepVariables =
   <Args, Result>(
@@ -19,19 +19,21 @@ export const refusingDeepVariables =
     refuse: (refusal: Refusal) => Error,
   ): Execute<Args, Result> =>
   (args) => {
+    const refused = (): Result => ({ errors: [refuse(tooDeep)] }) as Result
     let result
     try {
-      const refused = misshapenVariable(args as ExecutionArgs)
-      if (refused) return refused as Result
+      const misshapen = misshapenVariable(args as ExecutionArgs)
+      if (misshapen) return misshapen as Result
       result = execute(args)
     } catch (error) {
-      throw isOutOfStack(error) ? refuse(tooDeep) : error
+      if (isOutOfStack(error)) return refused()
+      throw error
     }
     // Some of the code that reads variables answers with an error instead of throwing it. Such a result has
     // no data, which shows that no resolver has run.
     const { errors, data } = result as ExecutionResult
     if (data === undefined && errors?.some((error) => isOutOfStack(error.originalError ?? error))) {
-      throw refuse(tooDeep)
+      return refused()
     }
     return result
   }

@@ -238,16 +238,20 @@ export class Gate {
         )
       },
 
-      onExecute: ({ args, executeFn, setExecuteFn }) => {
+      onExecute: ({ args, executeFn, setExecuteFn, setResultAndStopExecution }) => {
         const { request } = (args.contextValue ?? {}) as { request?: GatedRequest }
-        const refusal = asksForParts(args) && request && refusalOfParts(request)
-        if (refusal) throw this.#refuse(refusal)
-        setExecuteFn(this.bounded(executeFn))
+        const refused = resultOf(() => {
+          const refusal = asksForParts(args) && request && refusalOfParts(request)
+          if (refusal) throw this.#refuse(refusal)
+        })
+        if (refused) setResultAndStopExecution(refused)
+        else setExecuteFn(this.bounded(executeFn))
       },
 
-      onSubscribe: ({ args, subscribeFn, setSubscribeFn }) => {
-        asksForParts(args)
-        setSubscribeFn(this.bounded(subscribeFn))
+      onSubscribe: ({ args, subscribeFn, setSubscribeFn, setResultAndStopExecution }) => {
+        const refused = resultOf(() => asksForParts(args))
+        if (refused) setResultAndStopExecution(refused)
+        else setSubscribeFn(this.bounded(subscribeFn))
       },
 
       onResultProcess: ({ result, setResult, resultProcessor }) => {
@@ -400,6 +404,21 @@ function withoutStream(result: ExecutionResult | AsyncIterable<unknown>): Execut
     .catch(() => {})
   const { message, code } = streamInBatch
   return { errors: [createGraphQLError(message, { extensions: { code } })] }
+}
+
+/**
+ * The result of an operation that is refused; null where it is not. graphql-ws closes a socket with all of its operations
+ * where the execution of one throws.
+ * @param check - throws a refusal
+ */
+function resultOf(check: () => void): ExecutionResult | null {
+  try {
+    check()
+    return null
+  } catch (error) {
+    if (error instanceof GraphQLError) return { errors: [error] }
+    throw error
+  }
 }
 
 const streamInBatch: Refusal = {

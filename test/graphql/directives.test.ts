@@ -205,3 +205,26 @@ describe.each(Object.keys(servers))(
     })
   },
 )
+
+it('a refusal is a result for other transports, which end with all of their operations when execution throws', async () => {
+  const input = 'input In { in: In } extend type Query { deep(in: In): Int }'
+  const yoga = createSessionServer({
+    store: store(),
+    typeDefs: [typeDefs, input],
+    plugins: [useDeferStream()],
+  })
+  let value: unknown = {}
+  for (let depth = 0; depth < 15_000; depth++) value = { in: value }
+  for (const [query, x, code] of [
+    ['query ($x: Boolean = true) { ... @defer(if: $x) { pay } }', null, 'BAD_USER_INPUT'],
+    ['query ($x: In) { deep(in: $x) }', value, 'OPERATION_TOO_COMPLEX'],
+    ['subscription ($x: Boolean = true) { t { ... @defer(if: $x) { a } } }', null, 'BAD_USER_INPUT'],
+    ['subscription ($x: In) { t { a @include(if: true) } }', value, 'OPERATION_TOO_COMPLEX'],
+  ] as const) {
+    const { schema, parse, execute, subscribe, contextFactory } = yoga.getEnveloped({ request: undefined })
+    const run = query.startsWith('subscription') ? subscribe : execute
+    const contextValue = await contextFactory()
+    const result = await run({ schema, document: parse(query), variableValues: { x }, contextValue })
+    expect(result).toMatchObject({ errors: [{ extensions: { code } }] })
+  }
+})

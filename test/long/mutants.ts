@@ -2144,6 +2144,20 @@ const mutants: readonly Mutant[] = [
     tests: ['server/config'],
   },
   {
+    guard: 'a directive that is refused is a result, and ends no socket',
+    file: 'graphql/use-gate.ts',
+    from: 'if (error instanceof GraphQLError) return { errors: [error] }',
+    to: '',
+    tests: ['graphql/directives'],
+  },
+  {
+    guard: 'variables that are too deep are a result, and end no socket',
+    file: 'graphql/deep-variables.ts',
+    from: '({ errors: [refuse(tooDeep)] }) as Result',
+    to: '{\n      throw refuse(tooDeep)\n    }',
+    tests: ['graphql/directives'],
+  },
+  {
     guard: 'variables can be too deep',
     file: 'graphql/deep-variables.ts',
     from: "(error as Partial<Error> | undefined)?.name === 'RangeError'",
