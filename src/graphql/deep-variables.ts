@@ -13,13 +13,12 @@ type Execute<Args, Result> = (args: Args) => Result
  * happen before any resolver runs. The refusal is the result, as graphql-ws closes a socket where an executor throws.
  * @param refuse - makes the error of the result
  */
-export const refusingDeepVariables =
-  <Args, Result>(
-    execute: Execute<Args, Result>,
-    refuse: (refusal: Refusal) => Error,
-  ): Execute<Args, Result> =>
-  (args) => {
-    const refused = (): Result => ({ errors: [refuse(tooDeep)] }) as Result
+export const refusingDeepVariables = <Args, Result>(
+  execute: Execute<Args, Result>,
+  refuse: (refusal: Refusal) => Error,
+): Execute<Args, Result> => {
+  const refused = (): Result => ({ errors: [refuse(tooDeep)] }) as Result
+  return (args) => {
     let result
     try {
       const misshapen = misshapenVariable(args as ExecutionArgs)
@@ -37,6 +36,7 @@ export const refusingDeepVariables =
     }
     return result
   }
+}
 
 /** Whether an error says that functions called each other too deeply. */
 export const isOutOfStack = (error: unknown): boolean =>

@@ -20,6 +20,7 @@ import { Exchanges, type Result, sessionOptionNames, type SessionOptions } from 
 import { guardHooks, judge, lastHooks, type Rescue } from './failing-hooks.ts'
 import { fieldResolverOf, scopeMutationFields } from './operation.ts'
 import { guardCaches } from './response-cache.ts'
+import { safeLogger } from './safe-logger.ts'
 import { takeOver, unexpectedAnswer, whyNotSent } from './sendable.ts'
 import { gatesOrigins } from './use-gate.ts'
 
@@ -86,13 +87,7 @@ export function sessionPlugin<Data extends object>(
     answers: (request) => answersAll || usesSession({ request }),
     replace: (request, failed, fetchAPI) => finish(request, unexpectedAnswer(failed, fetchAPI), fetchAPI),
     whyUnsendable: whyNotSent,
-    log(failure) {
-      try {
-        exchanges.logger?.error(failure)
-      } catch {
-        // A logger that throws is not what the answer is to fail by.
-      }
-    },
+    log: (failure) => exchanges.logger?.error(failure),
   }
   const judged = judge(rescue)
   return {
@@ -114,7 +109,7 @@ export function sessionPlugin<Data extends object>(
     },
 
     onYogaInit({ yoga }) {
-      exchanges.logger = yoga.logger
+      exchanges.logger = safeLogger(yoga.logger)
     },
 
     onSchemaChange({ schema }) {

@@ -7,6 +7,7 @@ import { failed, type Part, reworded } from '../graphql/errors.ts'
 import { type Exchange, Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
 import { scopeMutationFields } from '../graphql/operation.ts'
 import { Refusals } from '../graphql/refusals.ts'
+import { safeLogger } from '../graphql/safe-logger.ts'
 import type { SessionContext } from '../graphql/use-session.ts'
 import {
   crossSite,
@@ -111,7 +112,6 @@ type OrEach<Result> = Result extends AsyncIterable<infer Each> ? Each | Result :
 /** What `finish` needs of an operation, and what `begin` puts into its context. */
 interface Begun<Data extends object> {
   readonly exchange: Exchange<Data>
-  readonly isSocket: boolean
   isFinished: boolean
 }
 
@@ -128,11 +128,12 @@ export function createSessions<Data extends object = Record<string, Json>>(
   checkOptions('createSessions', options, Object.keys(optionNames))
   const { schema, origins, trustProxy, logger = console } = options
   checkOwnOptions(options)
+  const log = safeLogger(logger)
   const rules = gateRules({ ...(origins && { origins }), ...(trustProxy !== undefined && { trustProxy }) })
   const refusals = new Refusals(options.onEvent)
   const exchanges = new Exchanges<Data>(options)
   exchanges.areOriginsJudged = rules.origins.size > 0
-  exchanges.logger = refusals.logger = logger as Console
+  exchanges.logger = refusals.logger = log
   scopeMutationFields(schema)
   const begun = new WeakSet<object>()
 
@@ -149,10 +150,11 @@ export function createSessions<Data extends object = Record<string, Json>>(
 
   const finish = async (context: unknown, result: unknown): Promise<Finished<never>> => {
     const own = (context as { [begunKey]?: Begun<Data> } | undefined)?.[begunKey]
+    if (!own || own.isFinished) leave(result)
     if (!own)
       throw new SessionError('CONFIG_INVALID', 'finish needs the context that begin gave, or a copy of it.')
     if (own.isFinished) {
-      logger.error(`CONFIG_INVALID: ${finishedTwice}`)
+      log.error(`CONFIG_INVALID: ${finishedTwice}`)
       return {
         result: failed(new SessionError('CONFIG_INVALID', finishedTwice)) as never,
         status: 500,
@@ -168,7 +170,8 @@ export function createSessions<Data extends object = Record<string, Json>>(
     const isStream = isAsyncIterable(settled)
     const status = isStream ? 200 : statusOf(settled as ExecutionResult)
     // The status is given without those of errors, lest it be taken for one that says already that the store failed.
-    const answer = own.isSocket ? null : exchange.finish(200, null)
+    // A request that only calls itself a handshake has an answer, too, which caches could keep.
+    const answer = exchange.finish(200, null)
     return {
       result: (isStream ? mapParts(settled, withoutHttp) : withoutHttp(settled as ExecutionResult)) as never,
       status: Math.max(status, answer?.status ?? 200),
@@ -192,7 +195,7 @@ export function createSessions<Data extends object = Record<string, Json>>(
       }
       begun.add(request)
       const exchange = exchanges.begin(head, !isSocket)
-      const own: Begun<Data> = { exchange, isSocket, isFinished: false }
+      const own: Begun<Data> = { exchange, isFinished: false }
       return { ...exchange.open(), [begunKey]: own }
     },
 
@@ -268,6 +271,12 @@ function errorWithoutHttp(error: GraphQLError): GraphQLError {
   return error instanceof Error
     ? reworded(error, error.message, extensions)
     : ({ ...(error as object), extensions } as GraphQLError)
+}
+
+/** Ends the stream of a result that nobody is going to read. It is not waited for, as it may wait for an event. */
+function leave(result: unknown): void {
+  if (!isAsyncIterable(result)) return
+  void (async () => result[Symbol.asyncIterator]().return?.())().catch(() => {})
 }
 
 const over = { done: true, value: undefined } as const

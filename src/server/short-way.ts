@@ -7,11 +7,11 @@ import {
   isAsyncIterable,
   isPromise,
   maskError,
-  type YogaLogger,
   type YogaServerInstance,
 } from 'graphql-yoga'
 import { failed } from '../graphql/errors.ts'
 import type { Exchange, Exchanges } from '../graphql/exchange.ts'
+import { type Logger, safeLogger } from '../graphql/safe-logger.ts'
 import type { Gate } from '../graphql/use-gate.ts'
 import { keepReading, readMessage } from '../http/body.ts'
 import { judge } from '../http/gate.ts'
@@ -45,10 +45,12 @@ export const allowsShortWay = (plugins: readonly object[]): boolean =>
 const isPlain = (plugin: object): boolean => Object.getPrototypeOf(plugin) === Object.prototype
 
 /** The members of Yoga that each request needs. They are kept, as each look-up makes a new bound function. */
-type Members = Pick<
+interface Members extends Pick<
   YogaServerInstance<{}, {}>,
-  'getResultForParams' | 'waitUntil' | 'graphqlEndpoint' | 'logger'
->
+  'getResultForParams' | 'waitUntil' | 'graphqlEndpoint'
+> {
+  readonly logger: Logger
+}
 
 /** A Yoga server, which is called with each request that does not go the short way. */
 interface Yoga extends Members, Pick<YogaServerInstance<{}, {}>, 'fetchAPI'> {
@@ -92,7 +94,7 @@ export class ShortWay<Data extends object> {
   attach(yoga: Yoga): void {
     this.#yoga = yoga
     const { getResultForParams, waitUntil, graphqlEndpoint, logger } = yoga
-    this.#members = { getResultForParams, waitUntil, graphqlEndpoint, logger }
+    this.#members = { getResultForParams, waitUntil, graphqlEndpoint, logger: safeLogger(logger) }
     const requestOf = requestsOf(yoga.fetchAPI)
     this.#requestOf = requestOf
     // Few resolvers ask for the Request. All contexts share one getter: for each object with a getter of its
@@ -196,11 +198,7 @@ export class ShortWay<Data extends object> {
     response: ServerResponse,
     exchange?: Exchange<Data>,
   ): Promise<void> {
-    try {
-      this.#members.logger.error(error)
-    } catch {
-      // A logger that throws is not what the answer is to fail by.
-    }
+    this.#members.logger.error(error)
     try {
       await this.#send(message, response, unexpected, exchange)
     } catch {
@@ -304,7 +302,7 @@ const unexpected: PlainAnswer = {
 }
 
 /** Masks and logs each error that was not meant for clients, as Yoga does. */
-function masked(result: ExecutionResult, logger: YogaLogger): ExecutionResult {
+function masked(result: ExecutionResult, logger: Logger): ExecutionResult {
   if (!result.errors) return result
   const errors = result.errors.map((error) => {
     try {

@@ -1117,8 +1117,15 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a logger that throws takes no cookie away',
     file: 'graphql/use-session.ts',
-    from: 'try {\n        exchanges.logger?.error(failure)\n      } catch {',
-    to: 'exchanges.logger?.error(failure)\n      try {\n      } catch {',
+    from: 'exchanges.logger = safeLogger(yoga.logger)',
+    to: 'exchanges.logger = yoga.logger',
+    tests: ['server/failing-plugins'],
+  },
+  {
+    guard: 'a logger that throws changes no answer on the short way',
+    file: 'server/short-way.ts',
+    from: 'logger: safeLogger(logger)',
+    to: 'logger',
     tests: ['server/failing-plugins'],
   },
   {
@@ -3058,6 +3065,34 @@ const mutants: readonly Mutant[] = [
     file: 'server/create-sessions.ts',
     from: 'if (own.isFinished)',
     to: 'if (false)',
+    tests: ['server/create-sessions'],
+  },
+  {
+    guard: 'a stream that is refused ends its source',
+    file: 'server/create-sessions.ts',
+    from: 'if (!own || own.isFinished) leave(result)',
+    to: '',
+    tests: ['server/create-sessions'],
+  },
+  {
+    guard: 'a request that calls itself a handshake is kept out of caches',
+    file: 'server/create-sessions.ts',
+    from: 'const { exchange } = own',
+    to: 'const { exchange } = own\n    exchange.finish = () => null',
+    tests: ['server/create-sessions'],
+  },
+  {
+    guard: 'a logger that throws loses no cookie in a server that is no Yoga',
+    file: 'server/create-sessions.ts',
+    from: 'const log = safeLogger(logger)',
+    to: 'const log = logger',
+    tests: ['server/create-sessions'],
+  },
+  {
+    guard: 'a logger that rejects does not end the process',
+    file: 'graphql/safe-logger.ts',
+    from: 'void Promise.resolve(log()).catch(() => {})',
+    to: 'void log()',
     tests: ['server/create-sessions'],
   },
   {

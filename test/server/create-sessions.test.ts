@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { json, text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { execute, type ExecutionResult, GraphQLError, parse, subscribe } from 'graphql'
 import { type Client as SocketClient, createClient } from 'graphql-ws'
@@ -796,6 +797,77 @@ describe('createSessions', () => {
     for (const wrong of [{}, undefined, { session: context.session }])
       await expect(finish(wrong as never, {})).rejects.toThrow(invalid('begin'))
   })
+
+  it.each(['POST', 'GET'])(
+    'keeps caches from the answer to a %s that calls itself a handshake',
+    async (method) => {
+      const { begin, finish } = createSessions({ schema, store, keys })
+      const headers = { upgrade: 'websocket', 'content-type': 'application/json' }
+      const context = begin(new Request('https://shop.example/graphql', { method, headers }))
+      await context.session.get('theme')
+      const finished = await finish(context, { data: null })
+      expect(finished.headers).toEqual([
+        ['cache-control', 'no-store'],
+        ['vary', 'Cookie'],
+      ])
+    },
+  )
+
+  it.each<[how: string, log: () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('Full.')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('Full.'))],
+  ])('sends the cookie of what is saved where the logger %s', async (_, log) => {
+    const rejected: unknown[] = []
+    const keep = (error: unknown): void => void rejected.push(error)
+    process.on('unhandledRejection', keep)
+    onTestFinished(() => void process.off('unhandledRejection', keep))
+    const sessions = createSessions<Data>({
+      schema,
+      store: memoryStore({ max: 10 }),
+      keys,
+      logger: { error: log, warn: log },
+    })
+    const contextValue = sessions.begin(new Request('https://shop.example/graphql'))
+    const document = parse(`mutation { ${set('theme', 'dark').slice(11, -2)} wrong }`)
+    const executed = await execute({ schema, document, contextValue })
+    const { result, headers } = await sessions.finish(contextValue, executed)
+    expect(codesOf([result])).toEqual(['SESSION_VALUE_INVALID'])
+    expect(headers.map(([name]) => name)).toContain('set-cookie')
+    expect((await sessions.finish(contextValue, executed)).status).toBe(500)
+    const evil = new Request('https://shop.example/graphql', {
+      method: 'POST',
+      headers: { origin: 'https://evil.example' },
+    })
+    expect(sessions.checkOrigin(evil)).toBe(false)
+    await setImmediate()
+    expect(rejected).toEqual([])
+  })
+
+  it.each(['a second time', 'with a context of its own'])(
+    'ends a stream that it is given %s',
+    async (how) => {
+      const { begin, finish } = createSessions({ schema, store, logger: { error() {}, warn() {} } })
+      let isEnded = false
+      const events: AsyncIterableIterator<ExecutionResult> = {
+        next: () => new Promise<never>(() => {}),
+        return: () => ((isEnded = true), Promise.reject(new Error('Own.'))),
+        [Symbol.asyncIterator]: () => events,
+      }
+      const context = how === 'a second time' ? begin(new Request('https://shop.example/graphql')) : {}
+      const first = await finish(context, { data: null }).catch((error: SessionError) => error.code)
+      const second = await finish(context, events).catch((error: SessionError) => error.code)
+      expect([first, second].filter((each) => each === 'CONFIG_INVALID')).toHaveLength(
+        how === 'a second time' ? 0 : 2,
+      )
+      await setImmediate()
+      expect(isEnded).toBe(true)
+    },
+  )
 
   it('takes results whose errors another server has formatted', async () => {
     const { begin, finish } = createSessions({ schema, store })
