@@ -27,10 +27,10 @@ export {
 } from './server/create-session-server.ts'
 export {
   createSessions,
+  type CreateSessionsOptions,
   type Finished,
-  type LoggerOfSessions,
+  type SessionLogger,
   type Sessions,
-  type SessionsOptions,
 } from './server/create-sessions.ts'
 export { type OpenSession, openSession, type OpenSettings } from './server/open-session.ts'
 export type { AnySession, Frozen, Session } from './session/session.ts'

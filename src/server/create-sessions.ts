@@ -24,7 +24,7 @@ import { checkOptions } from '../session/options.ts'
 import type { Json } from '../session/value.ts'
 
 /** What `createSessions` logs with: `console`, or the logger of a framework. */
-export interface LoggerOfSessions {
+export interface SessionLogger {
   /** Called with what an operator has to know: failures of the store, mistakes of resolvers. */
   error(message: unknown): void
   /** Called with what a developer has to know: which option would let in a page that was refused. */
@@ -35,10 +35,12 @@ export interface LoggerOfSessions {
  * What `createSessions` takes: the options of `useSession`, and these.
  * @typeParam Data - the application's keys and the types of their values
  */
-export interface SessionsOptions<Data extends object = Record<string, Json>> extends SessionOptions<Data> {
+export interface CreateSessionsOptions<
+  Data extends object = Record<string, Json>,
+> extends SessionOptions<Data> {
   /**
-   * The schema that the server runs. The root fields of its mutations are wrapped, so that what a field recorded is
-   * dropped where it fails.
+   * The schema that the server runs. The fields of its mutations are wrapped, at any depth, so that what a field
+   * recorded is dropped where it fails.
    */
   readonly schema: GraphQLSchema
   /**
@@ -48,10 +50,10 @@ export interface SessionsOptions<Data extends object = Record<string, Json>> ext
    */
   readonly origins?: readonly string[]
   /** Where failures are logged. @default console */
-  readonly logger?: LoggerOfSessions
+  readonly logger?: SessionLogger
 }
 
-const optionNames: Record<keyof SessionsOptions, true> = {
+const optionNames: Record<keyof CreateSessionsOptions, true> = {
   ...sessionOptionNames,
   schema: true,
   origins: true,
@@ -63,7 +65,10 @@ export interface Finished<Result> {
   readonly result: Result
   /** 503 where the store failed; the highest that an error asks for in `extensions.http.status`; otherwise 200. */
   readonly status: number
-  /** The cookie, and what keeps caches from storing the answer. Append them: there may be several cookies. */
+  /**
+   * The cookie, and what keeps caches from storing the answer. Append `set-cookie` and `vary`, since the server may have
+   * set some of its own, `Vary: Origin` of CORS for example. Set the others.
+   */
   readonly headers: [name: string, value: string][]
 }
 
@@ -75,6 +80,11 @@ export interface Sessions<Data extends object = Record<string, Json>> {
   /**
    * Whether a request, or the handshake of a WebSocket, comes from the server's own pages, from those of `origins` or
    * from no browser. Browsers send the visitor's cookie with requests and handshakes of other sites, too.
+   *
+   * A client that is no browser has to show it by a `Content-Type` that no form can send, such as `application/json`.
+   * False for a request that has neither `Origin` nor `Sec-Fetch-Site`, and no `Content-Type` or the one of a form or
+   * of text, as uploads have (`multipart/form-data`): an old browser may have sent it for a page of any site. A GET
+   * needs no `Content-Type` where it has no cookie.
    */
   checkOrigin(request: IncomingMessage | Request): boolean
   /**
@@ -123,7 +133,7 @@ const begunKey = Symbol('begun')
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function createSessions<Data extends object = Record<string, Json>>(
-  options: SessionsOptions<Data>,
+  options: CreateSessionsOptions<Data>,
 ): Sessions<Data> {
   checkOptions('createSessions', options, Object.keys(optionNames))
   const { schema, origins, trustProxy, logger = console } = options
@@ -213,7 +223,7 @@ function checkOwnOptions({
   origins,
   cookie,
   logger = console,
-}: Pick<SessionsOptions, 'schema' | 'origins' | 'cookie' | 'logger'>): void {
+}: Pick<CreateSessionsOptions, 'schema' | 'origins' | 'cookie' | 'logger'>): void {
   if (typeof (schema as Partial<GraphQLSchema> | undefined)?.getMutationType !== 'function') {
     throw new SessionError('CONFIG_INVALID', 'schema must be the GraphQLSchema that the server runs.')
   }

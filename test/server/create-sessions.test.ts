@@ -11,7 +11,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
-import { createSessions, type SessionsOptions } from '../../src/server/create-sessions.ts'
+import { createSessions, type CreateSessionsOptions } from '../../src/server/create-sessions.ts'
 import { openSession } from '../../src/server/open-session.ts'
 import { SessionError } from '../../src/session/errors.ts'
 import type { SessionEvent } from '../../src/session/events.ts'
@@ -166,7 +166,7 @@ interface Guest {
 }
 
 /** The whole of a guest: node:http with graphql-js, and graphql-ws beside it, as docs/frameworks.md has them. */
-async function serve(options: Partial<SessionsOptions<Data>> = {}): Promise<Guest> {
+async function serve(options: Partial<CreateSessionsOptions<Data>> = {}): Promise<Guest> {
   const store = (options.store ?? memoryStore({ max: 1000 })) as KeyedStore
   const logged: string[] = []
   const events: SessionEvent[] = []
@@ -424,6 +424,7 @@ describe('over node:http', () => {
     ['of another site, in an old browser', { origin: 'https://evil.example' }, 403],
     ['of a form, in a very old browser', { 'content-type': 'text/plain' }, 403],
     ['of a form with a type of its own', { 'content-type': 'application/x-www-form-urlencoded; a=b' }, 403],
+    ['of an upload that nobody has to ask for', { 'content-type': 'multipart/form-data; boundary=a' }, 403],
     ['of its own page', { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' }, 200],
     ['of a listed site', { origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }, 200],
     ['of no browser', {}, 200],
@@ -490,7 +491,7 @@ describe('over node:http', () => {
 })
 
 describe('over a socket', () => {
-  async function signedIn(options?: Partial<SessionsOptions<Data>>): Promise<[Guest, Client]> {
+  async function signedIn(options?: Partial<CreateSessionsOptions<Data>>): Promise<[Guest, Client]> {
     const guest = await serve(options)
     const client = guest.client()
     await client.run(set('theme', 'dark'))
