@@ -237,15 +237,21 @@ function inScope(resolve: Resolve | undefined): Resolve {
   const resolver = resolve ?? defaultFieldResolver
   return (source, args, context, info) => {
     const operation = info.operation.operation === 'mutation' ? operationOf(context) : undefined
-    if (!operation || (!resolve && !isMethod(source, info.fieldName))) {
-      return resolver(source, args, context, info)
-    }
-    return operation.run(resolver, source, args, context as object, info)
+    if (!operation) return resolver(source, args, context, info)
+    if (resolve) return operation.run(resolve, source, args, context as object, info)
+    // A getter may ask a database, so that the property is read once.
+    const member = memberOf(source, info.fieldName)
+    if (typeof member !== 'function') return member
+    const call: Resolve = () => member.call(source, args, context, info)
+    return operation.run(call, source, args, context as object, info)
   }
 }
 
-const isMethod = (source: unknown, name: string): boolean =>
-  typeof (source as Record<string, unknown> | null | undefined)?.[name] === 'function'
+/** What an object has for a field, of those that GraphQL's default resolver reads. */
+const memberOf = (source: unknown, name: string): unknown =>
+  (typeof source === 'object' && source !== null) || typeof source === 'function'
+    ? (source as Record<string, unknown>)[name]
+    : undefined
 
 /** The object types that can be reached from others, and these. */
 function reached(schema: GraphQLSchema, from: readonly GraphQLObjectType[]): Set<GraphQLObjectType> {

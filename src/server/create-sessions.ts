@@ -39,8 +39,9 @@ export interface CreateSessionsOptions<
   Data extends object = Record<string, Json>,
 > extends SessionOptions<Data> {
   /**
-   * The schema that the server runs. The fields of its mutations are wrapped, at any depth, so that what a field
-   * recorded is dropped where it fails.
+   * The schema that the server runs. The fields that its mutations reach are wrapped, so that what a field recorded is
+   * dropped where it fails. Fields without a resolver, whose objects can have methods, are so only where no query
+   * reaches their type: the server may have a `fieldResolver` for them.
    */
   readonly schema: GraphQLSchema
   /**

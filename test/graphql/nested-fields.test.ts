@@ -1,9 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { buildSchema, execute, GraphQLError, parse } from 'graphql'
-import { createYoga } from 'graphql-yoga'
+import {
+  buildSchema,
+  execute,
+  type ExecutionArgs,
+  GraphQLError,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  parse,
+} from 'graphql'
+import { createYoga, type Plugin } from 'graphql-yoga'
 import { describe, expect, it } from 'vitest'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { createSessions } from '../../src/server/create-sessions.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client, gate, listen } from '../support/harness.ts'
 
@@ -300,4 +309,107 @@ it('a promise that runs when it is asked is asked once', async () => {
     body: JSON.stringify({ query: 'mutation { a shop { a } }' }),
   })
   expect(await response.json()).toEqual({ data: { a: 1, shop: { a: 2 } } })
+})
+
+describe('fields without a resolver', () => {
+  const typeDefinitions = `
+    type Query { cart: Cart }
+    type Mutation { cart: Cart, bill: Bill }
+    type Cart { pay: Int, name: String }
+    type Bill { pay: Int }
+  `
+  const made = (reads?: () => void) => {
+    const pay = (_: unknown, { session }: Context) => {
+      session.set('a', 1)
+      throw new GraphQLError('no money')
+    }
+    const cart = {
+      pay,
+      get name() {
+        reads?.()
+        return 'cart'
+      },
+    }
+    return { cart, bill: { pay } }
+  }
+  const makeSchema = (reads?: () => void) => {
+    const schema = buildSchema(typeDefinitions)
+    for (const type of [schema.getQueryType()!, schema.getMutationType()!]) {
+      for (const [name, field] of Object.entries(type.getFields())) {
+        field.resolve = () => made(reads)[name as 'cart' | 'bill']
+      }
+    }
+    return schema
+  }
+  const post = (schema: GraphQLSchema, query: string, plugins: Plugin[] = []) =>
+    createYoga({
+      schema,
+      plugins: [...plugins, useSession({ store: freshStore() })],
+      logging: false,
+    }).fetch('http://localhost/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    })
+
+  it('send no cookie where all that was recorded is taken back', async () => {
+    const response = await post(makeSchema(), 'mutation { cart { pay } }')
+    expect(await response.json()).toMatchObject({ data: { cart: { pay: null } } })
+    expect(response.headers.getSetCookie()).toEqual([])
+  })
+
+  it('keep what a query recorded, which is no mutation', async () => {
+    const response = await post(makeSchema(), '{ cart { pay } }')
+    expect(response.headers.getSetCookie()).toHaveLength(1)
+  })
+
+  it('are read once', async () => {
+    let reads = 0
+    const response = await post(
+      makeSchema(() => reads++),
+      'mutation { cart { name } }',
+    )
+    expect(await response.json()).toEqual({ data: { cart: { name: 'cart' } } })
+    expect(reads).toBe(1)
+  })
+
+  it('run by the resolver that a plugin has for them, in scopes as well', async () => {
+    const own: Plugin = {
+      onExecute({ args }) {
+        args.fieldResolver = (_: unknown, args: unknown, context: Context, info: GraphQLResolveInfo) =>
+          info.fieldName === 'name' ? 'own' : made().cart.pay(args, context)
+      },
+    }
+    const query = await post(makeSchema(), '{ cart { name } }', [own])
+    expect(await query.json()).toEqual({ data: { cart: { name: 'own' } } })
+    const mutation = await post(makeSchema(), 'mutation { cart { name pay } }', [own])
+    expect(await mutation.json()).toMatchObject({ data: { cart: { name: 'own', pay: null } } })
+    expect(mutation.headers.getSetCookie()).toEqual([])
+  })
+
+  describe('of a server that is no Yoga', () => {
+    const run = async (source: string, more: Partial<ExecutionArgs> = {}) => {
+      const schema = makeSchema()
+      const sessions = createSessions({ schema, store: freshStore() })
+      const headers = { 'content-type': 'application/json' }
+      const context = sessions.begin(new Request('http://localhost/graphql', { method: 'POST', headers }))
+      const args = { schema, document: parse(source), contextValue: context, ...more }
+      return sessions.finish(context, await execute(args))
+    }
+    const cookies = ({ headers }: Awaited<ReturnType<typeof run>>) =>
+      headers.filter(([name]) => name === 'set-cookie')
+
+    it('take back what a method recorded, where no query reaches the type', async () => {
+      expect(cookies(await run('mutation { bill { pay } }'))).toEqual([])
+    })
+
+    it('keep what a method recorded, where queries reach the type', async () => {
+      expect(cookies(await run('mutation { cart { pay } }'))).toHaveLength(1)
+    })
+
+    it('run by the resolver that the executor of a query has for them', async () => {
+      const { result } = await run('{ cart { name } }', { fieldResolver: () => 'own' })
+      expect(result).toEqual({ data: { cart: { name: 'own' } } })
+    })
+  })
 })
