@@ -1,7 +1,12 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { gql } from '@apollo/client/core'
-import { describe, expect, it } from 'vitest'
+import { Client, createRequest, fetchExchange, makeOperation } from '@urql/core'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Timer } from '../../src/client/attempts.ts'
+import { sessionExchange } from '../../src/client/urql.ts'
 import { LogoutDocument, GetSessionKeyDocument } from '../../src/graphql/generated/client.ts'
+import { gate, listen } from '../support/harness.ts'
 import { answering, clients, refused } from './answering.ts'
 
 /** A timer that is due at once, and what was waited for. */
@@ -141,5 +146,92 @@ describe.each(clients)('%s', (_, connect) => {
       `),
     ).toEqual({ a: 1, b: 2 })
     expect(received).toHaveLength(2)
+  })
+
+  describe('of two equal mutations', () => {
+    const expected = [{ logout: null }, { logout: null }]
+    const answers = [refused('SESSION_MOVED', 'logout'), { data: { logout: null } }]
+
+    it('sends both again that were refused', async () => {
+      const { url, received } = await answering(answers[0], ...answers)
+      const run = connect(url, patience())
+      expect(await Promise.all([run(LogoutDocument), run(LogoutDocument)])).toEqual(expected)
+      expect(received).toHaveLength(4)
+    })
+
+    it('sends the first one again also where the second one was answered meanwhile', async () => {
+      const { url, received } = await answering(...answers)
+      const waits = gate()
+      const answered = gate()
+      const timer: Timer = (run) => {
+        let isOff = false
+        waits.resolve()
+        void answered.promise.then(() => isOff || run())
+        return () => void (isOff = true)
+      }
+      const run = connect(url, { timer })
+      const first = run(LogoutDocument)
+      await waits.promise
+      expect(await run(LogoutDocument)).toEqual(expected[1])
+      answered.resolve()
+      expect(await first).toEqual(expected[0])
+      expect(received).toHaveLength(3)
+    })
+  })
+})
+
+describe('urql', () => {
+  const idle = () => {
+    const asked = gate()
+    let stops = 0
+    const timer: Timer = () => {
+      asked.resolve()
+      return () => stops++
+    }
+    return { timer, asked: asked.promise, stops: () => stops }
+  }
+  const open = (url: string, timer: Timer): Client =>
+    new Client({ url, preferGetMethod: false, exchanges: [sessionExchange({ timer }), fetchExchange] })
+
+  it('does not send a query again that nobody waits for any more', async () => {
+    const { url } = await answering(refused('SESSION_MOVED'))
+    const { timer, asked, stops } = idle()
+    const { unsubscribe } = open(url, timer)
+      .query(GetSessionKeyDocument, key)
+      .subscribe(() => {})
+    await asked
+    unsubscribe()
+    expect(stops()).toBe(1)
+  })
+
+  it('sends a mutation again, once, that was refused in a stream', async () => {
+    const answers = [refused('SESSION_MOVED', 'logout'), { data: { logout: null } }]
+    const { url, close } = await listen(async (request: IncomingMessage, response: ServerResponse) => {
+      await text(request)
+      response.setHeader('content-type', 'text/event-stream')
+      response.write(`event: next\ndata: ${JSON.stringify(answers.shift())}\n\n`)
+      await new Promise(setImmediate)
+      response.end('event: complete\ndata:\n\n')
+    })
+    onTestFinished(close)
+    let waits = 0
+    const timer: Timer = (run) => {
+      waits++
+      const timeout = setTimeout(run, 50)
+      return () => clearTimeout(timeout)
+    }
+    const { data, error } = await open(url, timer).mutation(LogoutDocument, {})
+    expect({ data, error, waits }).toEqual({ data: { logout: null }, error: undefined, waits: 1 })
+  })
+
+  it('does not send a mutation again that is torn down', async () => {
+    const { url } = await answering(refused('SESSION_MOVED', 'logout'))
+    const { timer, asked, stops } = idle()
+    const client = open(url, timer)
+    const operation = client.createRequestOperation('mutation', createRequest(LogoutDocument, {}))
+    client.executeRequestOperation(operation).subscribe(() => {})
+    await asked
+    client.reexecuteOperation(makeOperation('teardown', operation))
+    expect(stops()).toBe(1)
   })
 })
