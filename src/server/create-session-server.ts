@@ -3,6 +3,7 @@
 import { IncomingMessage, type ServerResponse } from 'node:http'
 import type { GraphQLSchema } from 'graphql'
 import {
+  createGraphQLError,
   createYoga,
   isPromise,
   type Plugin,
@@ -10,6 +11,7 @@ import {
   type YogaServerInstance,
   type YogaServerOptions,
 } from 'graphql-yoga'
+import { toGraphQL } from '../graphql/errors.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
 import { trackStreams } from '../graphql/streams.ts'
 import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
@@ -199,12 +201,22 @@ function withMembersOf(yoga: object, handle: Function): object {
   })
 }
 
-/** Makes a promise of what `context` returns if it has no more than `then`, which Yoga does not tell from a promise. */
+/**
+ * Makes a promise of what `context` returns if it has no more than `then`, which Yoga does not tell from a promise. A
+ * session error of `context` gets its code: Yoga would mask it.
+ */
 function withPromise(context: unknown): ContextOption {
   if (typeof context !== 'function') return context as ContextOption
+  const fail = (error: unknown): never => {
+    throw error instanceof SessionError ? toGraphQL(error, createGraphQLError(error.message)) : error
+  }
   return (initial: object): unknown => {
-    const own: unknown = context(initial)
-    return isPromise(own) ? Promise.resolve(own) : own
+    try {
+      const own: unknown = context(initial)
+      return isPromise(own) ? Promise.resolve(own).catch(fail) : own
+    } catch (error) {
+      return fail(error)
+    }
   }
 }
 

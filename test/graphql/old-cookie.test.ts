@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { openSession } from '../../src/server/open-session.ts'
@@ -268,4 +269,21 @@ describe('openSession with the cookie from before a sign-in', () => {
     expect(store.calls).not.toContain('create')
     expect(await state()).toEqual(before)
   })
+})
+
+it.each([
+  ['at once', async ({ session }: any) => ({ user: await session.get('user_id') })],
+  ['after a wait', async ({ session }: any) => (await nextTurn(), { user: await session.get('user_id') })],
+] as const)('is told so where the context asks for the session, %s', async (_, context) => {
+  const { yoga } = shop({ context } as never)
+  const client = new Client(yoga)
+  await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
+  const old = client.fork()
+  await client.run('mutation { rotateSession { session { id } } }')
+  // What was run once is known the next time, and run in another way.
+  for (let time = 0; time < 2; time++) {
+    const { body, setCookies } = await old.fork().run('{ session { isNew } }')
+    expect(body.errors).toMatchObject([{ extensions: { code: 'SESSION_MOVED', retryable: true } }])
+    expect(setCookies).toEqual([])
+  }
 })

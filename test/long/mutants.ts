@@ -1164,6 +1164,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/failing-plugins'],
   },
   {
+    guard: 'a refusal in the context has its code',
+    file: 'server/create-session-server.ts',
+    from: 'throw error instanceof SessionError ?',
+    to: 'throw error === null ?',
+    tests: ['graphql/old-cookie'],
+  },
+  {
     guard: "a connection ends on which Yoga's answer could not be written",
     file: 'server/create-session-server.ts',
     from: 'return orEnd(Reflect.apply(yoga, undefined, args), response)',
@@ -1278,7 +1285,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'no session begins in place of one that was replaced',
     file: 'session/stored-session.ts',
-    from: 'this.#departure ? departed(this.#departure) : this.#refusal',
+    from: 'this.#departure ? departed(this.#departure, this.#steps === 1) : this.#refusal',
     to: 'this.#refusal',
     tests: ['graphql/old-cookie'],
   },
