@@ -207,17 +207,18 @@ function withMembersOf(yoga: object, handle: Function): object {
  */
 function withPromise(context: unknown): ContextOption {
   if (typeof context !== 'function') return context as ContextOption
-  const fail = (error: unknown): never => {
-    throw error instanceof SessionError ? toGraphQL(error, createGraphQLError(error.message)) : error
-  }
   return (initial: object): unknown => {
     try {
       const own: unknown = context(initial)
-      return isPromise(own) ? Promise.resolve(own).catch(fail) : own
+      return isPromise(own) ? Promise.resolve(own).catch(throwWithCode) : own
     } catch (error) {
-      return fail(error)
+      return throwWithCode(error)
     }
   }
+}
+
+function throwWithCode(error: unknown): never {
+  throw error instanceof SessionError ? toGraphQL(error, createGraphQLError(error.message)) : error
 }
 
 /** Refuses values of these options that Yoga would silently replace by a default. */

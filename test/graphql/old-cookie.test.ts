@@ -275,7 +275,7 @@ it.each([
   ['at once', async ({ session }: any) => ({ user: await session.get('user_id') })],
   ['after a wait', async ({ session }: any) => (await nextTurn(), { user: await session.get('user_id') })],
 ] as const)('is told so where the context asks for the session, %s', async (_, context) => {
-  const { yoga } = shop({ context } as never)
+  const { yoga } = shop({ context })
   const client = new Client(yoga)
   await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
   const old = client.fork()

@@ -2216,7 +2216,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'what context returns may have no more of a promise than then',
     file: 'server/create-session-server.ts',
-    from: 'return isPromise(own) ? Promise.resolve(own) : own',
+    from: 'return isPromise(own) ? Promise.resolve(own).catch(throwWithCode) : own',
     to: 'return own',
     tests: ['server/short-way'],
   },
