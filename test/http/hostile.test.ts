@@ -313,7 +313,9 @@ function judgeAnswer(answer: RawAnswer | null, expected: Expected): string | und
 
 function bodyOf({ status, code, data, message = /./, ...expected }: Expected, count = 1): unknown {
   if (!code) return data === undefined || typeof data === 'string' ? (data ?? '') : { data }
-  const error = expect.objectContaining({ message: expect.stringMatching(message), extensions: { code } })
+  // None of these requests had used its session before it was refused.
+  const extensions = code === 'SESSION_MOVED' ? { code, retryable: true } : { code }
+  const error = expect.objectContaining({ message: expect.stringMatching(message), extensions })
   const isRun = status === 200 && !expected.isStream && !expected.isUnrun
   return {
     errors: Array.from({ length: count }, () => error),
