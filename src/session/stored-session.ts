@@ -399,7 +399,11 @@ export class StoredSession {
     const last = await this.#delete(now)
     this.#successor = null
     this.#isKept = false
-    if (last !== null) this.#leave('flushed')
+    if (last !== null) {
+      this.#leave('flushed')
+      // Its cookie has come, so that the browser holds none back.
+      this.#refusal = null
+    }
     if (this.#standing === 'unread') this.#cookie = 'clear'
     if (this.#standing !== 'flushed') this.#leave('absent')
     return last !== null
@@ -523,6 +527,8 @@ export class StoredSession {
 
   #keep(token: string, record: SessionRecord): void {
     this.#standing = 'stored'
+    // Where the session is there its cookie has come, so that the browser holds none back.
+    this.#refusal = null
     this.#isDoubtful = false
     this.#token = token
     this.#record = record

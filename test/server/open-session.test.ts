@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import { openSession } from '../../src/server/open-session.ts'
 import { sessionCookie } from '../../src/session/cookie.ts'
+import type { AnySession } from '../../src/session/session.ts'
 import { mint } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { Client } from '../support/harness.ts'
@@ -110,6 +111,27 @@ describe('a cookie that came where the browser holds others back', () => {
     expect(session.setCookie(cookie)).toBeNull()
   })
 })
+
+it.each([
+  ['at once', async () => {}],
+  ['once it was read', (session: AnySession) => session.get('a')],
+])(
+  'a session whose cookie came from another site can be signed out of, %s, and followed by another',
+  async (_, first) => {
+    const store = memoryStore({ max: 10 })
+    const cookie = sessionCookie({ name: 'sid' })
+    const before = openSession<any>(store, null, { cookie })
+    before.set('a', 1)
+    await before.save()
+    const request = { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } }
+    const session = openSession<any>(store, before.token, { cookie, request })
+    await first(session)
+    expect(await session.flush()).toBe(true)
+    session.set('b', 1)
+    await session.save()
+    expect(session.setCookie(cookie)).toMatch(/^sid=[\w-]{43};/)
+  },
+)
 
 it('a session that is ended by its expiry takes its cookie along, also beside another one', async () => {
   const store = memoryStore({ max: 10 })
