@@ -45,12 +45,17 @@ interface Verb {
   followers: Promise<unknown>[]
 }
 
-const verbOf = new WeakMap<Promise<unknown>, Verb>()
+/** Where a promise keeps the verb that it follows from. A WeakMap would cost more than the rest of a read. */
+const verbKey = Symbol('verb')
+type Following = Promise<unknown> & { [verbKey]?: Verb }
 
 // `await` does not ask through `then` of a plain promise, so that these cost it nothing.
-const withFollowers = <T>(promise: Promise<T>): Promise<T> =>
+function withFollowers<T>(promise: Promise<T>): Promise<T> {
   // oxlint-disable-next-line unicorn/no-thenable -- it is a promise already
-  Object.assign(promise, { then: thenQuietly, finally: finallyQuietly } as Partial<Promise<T>>)
+  promise.then = thenQuietly as never
+  promise.finally = finallyQuietly as never
+  return promise
+}
 
 function thenQuietly(
   this: Promise<unknown>,
@@ -65,17 +70,17 @@ function finallyQuietly(this: Promise<unknown>, onFinally?: (() => void) | null)
   return follow(this, Promise.prototype.finally.call(this, onFinally))
 }
 
-function follow(promise: Promise<unknown>, next: Promise<unknown>): Promise<unknown> {
-  const verb = verbOf.get(promise) ?? begin(promise)
-  verbOf.set(next, verb)
+function follow(promise: Following, next: Following): Promise<unknown> {
+  const verb = promise[verbKey] ?? begin(promise)
+  next[verbKey] = verb
   if (verb.hasFailed) void plainThen.call(next, undefined, ignore)
   else verb.followers.push(next)
   return withFollowers(next)
 }
 
-function begin(promise: Promise<unknown>): Verb {
+function begin(promise: Following): Verb {
   const verb: Verb = { hasFailed: false, followers: [] }
-  verbOf.set(promise, verb)
+  promise[verbKey] = verb
   void plainThen.call(promise, undefined, () => {
     verb.hasFailed = true
     for (const each of verb.followers) void plainThen.call(each, undefined, ignore)
