@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { version } from 'graphql'
 import { defineConfig } from 'vitest/config'
@@ -57,6 +58,8 @@ export default defineConfig({
     reporters: ['./test/support/reporter.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/no-secrets.ts'],
+    // Most tests wait for processes and stores more than they compute. By default two cores have one worker.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
     projects: [
       over('memory', ['test/**/*.test.ts']),
