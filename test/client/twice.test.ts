@@ -127,24 +127,19 @@ async function open() {
   return { url, visitor, late, login, hold, charges: () => charges, isCharged, released }
 }
 
+const pay = gql`
+  mutation Pay($as: String!) {
+    pay(as: $as)
+  }
+`
+
 describe.each(clients)('%s', (_, connect) => {
   it.each(Object.keys(payments).filter((as) => as !== 'hasty'))(
     'does not charge a card twice whose session moves after the resolver has used it: %s',
     async (as) => {
       const { url, late, login, charges, isCharged, released } = await open()
       const { fetch, sent } = late(1)
-      const paid = connect(
-        url,
-        { timer },
-        fetch,
-      )(
-        gql`
-          mutation Pay($as: String!) {
-            pay(as: $as)
-          }
-        `,
-        { as },
-      )
+      const paid = connect(url, { timer }, fetch)(pay, { as })
       await isCharged.promise
       await login()
       released.resolve()
@@ -160,18 +155,7 @@ describe.each(clients)('%s', (_, connect) => {
       await login()
       released.resolve()
       const { fetch, sent } = late(1)
-      const paid = connect(
-        url,
-        { timer },
-        fetch,
-      )(
-        gql`
-          mutation Pay($as: String!) {
-            pay(as: $as)
-          }
-        `,
-        { as },
-      )
+      const paid = connect(url, { timer }, fetch)(pay, { as })
       await expect(paid).rejects.toEqual(['SESSION_MOVED'])
       expect([charges(), sent()]).toEqual([1, 1])
     },
