@@ -245,7 +245,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     const known = this.find(request)
     if (known) return known
     const exchange = this.begin(headOf(request))
-    Object.defineProperty(request, this.#key, { value: exchange })
+    ;(request as unknown as { [key: symbol]: Exchange<Data> })[this.#key] = exchange
     return exchange
   }
 

@@ -37,8 +37,12 @@ export function guardHooks(plugins: object[], rescue: Rescue): void {
 /**
  * The hooks of the plugin that stands last: they catch what the handler of requests throws, with all that other plugins
  * put around it, and judge each answer when nobody is going to change it any more.
+ * @param isChanged - whether another plugin may have changed an answer that was judged before
  */
-export const lastHooks = (rescue: Rescue): Required<Pick<Plugin, 'onRequest' | 'onResponse'>> => ({
+export const lastHooks = (
+  rescue: Rescue,
+  isChanged: () => boolean,
+): Required<Pick<Plugin, 'onRequest' | 'onResponse'>> => ({
   onRequest({ requestHandler, setRequestHandler, fetchAPI }) {
     setRequestHandler((request, context) =>
       attempt<Response>(
@@ -49,6 +53,7 @@ export const lastHooks = (rescue: Rescue): Required<Pick<Plugin, 'onRequest' | '
   },
 
   onResponse({ request, response, setResponse, fetchAPI }) {
+    if (!isChanged()) return
     const other = judge(rescue)(request, response, fetchAPI)
     if (other) setResponse(other)
   },

@@ -50,9 +50,11 @@ async function end({ body }: Response): Promise<void> {
 
 /** Takes over what the application has set on the response of node:http, which the answer is going to replace. */
 export function takeOver(response: ServerResponse | undefined, headers: Headers): void {
-  if (!response?.getHeader || response.headersSent) return
+  if (!response?.getHeaderNames || response.headersSent) return
+  const names = response.getHeaderNames()
+  if (names.length === 0) return
   // The answer has its own. Where one is removed that was not set, Node would leave out its own, too.
-  for (const name of framing) if (response.hasHeader(name)) response.removeHeader(name)
+  for (const name of names) if (framing.has(name)) response.removeHeader(name)
   const set = setByApplication(response)
   if (set.length === 0) return
   const vary = headers.get('vary')

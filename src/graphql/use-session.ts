@@ -90,17 +90,20 @@ export function sessionPlugin<Data extends object>(
     log: (failure) => exchanges.logger?.error(failure),
   }
   const judged = judge(rescue)
-  return {
+  const plugin: Plugin<SessionContext<Data>> = {
     onPluginInit({ plugins }) {
+      let isLast = false
       // Its own hook runs when each of the others, and what they add, is there.
       plugins.push({
         onPluginInit() {
+          const own = plugins.findIndex((each) => each === plugin)
+          isLast = own !== -1 && plugins.slice(own + 1, -1).every((each) => !each || !('onResponse' in each))
           guardCaches(plugins, usesSession)
           guardHooks(plugins, rescue)
         },
-        ...lastHooks(rescue),
+        ...lastHooks(rescue, () => !isLast),
       })
-      exchanges.areOriginsJudged = plugins.some((plugin) => gatesOrigins(plugin))
+      exchanges.areOriginsJudged = plugins.some((each) => gatesOrigins(each))
       if (!exchanges.isCrossSite || exchanges.areOriginsJudged) return
       throw new SessionError(
         'CONFIG_INVALID',
@@ -154,6 +157,7 @@ export function sessionPlugin<Data extends object>(
       return serverContext && 'res' in serverContext ? endOfTurn() : undefined
     },
   }
+  return plugin
 }
 
 interface HttpExtensions {
@@ -163,6 +167,7 @@ interface HttpExtensions {
 /** Whether extensions of a result, or of its errors, set headers by which a client finds the end of the answer. */
 function framesItself(result: Result | undefined): boolean {
   if (!result || isAsyncIterable(result)) return false
+  if (!Array.isArray(result) && !result.extensions && !result.errors) return false
   return [result].flat().some(({ extensions, errors = [] }) =>
     [extensions, ...errors.map((error) => error.extensions)].some((each) => {
       const { headers } = (each as HttpExtensions | undefined)?.http ?? {}

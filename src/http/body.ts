@@ -24,8 +24,15 @@ export function readMessage(message: IncomingMessage, limit: number): Promise<Re
     collected.add(chunk)
     if (collected.size > limit) refuse()
   }
-  const finish = (): void => resolve(parse(collected.bytes))
-  const abort = (): void => resolve(aborted)
+  let isWhole = false
+  const finish = (): void => {
+    isWhole = true
+    resolve(parse(collected.bytes))
+  }
+  // Each message is closed after its end. To resolve a promise a second time calls into the runtime.
+  const abort = (): void => {
+    if (!isWhole) resolve(aborted)
+  }
   message.on('data', take).on('end', finish).on('error', abort).on('close', abort)
   if (Number(message.headers['content-length']) > limit) refuse()
   return promise
@@ -42,16 +49,18 @@ export function keepReading(message: IncomingMessage & { [readingKey]?: Reading 
 export const readingOf = (message: IncomingMessage & { [readingKey]?: Reading }): Reading | undefined =>
   message[readingKey]
 
+const empty = Buffer.alloc(0)
+
 /**
  * Joins the chunks of a body into one buffer. A client can send each byte as a chunk, and a list of chunks
  * would take two hundred bytes for each of them.
  */
 class Collected {
   size = 0
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = empty
 
   get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.size)
+    return this.size === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.size)
   }
 
   add(chunk: Buffer): void {

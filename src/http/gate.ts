@@ -62,6 +62,7 @@ export interface Refusal {
 /** A complete answer of HTTP. */
 export interface Reply {
   readonly status: number
+  /** Each name once, but for `set-cookie`, and none of framing. */
   readonly headers: readonly (readonly [string, string])[]
   readonly body: string
 }
@@ -263,6 +264,7 @@ function isAllowedHandshake(head: RequestHead, rules: GateRules): boolean {
 
 /** Whether a page of another origin can send a body of this type only after a preflight (Fetch, 2.2.2). */
 function needsPreflight(type: string | null | undefined): boolean {
+  if (type === 'application/json') return true
   const [essence = ''] = type?.toLowerCase().split(';') ?? []
   return !['', 'text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded'].includes(
     essence.trim(),

@@ -15,23 +15,28 @@ export const isFraming = (name: string): boolean => framing.has(name.toLowerCase
  * `Vary` is joined. Headers of framing are left out.
  */
 export function foldHeaders(headers: Iterable<Named>): [string, string][] {
-  const folded = new Map<string, string>()
+  // An answer has few headers, so that a search costs less than a Map, on each request.
+  const folded: [string, string][] = []
   const cookies: [string, string][] = []
-  const varies: string[] = []
+  let vary: string | undefined
   for (const [name, value] of headers) {
     const key = name.toLowerCase()
     if (key === 'set-cookie') for (const each of [value].flat()) cookies.push([key, String(each)])
-    else if (key === 'vary') varies.push(String(value))
-    else if (!framing.has(key)) folded.set(key, String(value))
+    else if (key === 'vary') vary = vary === undefined ? String(value) : joinVary(`${vary},${String(value)}`)
+    else if (!framing.has(key)) {
+      const earlier = folded.find((each) => each[0] === key)
+      if (earlier) earlier[1] = String(value)
+      else folded.push([key, String(value)])
+    }
   }
-  if (varies.length > 0) folded.set('vary', joinVary(varies))
-  return [...folded, ...cookies]
+  if (vary !== undefined) folded.push(['vary', vary])
+  return cookies.length === 0 ? folded : [...folded, ...cookies]
 }
 
-/** Joins values of `Vary`, each name once. */
-function joinVary(values: readonly string[]): string {
+/** Joins the names of `Vary`, each once. */
+function joinVary(list: string): string {
   const names = new Map<string, string>()
-  for (const name of values.join(',').split(',')) {
+  for (const name of list.split(',')) {
     const trimmed = name.trim()
     if (trimmed && !names.has(trimmed.toLowerCase())) names.set(trimmed.toLowerCase(), trimmed)
   }
@@ -45,7 +50,8 @@ function joinVary(values: readonly string[]): string {
 export function setByApplication(response: Partial<ServerResponse> | undefined): [string, string][] {
   const headers: [string, string][] = []
   for (const name of ['set-cookie', 'vary']) {
-    for (const value of [response?.getHeader?.(name) ?? []].flat()) headers.push([name, String(value)])
+    const value = response?.getHeader?.(name)
+    if (value !== undefined) for (const each of [value].flat()) headers.push([name, String(each)])
   }
   return headers
 }
@@ -68,7 +74,10 @@ export function whyUnsendable(status: unknown, headers: Iterable<Named>): string
 
 /** Whether a name and its value, or its values, are what a header may hold. */
 export const isSendable = ([name, value]: Named): boolean =>
-  /^[\w!#$%&'*+.^`|~-]+$/.test(name) &&
-  [value].flat().every((each) => isText(each) && !/[^\t\u0020-\u007E\u0080-\u00FF]/.test(String(each)))
+  isToken.test(name) && (Array.isArray(value) ? value.every(isSendableValue) : isSendableValue(value))
 
-const isText = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number'
+const isSendableValue = (value: unknown): boolean =>
+  (typeof value === 'string' || typeof value === 'number') && !holdsUnsendable.test(String(value))
+
+const isToken = /^[\w!#$%&'*+.^`|~-]+$/
+const holdsUnsendable = /[^\t\u0020-\u007E\u0080-\u00FF]/

@@ -34,9 +34,14 @@ export function send(
   cutBegun(response, logger)
   if (response.destroyed || response.headersSent) return Promise.resolve()
   const all = ['content-length', String(Buffer.byteLength(body)), ...flatHeaders]
-  const own = [...setByApplication(response), ...headers, ...corsHeaders(origin, rules)]
-  for (const [name, value] of foldHeaders(own)) all.push(name, value)
-  for (const name of framing) if (response.hasHeader(name)) response.removeHeader(name)
+  const set = response.getHeaderNames()
+  const cors = corsHeaders(origin, rules)
+  const own =
+    set.length + cors.length === 0
+      ? headers
+      : foldHeaders([...setByApplication(response), ...headers, ...cors])
+  for (const [name, value] of own) all.push(name, value)
+  for (const name of set) if (framing.has(name)) response.removeHeader(name)
   response.writeHead(status, all)
   return endOfTurn(() => {
     try {

@@ -7,7 +7,7 @@ import type { PlainType } from '../http/media-types.ts'
 /** Status, headers and text of an answer that is no stream. */
 export interface PlainAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
 }
 
@@ -18,12 +18,12 @@ export const plainAnswer = (result: ExecutionResult, type: PlainType): PlainAnsw
 /** Keeps what Yoga passes to the constructor of a Response. */
 class Captured implements PlainAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
 
-  constructor(body: string, { status, headers }: Pick<PlainAnswer, 'status' | 'headers'>) {
+  constructor(body: string, { status, headers }: { status: number; headers: Record<string, string> }) {
     this.body = body
     this.status = status
-    this.headers = headers
+    this.headers = Object.entries(headers)
   }
 }

@@ -15,7 +15,7 @@ import { type Logger, safeLogger } from '../graphql/safe-logger.ts'
 import type { Gate } from '../graphql/use-gate.ts'
 import { keepReading, readMessage } from '../http/body.ts'
 import { judge } from '../http/gate.ts'
-import { whyUnsendable } from '../http/headers.ts'
+import { foldHeaders, whyUnsendable } from '../http/headers.ts'
 import { type PlainType, plainTypeOf } from '../http/media-types.ts'
 import { headOf, requestsOf } from '../http/message.ts'
 import { send } from '../http/reply.ts'
@@ -175,14 +175,16 @@ export class ShortWay<Data extends object> {
     exchange: Exchange<Data> | undefined,
   ): Promise<void> {
     const finish = exchange?.finish(answer.status, null)
-    const headers = Object.entries(answer.headers)
+    const headers = [...answer.headers]
     if (finish?.addsVary) headers.push(['vary', 'Cookie'])
     if (finish) headers.push(...finish.headers)
     const status = finish?.status ?? answer.status
+    // Beside its type an answer has only headers that a result asked for, which may be any.
+    const once = answer.headers.length > 1 ? foldHeaders(headers) : headers
     return send(
       message,
       response,
-      { status, headers, body: answer.body },
+      { status, headers: once, body: answer.body },
       this.#gate.rules,
       this.#members.logger,
     )
@@ -214,7 +216,8 @@ export class ShortWay<Data extends object> {
   #write(result: ExecutionResult, type: PlainType): PlainAnswer {
     try {
       const answer = plainAnswer(this.#gate.errors.tidy(result), type)
-      const why = whyUnsendable(answer.status, Object.entries(answer.headers))
+      // Nothing else of a result can ask for a status or for headers.
+      const why = result.errors || result.extensions ? whyUnsendable(answer.status, answer.headers) : null
       if (why) throw new TypeError(why)
       return answer
     } catch (error) {
@@ -297,7 +300,7 @@ export class ShortWay<Data extends object> {
 
 const unexpected: PlainAnswer = {
   status: 500,
-  headers: { 'content-type': 'application/json; charset=utf-8' },
+  headers: [['content-type', 'application/json; charset=utf-8']],
   body: JSON.stringify(failed(null)),
 }
 

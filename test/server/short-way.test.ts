@@ -258,6 +258,18 @@ describe.each<[string, SessionServerOptions['plugins']]>([
     }
   })
 
+  it('what is masked is logged, also where an answer has no room for it', async () => {
+    const logged: unknown[] = []
+    const note = (...args: unknown[]): void => void logged.push(args)
+    const logging = { debug() {}, info() {}, warn() {}, error: note }
+    const client = new Client((await serve(plugins, { logging })).url)
+    const twelve = `{ ${Array.from({ length: 12 }, (_, at) => `b${at}: broken`).join(' ')} }`
+    for (let time = 0; time < 2; time++) {
+      expect((await client.run(twelve)).body.errors).toHaveLength(10)
+      expect(logged.splice(0)).toHaveLength(12)
+    }
+  })
+
   it('an answer has ten errors at most, and says what browsers may not do with it', async () => {
     const answer = await new Client((await serve(plugins)).url).run('{ many }')
     expect(answer.body.errors).toHaveLength(10)
