@@ -81,8 +81,11 @@ export function deadline(policy: string, createdAt: number, now: number, timeout
 
 /** The end that no activity moves: the absolute timeout, or a date before it. */
 function fixedEnd(policy: string, createdAt: number, { absoluteTimeout }: Timeouts): number {
+  const end = createdAt + absoluteTimeout * 1000
+  // Most sessions have no expiry of their own, and each request asks several times.
+  if (policy === '') return end
   const dates = partsOf(policy).filter(isDate)
-  return Math.min(createdAt + absoluteTimeout * 1000, ...dates.map((part) => Number(part.slice(1))))
+  return Math.min(end, ...dates.map((part) => Number(part.slice(1))))
 }
 
 const isDate = (part: string): boolean => part.startsWith('@')
@@ -142,6 +145,7 @@ export function isDue(record: SessionRecord, target: number, timeouts: Timeouts)
 
 /** Seconds without activity after which a session ends; Infinity where only a date ends it. */
 function idleSeconds(policy: string, { idleTimeout }: Timeouts): number {
+  if (policy === '') return idleTimeout
   const [application, client] = partsOf(policy)
   const limit = idleOf(application, idleTimeout)
   return client === '' ? limit : Math.min(limit, idleOf(client, idleTimeout))

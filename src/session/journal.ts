@@ -99,6 +99,7 @@ export class Journal {
 
   /** Forgets the changes before a place, which were stored or are void, and keeps those recorded since. */
   forget(count: number): void {
+    if (count === this.#count) return this.reset()
     this.#replace(this.#changes.filter(({ serial }) => serial >= count))
   }
 
@@ -109,7 +110,9 @@ export class Journal {
   }
 
   reset(): void {
-    this.#replace([])
+    this.#changes = []
+    this.#hasPlaces = false
+    this.#sum = nothing
   }
 
   /**

@@ -562,19 +562,17 @@ export class StoredSession {
    * Calls the store, unless it failed before or has only the mark of the session. Its first failure is kept,
    * and the listener is told of it.
    */
-  async #call<T>(verb: () => Promise<T>): Promise<T> {
+  #call<T>(verb: () => Promise<T>): Promise<T> {
     if (this.#failure !== null) throw this.#failure
     if (this.#departure !== null && this.#standing !== 'absent')
       throw departed(this.#departure, this.#steps === 1)
     this.#steps++
-    try {
-      return await verb()
-    } catch (error) {
+    return verb().catch((error: unknown) => {
       if (error instanceof SessionError && error.code.startsWith('SESSION_STORE_')) {
         this.#failure ??= error
         this.#settings.emit?.({ type: 'trouble', id: this.id, code: error.code })
       }
       throw error
-    }
+    })
   }
 }

@@ -25,7 +25,7 @@ export class VerbPromise<T = unknown> extends Promise<T> {
   }
 }
 
-const { then: plainThen } = Promise.prototype
+const { then: plainThen, finally: plainFinally } = Promise.prototype
 
 /**
  * Marks a promise as handled, so that Node does not end the process where it is awaited late or never.
@@ -33,21 +33,16 @@ const { then: plainThen } = Promise.prototype
  * far as they fail by its failure: not where a callback throws, nor what `Promise.all` and async functions make of it.
  */
 export function quiet<T>(promise: Promise<T>): Promise<T> {
+  if (promise.then === (thenQuietly as unknown)) return promise
   void plainThen.call(promise, undefined, ignore)
   return withFollowers(promise)
 }
 
 const ignore = (): void => {}
 
-/** The promises that follow from a verb's, until it is known whether that fails. */
-interface Verb {
-  hasFailed: boolean
-  followers: Promise<unknown>[]
-}
-
-/** Where a promise keeps the verb that it follows from. A WeakMap would cost more than the rest of a read. */
-const verbKey = Symbol('verb')
-type Following = Promise<unknown> & { [verbKey]?: Verb }
+/** Whether a promise that follows from a verb's has failed by the failure of the verb. */
+const failedByVerb = Symbol('failed by the verb')
+type Following = Promise<unknown> & { [failedByVerb]?: boolean }
 
 // `await` does not ask through `then` of a plain promise, so that these cost it nothing.
 function withFollowers<T>(promise: Promise<T>): Promise<T> {
@@ -58,35 +53,31 @@ function withFollowers<T>(promise: Promise<T>): Promise<T> {
 }
 
 function thenQuietly(
-  this: Promise<unknown>,
+  this: Following,
   onFulfilled?: ((value: unknown) => unknown) | null,
   onRejected?: ((reason: unknown) => unknown) | null,
 ): Promise<unknown> {
-  const next = plainThen.call(this, onFulfilled, onRejected)
-  return typeof onRejected === 'function' ? next : follow(this, next)
-}
-
-function finallyQuietly(this: Promise<unknown>, onFinally?: (() => void) | null): Promise<unknown> {
-  return follow(this, Promise.prototype.finally.call(this, onFinally))
-}
-
-function follow(promise: Following, next: Following): Promise<unknown> {
-  const verb = promise[verbKey] ?? begin(promise)
-  next[verbKey] = verb
-  if (verb.hasFailed) void plainThen.call(next, undefined, ignore)
-  else verb.followers.push(next)
+  if (typeof onRejected === 'function') return plainThen.call(this, onFulfilled, onRejected)
+  const next: Following = plainThen.call(this, onFulfilled, (reason: unknown) => {
+    passOn(this, next)
+    throw reason
+  })
+  next[failedByVerb] = false
   return withFollowers(next)
 }
 
-function begin(promise: Following): Verb {
-  const verb: Verb = { hasFailed: false, followers: [] }
-  promise[verbKey] = verb
-  void plainThen.call(promise, undefined, () => {
-    verb.hasFailed = true
-    for (const each of verb.followers) void plainThen.call(each, undefined, ignore)
-    verb.followers = []
-  })
-  return verb
+function finallyQuietly(this: Following, onFinally?: (() => void) | null): Promise<unknown> {
+  const next: Following = plainFinally.call(this, onFinally)
+  next[failedByVerb] = false
+  void plainThen.call(this, undefined, () => passOn(this, next))
+  return withFollowers(next)
+}
+
+/** Marks what follows from a promise that has failed, unless that failed by a callback of its own. */
+function passOn(promise: Following, next: Following): void {
+  if (promise[failedByVerb] === false) return
+  next[failedByVerb] = true
+  void plainThen.call(next, undefined, ignore)
 }
 
 type Verbs = Record<string, (...args: unknown[]) => Promise<unknown>>

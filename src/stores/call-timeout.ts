@@ -20,6 +20,7 @@ interface Group {
  * @param timeout - milliseconds from the end of the turn, as no answer can be read before that
  */
 export function callTimeout(timeout: number): CallTimeout {
+  const sharesTimers = mayShare()
   let group: Group | null = null
 
   const begin = (): Group => {
@@ -35,7 +36,7 @@ export function callTimeout(timeout: number): CallTimeout {
   }
 
   return (late) => {
-    if (!mayShare()) {
+    if (!sharesTimers) {
       const timer = setTimeout(late, timeout)
       return () => clearTimeout(timer)
     }

@@ -76,9 +76,12 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
     // What a single visitor stores must not push out many who have signed in.
     const room = isKept || size <= maxSize / 16 ? maxSize : maxSize - signedIn.size
     if (size > room) return false
-    crowd.delete(id)
-    makeRoom(size)
-    crowd.add(id, text)
+    const before = crowd.sizeOf(id)
+    if (before === 0 || visitors.size + signedIn.size + size - before > maxSize) {
+      crowd.delete(id)
+      makeRoom(size)
+    }
+    crowd.put(id, text)
     return true
   }
 
@@ -146,14 +149,27 @@ class Crowd {
     return undefined
   }
 
-  /** Adds a text under an id that is not in use. */
-  add(id: string, text: string): void {
+  /** How many characters there are under an id, and the id; 0 where there is nothing. */
+  sizeOf(id: string): number {
+    const text = this.#classOf(id)?.peek(id)
+    return text === undefined ? 0 : sizeOf(text, id)
+  }
+
+  /** Puts a text under an id, in place of what is there. */
+  put(id: string, text: string): void {
     const size = sizeOf(text, id)
-    this.#classes[bounds.filter((bound) => bound <= size).length]!.set(id, text)
+    const place = this.#classes[bounds.filter((bound) => bound <= size).length]!
+    const before = this.#classOf(id)
+    if (before !== place) before?.delete(id)
+    place.set(id, text)
   }
 
   delete(id: string): void {
-    this.#classes.find((each) => each.has(id))?.delete(id)
+    this.#classOf(id)?.delete(id)
+  }
+
+  #classOf(id: string): LRUCache<string, string> | undefined {
+    return this.#classes.find((each) => each.has(id))
   }
 
   /** Evicts a session that has expired and was used longest ago. @returns whether there was one */

@@ -157,6 +157,23 @@ describe('what a callback throws', () => {
     await turn()
     expect(unhandled.splice(0)).toEqual([bug])
   })
+
+  it.each<[string, (promise: Promise<unknown>) => Promise<unknown>]>([
+    ['then', (promise) => promise.then(String)],
+    ['finally', (promise) => promise.finally(() => {})],
+  ])('is not kept quiet where more follows by %s', async (_, follow) => {
+    const bug = new Error('a bug')
+    void follow(
+      openSession(memoryStore({ max: 10 }))
+        .get('cart')
+        .then(() => {
+          throw bug
+        }),
+    )
+    await turn()
+    await turn()
+    expect(unhandled.splice(0)).toEqual([bug])
+  })
 })
 
 describe('a verb that nobody awaits', () => {

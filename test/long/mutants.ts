@@ -65,8 +65,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a request that has called the store is not said to be retryable',
     file: 'session/stored-session.ts',
-    from: 'this.#steps++\n    try',
-    to: 'this.#steps ||= 1\n    try',
+    from: 'this.#steps++\n    return verb()',
+    to: 'this.#steps ||= 1\n    return verb()',
     tests: ['client/twice'],
   },
   {
@@ -1122,6 +1122,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/failing-plugins'],
   },
   {
+    guard: 'an answer is judged again where a plugin behind may have changed it',
+    file: 'graphql/use-session.ts',
+    from: "every((each) => !each || !('onResponse' in each))",
+    to: 'every(() => true)',
+    tests: ['server/failing-plugins'],
+  },
+  {
     guard: 'what a hook throws after the answer is told to nobody, and takes no cookie away',
     file: 'graphql/failing-hooks.ts',
     from: 'onResponse: guardedResponse(onResponse, rescue)',
@@ -1211,6 +1218,27 @@ const mutants: readonly Mutant[] = [
     from: 'if (why) throw new TypeError(why)',
     to: '',
     tests: ['http/application-headers'],
+  },
+  {
+    guard: 'headers that a result asks for are sent once on the short way',
+    file: 'server/short-way.ts',
+    from: 'answer.headers.length > 1 ? foldHeaders(headers) : headers',
+    to: 'headers',
+    tests: ['http/application-headers'],
+  },
+  {
+    guard: 'a record that takes the place of a smaller one makes room where it has to',
+    file: 'stores/memory.ts',
+    from: 'before === 0 || visitors.size + signedIn.size + size - before > maxSize',
+    to: 'before === 0',
+    tests: ['stores/memory'],
+  },
+  {
+    guard: 'a record that outgrows its class has one place',
+    file: 'stores/memory.ts',
+    from: 'if (before !== place) before?.delete(id)',
+    to: '',
+    tests: ['stores/memory'],
   },
   {
     guard: 'a result does not say where its answer ends',
@@ -1600,7 +1628,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'calls to the store share no timer in the runtime of Cloudflare',
     file: 'stores/call-timeout.ts',
-    from: 'if (!mayShare())',
+    from: 'if (!sharesTimers)',
     to: 'if (false)',
     tests: ['stores/guarded'],
   },
@@ -2396,7 +2424,7 @@ const mutants: readonly Mutant[] = [
     tests: ['http/hostile'],
   },
   {
-    guard: 'the short way masks',
+    guard: 'the short way logs all that it masks',
     file: 'server/short-way.ts',
     from: "const shown = maskError(error, 'Unexpected error.')",
     to: 'const shown = error',
@@ -2601,15 +2629,15 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'what follows from a verb is as quiet as the verb',
     file: 'session/verb-promise.ts',
-    from: "return typeof onRejected === 'function' ? next : follow(this, next)",
-    to: 'return next',
+    from: '    passOn(this, next)\n    throw reason',
+    to: '    throw reason',
     tests: ['graphql/not-awaited'],
   },
   {
     guard: 'what a callback throws is not kept quiet',
     file: 'session/verb-promise.ts',
-    from: 'if (verb.hasFailed) void plainThen',
-    to: 'void plainThen',
+    from: 'if (promise[failedByVerb] === false) return',
+    to: '',
     tests: ['graphql/not-awaited'],
   },
   {
@@ -3084,8 +3112,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a response cache is guarded wherever it stands among the plugins',
     file: 'graphql/use-session.ts',
-    from: 'plugins.push({\n        onPluginInit() {\n          guardCaches(plugins, usesSession)\n',
-    to: 'guardCaches(plugins, usesSession)\n      plugins.push({\n        onPluginInit() {\n',
+    from: 'guardCaches(plugins, usesSession)',
+    to: 'guardCaches(plugins.slice(0, own), usesSession)',
     tests: ['graphql/response-cache'],
   },
   {

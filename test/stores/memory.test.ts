@@ -43,6 +43,24 @@ describe('memoryStore', () => {
     ])
   })
 
+  it('evicts where a session grows in place, also into another class of sizes', async () => {
+    const of = (size: number) => changeSet({ entries: new Map([['k', `"${'x'.repeat(size)}"`]]) })
+    const store = memoryStore({ max: 1_000, maxSize: 1_000 })
+    for (const id of ids) await store.create(id, blank)
+    for (const [size, left] of [
+      [400, [true, true, true]],
+      [900, [true, true, true]],
+      [985, [false, false, true]],
+      [10, [false, false, true]],
+    ] as const) {
+      await store.commit('c', of(size), 1)
+      expect(await Promise.all(ids.map(async (id) => (await store.read(id, 1)) !== null))).toEqual(left)
+      expect((await store.read('c', 1)) as SessionRecord).toMatchObject({ entries: of(size).entries })
+    }
+    await store.delete('c', 1)
+    expect(await store.read('c', 1)).toBeNull()
+  })
+
   describe('evicts', () => {
     const day = 86_400_000
     const of = (characters: number, kept?: true) => ({
