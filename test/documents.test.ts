@@ -300,15 +300,15 @@ describe('what a reader pastes', () => {
   it('is told from what answers otherwise', async () => {
     const page = planted(
       fence('ts session.config.ts', `export default { typeDefs: 'extend type Query { one: Int }' }`),
-      fence('graphql', '{ one session { isNew id } }'),
-      fence('json', '{ "data": { "one": 1, "session": { "isNew": true, "id": "…" } } }'),
+      fence('graphql', '{ one session { isNew handle } }'),
+      fence('json', '{ "data": { "one": 1, "session": { "isNew": true, "handle": "…" } } }'),
       fence('graphql', '{ two }'),
       fence('sh', 'curl -s localhost:4000/health/live'),
       fence('text', 'dead'),
     )
     const running = await started(recipesOf(page)[0]!)
     expect(await running.play()).toEqual([
-      'docs/planted.md:9: {"data":{"one":null,"session":{"isNew":true,"id":null}}}',
+      'docs/planted.md:9: {"data":{"one":null,"session":{"isNew":true,"handle":null}}}',
       expect.stringMatching(/^docs\/planted\.md:13: \{"errors":.*GRAPHQL_VALIDATION_FAILED/),
       'docs/planted.md:21: live',
     ])

@@ -7,14 +7,14 @@ mutation SetDarkMode {
   setSessionKey(key: "dark_mode", value: true) {
     entry { key value }
     created
-    session { id isNew keys }
+    session { handle isNew keys }
   }
 }`,
-  `# 2. Delete every entry. The session, its id and
-#    its cookie stay.
+  `# 2. Delete every entry. The session, its handle
+#    and its cookie stay.
 mutation Clear {
   clearSession {
-    session { id isEmpty keys }
+    session { handle isEmpty keys }
   }
 }`,
   `# 3. Fill the cart, and set the preference again.
@@ -28,18 +28,18 @@ mutation FillCart {
     ]
   }) {
     entries { key value }
-    session { id keys }
+    session { handle keys }
   }
 }`,
-  `# 4. Sign in. The session gets a new id and
-#    secret, and the cart stays. Try a wrong
+  `# 4. Sign in. The session gets a new handle
+#    and secret, and the cart stays. Try a wrong
 #    password first: failedAttempts counts it.
 mutation SignIn {
   login(username: "ada", password: "lovelace") {
     user { name }
     failedAttempts
     session {
-      id
+      handle
       keys
       createdAt
       expiresAt
@@ -104,30 +104,30 @@ fragment Life on Session {
 query Look {
   me { name }
   session {
-    id
+    handle
     isNew
     isEmpty
     entries { key value }
     expiresIn
   }
 }`,
-  `# 10. Log out, and keep the id. Every entry is
-#     deleted, as by clearSession in tab 2: here
-#     the sign-in is one of them.
+  `# 10. Log out, and keep the handle. Every entry
+#     is deleted, as by clearSession in tab 2:
+#     here the sign-in is one of them.
 mutation LogoutKeepId {
   logout(flush: false) {
     flushed
-    session { id isEmpty }
+    session { handle isEmpty }
   }
 }`,
   `# 11. Log out for good. The stored session is
 #     deleted, the old cookie is worthless at
 #     once, and a fresh session begins under a
-#     new id.
+#     new handle.
 mutation LogoutAndFlush {
   logout(flush: true) {
     flushed
-    session { id isNew isEmpty }
+    session { handle isNew isEmpty }
   }
 }`,
 ]

@@ -57,6 +57,7 @@ export const sessionResolvers: Resolvers = {
   }),
 
   Session: {
+    id: () => 'session',
     keys: (session) => asClient(session).keys(),
     has: (session, { key }) => asClient(session).has(key),
     value: (session, { key, default: fallback }) => asClient(session).get(key, fallback),

@@ -4,24 +4,24 @@ import { type RefusalCode, SessionError, type SessionErrorCode } from './errors.
 import type { Departure } from './record.ts'
 
 /**
- * What happened, for logs, metrics and alarms. `id` is the public id of the session (`Session.id`). Of what a
+ * What happened, for logs, metrics and alarms. `handle` is that of the session (`Session.handle`). Of what a
  * client sent, an event holds at most a well-formed key: no token, no value.
  */
 export type SessionEvent =
   /** A session was stored for the first time, also the fresh one after `flush`. */
-  | { readonly type: 'created'; readonly id: string }
+  | { readonly type: 'created'; readonly handle: string }
   /** Changes were stored: at the end of a request, or at once by `pop`, `update` and `setDefault`. */
-  | { readonly type: 'committed'; readonly id: string }
-  /** `rotate` gave the session a new id. */
-  | { readonly type: 'rotated'; readonly id: string; readonly previousId: string }
+  | { readonly type: 'committed'; readonly handle: string }
+  /** `rotate` gave the session a new handle. */
+  | { readonly type: 'rotated'; readonly handle: string; readonly previousHandle: string }
   /** The session was deleted by `flush`, or by an expiry that is past. */
-  | { readonly type: 'flushed'; readonly id: string }
+  | { readonly type: 'flushed'; readonly handle: string }
   /** The session ended while a request used it: `SESSION_GONE`. */
-  | { readonly type: 'gone'; readonly id: string }
+  | { readonly type: 'gone'; readonly handle: string }
   /** Other requests changed the key at each attempt: `SESSION_CONFLICT`. */
-  | { readonly type: 'conflict'; readonly id: string | null; readonly key: string }
+  | { readonly type: 'conflict'; readonly handle: string | null; readonly key: string }
   /** A client lacks a right on a key: `SESSION_KEY_FORBIDDEN`. */
-  | { readonly type: 'forbidden'; readonly id: string | null; readonly key: string }
+  | { readonly type: 'forbidden'; readonly handle: string | null; readonly key: string }
   /**
    * The cookie belongs to no session. `malformed`: it cannot be a token. `unknown`: its session has ended or
    * expired, or the token was guessed. `moved`, `ended`: its session was replaced a moment ago, which is usual
@@ -32,7 +32,7 @@ export type SessionEvent =
   /** The gate refused a request or an operation, and nothing was run. */
   | { readonly type: 'refused'; readonly status: number; readonly code: RefusalCode }
   /** A call to the store failed or took too long. */
-  | { readonly type: 'trouble'; readonly id: string | null; readonly code: SessionErrorCode }
+  | { readonly type: 'trouble'; readonly handle: string | null; readonly code: SessionErrorCode }
 
 /** A listener for events. It is not waited for, and what it throws becomes a warning of the process. */
 export type OnEvent = (event: SessionEvent) => void

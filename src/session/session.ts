@@ -79,7 +79,7 @@ export class Session<Data extends object = Record<string, Json>> {
     mindVerbs(
       this.prototype as AnySession,
       [
-        ...(['get', 'has', 'keys', 'entries', 'isEmpty', 'id', 'isNew', 'save'] as const),
+        ...(['get', 'has', 'keys', 'entries', 'isEmpty', 'handle', 'isNew', 'save'] as const),
         ...(['createdAt', 'expiresAt', 'expiresIn', 'expiresAtBrowserClose'] as const),
       ],
       ['delete', 'pop', 'setDefault', 'update', 'flush', 'rotate'],
@@ -236,7 +236,7 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Deletes every entry and the expiry set by `setExpiry`, without reading the store. The id stays.
+   * Deletes every entry and the expiry set by `setExpiry`, without reading the store. The handle stays.
    * @throws {SessionError} SESSION_HEADERS_SENT
    */
   clear(): void {
@@ -245,7 +245,7 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Deletes the session from the store with all that this request recorded, and goes on in a fresh, empty one
-   * with a new id and cookie. Use it to sign out. Without a stored session it creates none.
+   * with a new handle and cookie. Use it to sign out. Without a stored session it creates none.
    * @returns whether a stored session was deleted
    * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
    */
@@ -254,7 +254,7 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Gives the session a new secret and id, like Django's `cycle_key`, and keeps its entries, `createdAt` and
+   * Gives the session a new secret and handle, like Django's `cycle_key`, and keeps its entries, `createdAt` and
    * absolute deadline. Use it to sign in, against session fixation. The old cookie is worthless at once.
    * Without a stored session there is nothing to rotate, but one that the request creates after it counts as
    * signed in to, too. `memoryStore` evicts such sessions last.
@@ -275,8 +275,11 @@ export class Session<Data extends object = Record<string, Json>> {
     this.#unit.record(this.#scope(), { policy: encodePolicy(expiry, 'application') })
   }
 
-  /** The public handle of the session: the digest of its secret. Null while there is nothing to store. */
-  id(): Promise<string | null> {
+  /**
+   * The public handle of the session: a digest of its secret, which changes with it. It is the id under which a store
+   * keeps the session. Null while there is nothing to store.
+   */
+  handle(): Promise<string | null> {
     return this.#unit.id()
   }
 

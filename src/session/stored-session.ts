@@ -273,7 +273,7 @@ export class StoredSession {
     if (begun === 'joined') return false
     this.#keep(begun, created)
     this.#send(now)
-    this.#settings.emit?.({ type: 'created', id: this.id! })
+    this.#settings.emit?.({ type: 'created', handle: this.id! })
     return true
   }
 
@@ -351,7 +351,7 @@ export class StoredSession {
     if (outcome === 'gone') this.#lose()
     if (outcome === 'committed') {
       this.#move(changes, token, now)
-      this.#settings.emit?.({ type: 'committed', id: this.id! })
+      this.#settings.emit?.({ type: 'committed', handle: this.id! })
     }
     return outcome
   }
@@ -430,7 +430,7 @@ export class StoredSession {
     }
     this.#keep(rotated.token, rotated.record)
     this.#send(now)
-    this.#settings.emit?.({ type: 'rotated', id: this.id!, previousId: this.idOf(token) })
+    this.#settings.emit?.({ type: 'rotated', handle: this.id!, previousHandle: this.idOf(token) })
   }
 
   /** Takes the values of several cookies. @returns the only token; null where there is none, or more than one */
@@ -482,7 +482,7 @@ export class StoredSession {
       this.#leave('absent')
       return null
     }
-    if (last) this.#settings.emit?.({ type: 'flushed', id: this.idOf(token) })
+    if (last) this.#settings.emit?.({ type: 'flushed', handle: this.idOf(token) })
     return last
   }
 
@@ -500,10 +500,11 @@ export class StoredSession {
 
   /** Takes note that only a mark is left of the session. @returns the error to refuse its use with */
   #depart(departure: Departure): SessionError {
-    const id = this.id!
     this.#departure = departure
     this.#settings.emit?.(
-      this.#standing === 'stored' ? { type: 'gone', id } : { type: 'rejected', reason: departure },
+      this.#standing === 'stored'
+        ? { type: 'gone', handle: this.id! }
+        : { type: 'rejected', reason: departure },
     )
     return departed(departure, this.#steps === 1)
   }
@@ -517,7 +518,7 @@ export class StoredSession {
    */
   #lose(): void {
     if (this.#standing === 'stored') {
-      this.#settings.emit?.({ type: 'gone', id: this.id! })
+      this.#settings.emit?.({ type: 'gone', handle: this.id! })
       throw gone()
     }
     this.#leave('absent')
@@ -570,7 +571,7 @@ export class StoredSession {
     return verb().catch((error: unknown) => {
       if (error instanceof SessionError && error.code.startsWith('SESSION_STORE_')) {
         this.#failure ??= error
-        this.#settings.emit?.({ type: 'trouble', id: this.id, code: error.code })
+        this.#settings.emit?.({ type: 'trouble', handle: this.id, code: error.code })
       }
       throw error
     })

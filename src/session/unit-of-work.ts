@@ -76,7 +76,7 @@ export class UnitOfWork {
 
   /** Tells the listener that a client lacks a right on a key. */
   forbid(key: string): void {
-    this.settings.emit?.({ type: 'forbidden', id: this.#stored.id, key })
+    this.settings.emit?.({ type: 'forbidden', handle: this.#stored.id, key })
   }
 
   /** The first failure of the store; null if it did not fail. */
@@ -257,7 +257,7 @@ export class UnitOfWork {
         if (await this.#changeNow(key, text, next, place)) return
         await this.#stored.reread()
       }
-      this.settings.emit?.({ type: 'conflict', id: this.#stored.id, key })
+      this.settings.emit?.({ type: 'conflict', handle: this.#stored.id, key })
       throw new SessionError(
         'SESSION_CONFLICT',
         `"${key}" was changed by others at each of ${maxAttempts} attempts. Nothing was written; try again.`,

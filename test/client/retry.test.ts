@@ -20,7 +20,7 @@ function patience(): { waits: number[]; timer: Timer } {
   return { waits, timer }
 }
 
-const dark = { session: { id: 'x', has: true, value: true } }
+const dark = { session: { handle: 'x', has: true, value: true } }
 const key = { key: 'dark_mode' }
 
 describe.each(clients)('%s', (_, connect) => {

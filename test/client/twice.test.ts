@@ -22,7 +22,7 @@ const timer = (run: () => void): (() => void) => {
 /** What a resolver does with the session before it charges the card, while somebody signs in, and after that. */
 const payments: Readonly<Record<string, readonly [before: Act, after: Act]>> = {
   get: [(session) => session.get('cart'), (session) => session.pop('cart')],
-  id: [(session) => session.id(), (session) => session.update('cart', () => 2)],
+  id: [(session) => session.handle(), (session) => session.update('cart', () => 2)],
   has: [(session) => session.has('cart'), (session) => session.rotate()],
   setDefault: [(session) => session.setDefault('user', 'u'), (session) => session.flush()],
   set: [(session) => session.set('cart', 2), (session) => session.get('cart')],
@@ -107,7 +107,7 @@ async function open() {
   const { url, close } = await listen(server)
   onTestFinished(close)
   const visitor = new Client(url)
-  await visitor.run('mutation { updateSession(data: { cart: 1, coupon: "C" }) { session { id } } }')
+  await visitor.run('mutation { updateSession(data: { cart: 1, coupon: "C" }) { session { handle } } }')
   const old = visitor.fork()
   /** A fetch of a browser that gets the new cookie after so many requests; null: at once. */
   const late = (count: number): { fetch: Fetch; sent(): number } => {

@@ -11,9 +11,9 @@ import { Client, given, listen, manualClock } from '../support/harness.ts'
 import { shop } from '../support/shop.ts'
 
 const set = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
-const get = '{ session { isNew id value(key: "dark_mode") } }'
+const get = '{ session { isNew handle value(key: "dark_mode") } }'
 const logout = 'mutation { logout { flushed } }'
-const rotate = 'mutation { rotateSession { session { id } } }'
+const rotate = 'mutation { rotateSession { session { handle } } }'
 
 /** A token of which nobody knows a session. */
 const dead = (): string => randomBytes(32).toString('base64url')
@@ -109,7 +109,7 @@ describe.each(ways)('two cookies of the name, on %s', (_, plugins) => {
     const { ask } = await open(plugins)
     const values = [dead(), dead()]
     const answer = await ask(get, ...values)
-    expect(answer.data.session).toEqual({ isNew: true, id: null, value: null })
+    expect(answer.data.session).toEqual({ isNew: true, handle: null, value: null })
     expect(answer.setCookies).toEqual([])
     expect(answer.events).toEqual([{ type: 'rejected', reason: 'unknown' }])
 
@@ -138,7 +138,7 @@ describe.each(ways)('two cookies of the name, on %s', (_, plugins) => {
       [other, 'x', token, dead()],
     ]) {
       const answer = await ask(get, ...values)
-      expect(answer.data.session).toEqual({ isNew: true, id: null, value: null })
+      expect(answer.data.session).toEqual({ isNew: true, handle: null, value: null })
       expect(answer.setCookies).toEqual([])
       expect(answer.events).toEqual([{ type: 'rejected', reason: 'ambiguous' }])
       for (const query of [

@@ -29,10 +29,10 @@ async function refused(query: string, variables?: Record<string, unknown>, statu
   await using server = { ...(await listen(yoga)), [Symbol.asyncDispose]: () => server.close() }
   const client = new Client(server.url)
   await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
-  const before = await client.run('{ session { id entries { key value } } }')
+  const before = await client.run('{ session { handle entries { key value } } }')
   const answer = await client.run(query, variables)
   expect(answer.status).toBe(status)
-  expect((await client.run('{ session { id entries { key value } } }')).body).toEqual(before.body)
+  expect((await client.run('{ session { handle entries { key value } } }')).body).toEqual(before.body)
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   return answer
 }
@@ -245,7 +245,7 @@ describe('SESSION_TOO_LARGE', () => {
   it('the 129th key, when the session was read: the field is refused', async () => {
     const client = new Client(shop().yoga)
     await client.run(update, { data: data(128) })
-    const answer = await client.run(`query { session { id } }`)
+    const answer = await client.run(`query { session { handle } }`)
     expect(answer.codes).toEqual([])
     const both = await client.run(
       `mutation { popSessionKey(key: "dark_mode") { found } setSessionKey(key: "dark_mode", value: 1) { created } }`,
@@ -363,7 +363,7 @@ describe('SESSION_GONE', () => {
         resolvers: {
           Mutation: {
             async lose(_: unknown, __: unknown, { session }: SessionContext<ShopData>) {
-              await store.delete((await session.id())!, 0)
+              await store.delete((await session.handle())!, 0)
               session.set('counter', 1)
               return true
             },
@@ -592,7 +592,7 @@ describe('a store in trouble', () => {
     const store = freshStore()
     const client = new Client(shop({}, store).yoga)
     await client.run(set('dark_mode', '1'))
-    const { id } = (await client.run('{ session { id } }')).data.session
+    const { handle: id } = (await client.run('{ session { handle } }')).data.session
     await store.commit(id, changeSet({ entries: new Map([['dark_mode', '{hunter2']]) }), 0)
     const answer = await client.run('{ session { value(key: "dark_mode") } }')
     expect(answer.codes).toEqual(['SESSION_STORE_UNAVAILABLE'])

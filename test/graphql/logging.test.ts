@@ -159,7 +159,7 @@ describe('a session error that a resolver caused', () => {
       'a default cannot be stored',
       'mutation { popSessionKey(key: "dark_mode", default: "\\u0000") { found } }',
     ],
-    ['an expiry is none', 'mutation { setSessionExpiry(expiry: { seconds: -1 }) { session { id } } }'],
+    ['an expiry is none', 'mutation { setSessionExpiry(expiry: { seconds: -1 }) { session { handle } } }'],
     [
       'many keys are set',
       `mutation { updateSession(data: {${Array.from({ length: 129 }, (_, at) => `_${at}: 1`).join()}}) { entries { key } } }`,

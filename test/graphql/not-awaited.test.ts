@@ -54,7 +54,7 @@ const verbs: [string, (session: AnySession) => Promise<unknown>][] = [
   ['update', (session) => session.update('cart', () => 1)],
   ['flush', (session) => session.flush()],
   ['rotate', (session) => session.rotate()],
-  ['id', (session) => session.id()],
+  ['id', (session) => session.handle()],
   ['isNew', (session) => session.isNew()],
   ['createdAt', (session) => session.createdAt()],
   ['expiresAt', (session) => session.expiresAt()],
@@ -183,7 +183,7 @@ describe('a verb that nobody awaits', () => {
       'SESSION_GONE',
       async (session) => {
         await session.get('cart')
-        await gone.store.delete((await session.id())!, 0)
+        await gone.store.delete((await session.handle())!, 0)
         void session.update('cart', () => 1)
       },
       'SESSION_GONE',

@@ -73,29 +73,29 @@ async function open() {
   return { yoga, victim, attacker, store, clock, seen, isWaiting, released, isRotated, answered, signIn }
 }
 
-const look = '{ me session { id keys expiresAt createdAt } }'
+const look = '{ me session { handle keys expiresAt createdAt } }'
 
 /** What anybody may send. */
 const attempts: readonly string[] = [
   '{ me }',
-  '{ session { id } }',
+  '{ session { handle } }',
   '{ session { keys entries { key value } } }',
   '{ session { isNew isEmpty } }',
   '{ session { has(key: "user_id") value(key: "user_id") } }',
   '{ session { createdAt expiresAt expiresIn } }',
   'mutation { setSessionKey(key: "dark_mode", value: false) { __typename } }',
-  'mutation { setSessionKey(key: "dark_mode", value: false) { created session { id keys } } }',
-  'mutation { updateSession(data: { dark_mode: false }) { session { id } } }',
+  'mutation { setSessionKey(key: "dark_mode", value: false) { created session { handle keys } } }',
+  'mutation { updateSession(data: { dark_mode: false }) { session { handle } } }',
   'mutation { setDefaultSessionKey(key: "pref:a", value: 1) { created entry { value } } }',
   'mutation { deleteSessionKey(key: "user_id") { deleted } }',
   'mutation { popSessionKey(key: "user_id") { found value } }',
   'mutation { clearSession { __typename } }',
-  'mutation { clearSession { session { id } } }',
+  'mutation { clearSession { session { handle } } }',
   'mutation { logout { flushed } }',
-  'mutation { logout(flush: false) { session { id } } }',
-  'mutation { rotateSession { session { id } } }',
+  'mutation { logout(flush: false) { session { handle } } }',
+  'mutation { rotateSession { session { handle } } }',
   'mutation { setSessionExpiry(expiry: { seconds: 1 }) { __typename } }',
-  'mutation { setSessionExpiry(expiry: { at: "1990-01-01T00:00:00Z" }) { session { id } } }',
+  'mutation { setSessionExpiry(expiry: { at: "1990-01-01T00:00:00Z" }) { session { handle } } }',
   'mutation { login(as: "mallory") }',
   ...Object.keys(acts).map((act) => `mutation { act(act: "${act}") }`),
 ]
@@ -146,7 +146,7 @@ describe('whoever has the cookie from before a sign-in', () => {
       clock.forward(59)
       const after = await refuses(opened, name)
       expect(store.calls).not.toContain('create')
-      expect(JSON.stringify(after)).not.toContain(before.session.id)
+      expect(JSON.stringify(after)).not.toContain(before.session.handle)
       expect((await victim.run(look)).data).toEqual(before)
       told.push({ during, after })
     }
@@ -159,12 +159,12 @@ describe('whoever has the cookie from before a sign-in', () => {
     await signIn('ada')
     const before = (await victim.run(look)).data
     clock.forward(60)
-    const { data } = await attacker.fork().run('{ me session { id isNew keys } }')
-    expect(data).toEqual({ me: null, session: { id: null, isNew: true, keys: [] } })
+    const { data } = await attacker.fork().run('{ me session { handle isNew keys } }')
+    expect(data).toEqual({ me: null, session: { handle: null, isNew: true, keys: [] } })
     for (const query of attempts) {
       const answer = await attacker.fork().run(query)
       expect(answer.codes).toEqual([])
-      for (const secret of ['ada', victim.token!, before.session.id, '42000042']) {
+      for (const secret of ['ada', victim.token!, before.session.handle, '42000042']) {
         expect(answer.text).not.toContain(secret)
       }
     }
@@ -216,7 +216,7 @@ describe('openSession with the cookie from before a sign-in', () => {
     const session = openOld(old)
     expect(await session.get('user_id')).toBeUndefined()
     expect(await session.keys()).toEqual([])
-    expect(await session.id()).toBeNull()
+    expect(await session.handle()).toBeNull()
     expect(session.moved).toBe('moved')
     expect(session.token).toBeNull()
     await session.save()
@@ -251,7 +251,7 @@ describe('openSession with the cookie from before a sign-in', () => {
   it.each(Object.keys(acts))('changes nothing of the session that goes on: %s', async (act) => {
     const state = async () => {
       const session = openOld(successor)
-      return [Object.fromEntries(await session.entries()), await session.id(), await session.expiresAt()]
+      return [Object.fromEntries(await session.entries()), await session.handle(), await session.expiresAt()]
     }
     const before = await state()
     store.calls.length = 0
@@ -279,7 +279,7 @@ it.each([
   const client = new Client(yoga)
   await client.run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
   const old = client.fork()
-  await client.run('mutation { rotateSession { session { id } } }')
+  await client.run('mutation { rotateSession { session { handle } } }')
   // What was run once is known the next time, and run in another way.
   for (let time = 0; time < 2; time++) {
     const { body, setCookies } = await old.fork().run('{ session { isNew } }')

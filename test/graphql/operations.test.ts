@@ -3,7 +3,7 @@ import type { AnySession } from '../../src/session/session.ts'
 import { Client } from '../support/harness.ts'
 import { shop } from '../support/shop.ts'
 
-const state = '{ session { id isNew isEmpty keys } }'
+const state = '{ session { handle isNew isEmpty keys } }'
 const day = 86_400
 
 function open() {
@@ -122,28 +122,28 @@ describe('setSessionKey', () => {
     })
   })
 
-  it('has the session say under which id it is going to be stored', async () => {
+  it('has the session say under which handle it is going to be stored', async () => {
     const { run, look } = open()
     const data = await run(
-      'mutation { setSessionKey(key: "dark_mode", value: 1) { session { id isNew createdAt expiresAt expiresIn } } }',
+      'mutation { setSessionKey(key: "dark_mode", value: 1) { session { handle isNew createdAt expiresAt expiresIn } } }',
     )
     const { session } = data.setSessionKey
     expect(session).toEqual({
-      id: expect.stringMatching(/^[\w-]{43}$/),
+      handle: expect.stringMatching(/^[\w-]{43}$/),
       isNew: true,
       createdAt: '2100-11-23T00:00:00.000Z',
       expiresAt: '2100-12-07T00:00:00.000Z',
       expiresIn: 14 * day,
     })
-    expect(await look()).toMatchObject({ id: session.id, isNew: false })
+    expect(await look()).toMatchObject({ handle: session.handle, isNew: false })
   })
 
-  it('shows an id that is of no use as a token', async () => {
+  it('shows a handle that is of no use as a token', async () => {
     const { client, look } = open()
     await client.run('mutation { setSessionKey(key: "dark_mode", value: 1) { created } }')
-    const { id } = await look()
+    const { handle } = await look()
     const thief = client.fork()
-    thief.cookies.set('__Host-session', id)
+    thief.cookies.set('__Host-session', handle)
     expect((await thief.run(state)).data.session.isNew).toBe(true)
   })
 })
@@ -154,7 +154,7 @@ describe('updateSession', () => {
     const update = 'mutation ($data: JSONObject!) { updateSession(data: $data) { entries { key value } } }'
     const refused = await client.run(update, { data: { dark_mode: true, shopping_cart: 'x'.repeat(9000) } })
     expect(refused.codes).toEqual(['SESSION_VALUE_TOO_LARGE'])
-    expect(await look()).toMatchObject({ id: null, keys: [] })
+    expect(await look()).toMatchObject({ handle: null, keys: [] })
     const { data } = await client.run(update, { data: { dark_mode: true, shopping_cart: ['a'] } })
     expect(data.updateSession.entries).toEqual([
       { key: 'dark_mode', value: true },
@@ -226,44 +226,49 @@ describe('clearSession and logout', () => {
   const fill = 'mutation { updateSession(data: { dark_mode: true, shopping_cart: ["a"] }) { __typename } }'
 
   it.each([
-    ['clearSession', 'clearSession { session { id isEmpty keys isNew } }'],
-    ['logout(flush: false)', 'logout(flush: false) { flushed session { id isEmpty keys isNew } }'],
-  ])('%s: no entries, the same id and cookie', async (_, field) => {
+    ['clearSession', 'clearSession { session { handle isEmpty keys isNew } }'],
+    ['logout(flush: false)', 'logout(flush: false) { flushed session { handle isEmpty keys isNew } }'],
+  ])('%s: no entries, the same handle and cookie', async (_, field) => {
     const { client, run, look } = open()
     await run(fill)
-    const { id } = await look()
+    const { handle } = await look()
     const { token } = client
     const { it: payload } = await run(`mutation { it: ${field} }`)
-    expect(payload.session).toEqual({ id, isEmpty: true, keys: [], isNew: false })
+    expect(payload.session).toEqual({ handle, isEmpty: true, keys: [], isNew: false })
     expect(payload.flushed ?? false).toBe(false)
     expect(client.token).toBe(token)
-    expect(await look()).toEqual({ id, isNew: false, isEmpty: true, keys: [] })
+    expect(await look()).toEqual({ handle, isNew: false, isEmpty: true, keys: [] })
   })
 
   it('logout flushes unless told otherwise: the old cookie is worthless at once, the new one works', async () => {
     const { client, run, look } = open()
     await run(fill)
     const before = client.fork()
-    const { id } = await look()
-    const { logout } = await run('mutation { logout { flushed session { id isNew isEmpty createdAt } } }')
+    const { handle } = await look()
+    const { logout } = await run('mutation { logout { flushed session { handle isNew isEmpty createdAt } } }')
     expect(logout).toEqual({
       flushed: true,
-      session: { id: expect.any(String), isNew: true, isEmpty: true, createdAt: '2100-11-23T00:00:00.000Z' },
+      session: {
+        handle: expect.any(String),
+        isNew: true,
+        isEmpty: true,
+        createdAt: '2100-11-23T00:00:00.000Z',
+      },
     })
-    expect(logout.session.id).not.toBe(id)
+    expect(logout.session.handle).not.toBe(handle)
     expect(new Set((await before.run(state)).codes)).toEqual(new Set(['SESSION_GONE']))
-    expect(await look()).toEqual({ id: logout.session.id, isNew: false, isEmpty: true, keys: [] })
+    expect(await look()).toEqual({ handle: logout.session.handle, isNew: false, isEmpty: true, keys: [] })
   })
 
   it('a field after a logout writes into the fresh session', async () => {
     const { run, look } = open()
     await run(fill)
     const data = await run(`mutation {
-      logout { session { id } }
-      setSessionKey(key: "pref:a", value: 1) { created session { id keys } }
+      logout { session { handle } }
+      setSessionKey(key: "pref:a", value: 1) { created session { handle keys } }
     }`)
-    expect(data.setSessionKey.session).toEqual({ id: data.logout.session.id, keys: ['pref:a'] })
-    expect(await look()).toMatchObject({ id: data.logout.session.id, keys: ['pref:a'] })
+    expect(data.setSessionKey.session).toEqual({ handle: data.logout.session.handle, keys: ['pref:a'] })
+    expect(await look()).toMatchObject({ handle: data.logout.session.handle, keys: ['pref:a'] })
   })
 
   it('what was written before a logout in the same request goes with the old session', async () => {
@@ -272,7 +277,7 @@ describe('clearSession and logout', () => {
       setSessionKey(key: "pref:a", value: 1) { created }
       logout { flushed }
     }`)
-    expect(await look()).toEqual({ id: null, isNew: true, isEmpty: true, keys: [] })
+    expect(await look()).toEqual({ handle: null, isNew: true, isEmpty: true, keys: [] })
   })
 
   it('clearing takes the expiry set by the client along', async () => {
@@ -288,22 +293,24 @@ describe('clearSession and logout', () => {
 })
 
 describe('rotateSession', () => {
-  it('gives a new id and secret, keeps entries and creation, and kills the old cookie', async () => {
+  it('gives a new handle and secret, keeps entries and creation, and kills the old cookie', async () => {
     const { client, clock, run, look } = open()
     await run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
     const old = client.fork()
-    const { id } = await look()
+    const { handle } = await look()
     clock.forward(3600)
-    const { rotateSession } = await run('mutation { rotateSession { session { id keys createdAt isNew } } }')
+    const { rotateSession } = await run(
+      'mutation { rotateSession { session { handle keys createdAt isNew } } }',
+    )
     expect(rotateSession.session).toEqual({
-      id: expect.any(String),
+      handle: expect.any(String),
       keys: ['dark_mode'],
       createdAt: '2100-11-23T00:00:00.000Z',
       isNew: false,
     })
-    expect(rotateSession.session.id).not.toBe(id)
+    expect(rotateSession.session.handle).not.toBe(handle)
     expect(new Set((await old.run(state)).codes)).toEqual(new Set(['SESSION_MOVED']))
-    expect(await look()).toMatchObject({ id: rotateSession.session.id, keys: ['dark_mode'] })
+    expect(await look()).toMatchObject({ handle: rotateSession.session.handle, keys: ['dark_mode'] })
   })
 
   it('does not restart the absolute timeout', async () => {
@@ -311,7 +318,7 @@ describe('rotateSession', () => {
     await run('mutation { setSessionKey(key: "dark_mode", value: true) { created } }')
     for (let days = 0; days < 80; days += 10) {
       clock.forward(10 * day)
-      await run('mutation { rotateSession { session { id } } }')
+      await run('mutation { rotateSession { session { handle } } }')
     }
     expect((await run('{ session { expiresIn } }')).session.expiresIn).toBe(10 * day)
     clock.forward(10 * day)
@@ -499,8 +506,10 @@ describe('setSessionExpiry', () => {
 
     it('begins no session by giving back what nobody has set', async () => {
       const { client } = begun()
-      const { data } = await client.run(`mutation { setSessionExpiry(expiry: ${own}) { session { id } } }`)
-      expect(data.setSessionExpiry.session.id).toBeNull()
+      const { data } = await client.run(
+        `mutation { setSessionExpiry(expiry: ${own}) { session { handle } } }`,
+      )
+      expect(data.setSessionExpiry.session.handle).toBeNull()
       for (const fields of [wish(own), limit('none'), `${wish(own)} ${limit('none')}`]) {
         expect((await client.run(`mutation { ${fields} }`)).setCookies).toEqual([])
       }

@@ -267,11 +267,11 @@ describe('a batch of operations in one HTTP request', () => {
     const { yoga, store } = shop()
     const client = new Client(yoga)
     const batch = Array.from({ length: 10 }, (_, index) => ({
-      query: `mutation { setSessionKey(key: "pref:${index}", value: ${index}) { session { id } } }`,
+      query: `mutation { setSessionKey(key: "pref:${index}", value: ${index}) { session { handle } } }`,
     }))
     const answer = await client.post(batch)
     expect(answer.codes).toEqual([])
-    expect(new Set(answer.body.map((each: any) => each.data.setSessionKey.session.id)).size).toBe(1)
+    expect(new Set(answer.body.map((each: any) => each.data.setSessionKey.session.handle)).size).toBe(1)
     expect(answer.setCookies).toHaveLength(1)
     expect(store.calls).toEqual(['create'])
     const { data } = await client.run('{ session { keys } }')
@@ -310,13 +310,13 @@ describe('a batch of operations in one HTTP request', () => {
     const client = new Client(yoga)
     await client.run(setDark)
     const answer = await client.post([
-      { query: 'mutation { rotateSession { session { id } } }' },
+      { query: 'mutation { rotateSession { session { handle } } }' },
       { query: 'mutation { popSessionKey(key: "dark_mode") { found } }' },
       { query: 'mutation { popSessionKey(key: "dark_mode") { found } }' },
       { query: 'mutation { setDefaultSessionKey(key: "pref:a", value: 1) { created } }' },
       { query: 'mutation { setDefaultSessionKey(key: "pref:a", value: 2) { created } }' },
       { query: 'mutation { logout { flushed } }' },
-      { query: 'mutation { rotateSession { session { id } } }' },
+      { query: 'mutation { rotateSession { session { handle } } }' },
     ])
     expect(answer.codes).toEqual([])
     expect(answer.setCookies).toHaveLength(1)

@@ -146,7 +146,7 @@ describe.each(Object.keys(servers))('beside a response cache, on %s', (name) => 
   it.each(Object.keys(caches))('with %s each visitor gets what is of their own session', async (options) => {
     const { visitor, kept } = serve(name, caches[options])
     const [ada, bob, nobody] = [visitor(), visitor(), visitor()]
-    const read = '{ me session { id createdAt value(key: "name") keys } }'
+    const read = '{ me session { handle createdAt value(key: "name") keys } }'
     expect((await nobody.run(read)).data).toMatchObject({ me: null, session: { createdAt: null, keys: [] } })
     for (const [client, who] of [
       [ada, 'Ada'],

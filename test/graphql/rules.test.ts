@@ -36,14 +36,14 @@ describe.each(Object.entries(ways))('a rule of validation that throws, %s', (_, 
     [new GraphQLError('No.', { extensions: { code: 'TOO_DEAR' } }), 'TOO_DEAR'],
   ])('an error of GraphQL refuses the document: %j', async (error, code) => {
     const client = await clientOf(serve([throwing(error)]))
-    const { body } = await client.run('{ session { id } }')
+    const { body } = await client.run('{ session { handle } }')
     expect(body).toMatchObject({ errors: [{ message: 'No.', extensions: { code } }] })
     expect(body).not.toHaveProperty('data')
   })
 
   it('any other error is a bug, of which a client hears nothing', async () => {
     const client = await clientOf(serve([throwing(new TypeError('secret'))]))
-    const { codes, text } = await client.run('{ session { id } }')
+    const { codes, text } = await client.run('{ session { handle } }')
     expect(codes).toEqual(['INTERNAL_SERVER_ERROR'])
     expect(text).not.toContain('secret')
   })

@@ -76,7 +76,7 @@ describe('the table "When is it saved, and what does the client get"', () => {
     const { run, begin, clock } = await open()
     await begin()
     clock.forward((14 * day) / 20 - 1)
-    const { answer, calls } = await run('{ a: session { id } b: session { keys isNew expiresIn } }')
+    const { answer, calls } = await run('{ a: session { handle } b: session { keys isNew expiresIn } }')
     expect(calls).toEqual(['read'])
     expect(marks(answer)).toEqual({ cookies: 0, ...touched })
   })
@@ -100,9 +100,9 @@ describe('the table "When is it saved, and what does the client get"', () => {
   ])('%s cookie, read: anonymous, and the cookie deleted', async (_, token, expected) => {
     const { run, client } = await open()
     client.cookies.set('session', token)
-    const { answer, calls } = await run('{ session { id isNew keys } }')
+    const { answer, calls } = await run('{ session { handle isNew keys } }')
     expect(calls).toEqual(expected)
-    expect(answer.data.session).toEqual({ id: null, isNew: true, keys: [] })
+    expect(answer.data.session).toEqual({ handle: null, isNew: true, keys: [] })
     expect(marks(answer)).toEqual({ cookies: 1, ...touched })
     expect(answer.setCookies[0]).toBe(
       'session=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax',
@@ -194,9 +194,9 @@ describe('the table "When is it saved, and what does the client get"', () => {
   it('set, then pop, no session yet: nothing', async () => {
     const { run } = await open()
     const { answer, calls } = await run(
-      'mutation { setSessionKey(key: "dark_mode", value: 1) { created } popSessionKey(key: "dark_mode") { value session { id } } }',
+      'mutation { setSessionKey(key: "dark_mode", value: 1) { created } popSessionKey(key: "dark_mode") { value session { handle } } }',
     )
-    expect(answer.data.popSessionKey).toEqual({ value: 1, session: { id: null } })
+    expect(answer.data.popSessionKey).toEqual({ value: 1, session: { handle: null } })
     expect(calls).toEqual([])
     expect(marks(answer)).toEqual({ cookies: 0, ...touched })
   })

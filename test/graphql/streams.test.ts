@@ -52,7 +52,7 @@ describe('@defer', () => {
   ])('ends in an error when what a part wrote %s cannot be saved', async (_, turns) => {
     const { yoga, store } = deferring(async (session) => {
       for (let turn = 0; turn < turns; turn++) await new Promise((next) => setImmediate(next))
-      await store.delete((await session.id())!, 0)
+      await store.delete((await session.handle())!, 0)
       session.set('user_id', 'ada')
     })
     const client = new Client(yoga)
@@ -69,7 +69,7 @@ describe('@defer', () => {
     let turn = 0
     const { yoga, store } = deferring(async (session) => {
       if (turn++ === 0) {
-        await store.delete((await session.id())!, 0)
+        await store.delete((await session.handle())!, 0)
         session.set('user_id', 'ada')
         return
       }
@@ -107,7 +107,7 @@ describe('@defer', () => {
       }),
     }
     const { yoga, store } = deferring(async (session) => {
-      await store.delete((await session.id())!, 0)
+      await store.delete((await session.handle())!, 0)
       session.set('user_id', 'ada')
     }, held)
     const client = new Client(yoga)

@@ -121,7 +121,7 @@ describe('a caching proxy', needs('nginx'), () => {
     ])('does a %s for each of them, with the same words', async (_, mutation, isDone) => {
       const { all } = await visitors()
       const selection = mutation.includes('{') ? mutation : `${mutation} {`
-      const text = `mutation M${++asked} { done: ${selection} session { id } } }`
+      const text = `mutation M${++asked} { done: ${selection} session { handle } } }`
       for (const visitor of all) {
         const answer = await visitor.run(text)
         expect(answer.codes).toEqual([])
@@ -287,7 +287,7 @@ describe('a caching proxy', needs('nginx'), () => {
 
 let asked = 0
 /** The same for everybody, and never asked before. */
-const personal = (): string => `query Q${++asked} { session { id secret: value(key: "pref:secret") } }`
+const personal = (): string => `query Q${++asked} { session { handle secret: value(key: "pref:secret") } }`
 const search = (query: string): string => `?${new URLSearchParams({ query })}`
 
 class Visitor extends Client {
@@ -305,7 +305,7 @@ class Visitor extends Client {
     this.secret = secret
     this.own.add(secret)
     await this.run(
-      `mutation ($secret: JSON) { setSessionKey(key: "pref:secret", value: $secret) { session { id } } }`,
+      `mutation ($secret: JSON) { setSessionKey(key: "pref:secret", value: $secret) { session { handle } } }`,
       { secret },
     )
   }

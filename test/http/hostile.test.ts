@@ -175,7 +175,7 @@ describe.each([
       expect(await response.json()).not.toHaveProperty('errors')
     }
     await end(ended.logout, 'mutation { logout { flushed } }')
-    await end(ended.rotate, 'mutation { rotateSession { session { id } } }')
+    await end(ended.rotate, 'mutation { rotateSession { session { handle } } }')
     await keep(ended.flush, recordOf(seed))
     await openSession(store, ended.flush, { clock }).flush()
     await keep(ended.idle, { ...recordOf(seed), expiresAt: clock() })

@@ -47,19 +47,19 @@ export const near = (right: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   mix([6, right], [6, mutated(right)], [1, fc.string({ unit: 'binary', maxLength: 200 })])
 
 const documents = [
-  '{ session { id isNew isEmpty keys createdAt expiresAt expiresIn expiresAtBrowserClose } }',
+  '{ session { handle isNew isEmpty keys createdAt expiresAt expiresIn expiresAtBrowserClose } }',
   'query Q($key: String!, $value: JSON) { session { has(key: $key) value(key: $key, default: $value) entries(keys: [$key, "open:a"]) { key value } } }',
   'query Q { ...F @include(if: true) } fragment F on Query { session { ... on Session @skip(if: false) { id a: isNew } } }',
   'query Q { __typename } mutation M { clearSession { __typename } }',
   '{ __schema { queryType { name } types { name fields { name type { name ofType { name } } } } } }',
-  'mutation ($key: String!, $value: JSON) { setSessionKey(key: $key, value: $value) { created entry { key value } session { id keys } } }',
+  'mutation ($key: String!, $value: JSON) { setSessionKey(key: $key, value: $value) { created entry { key value } session { handle keys } } }',
   'mutation ($data: JSONObject!) { updateSession(data: $data) { entries { key value } session { isEmpty } } }',
   'mutation ($key: String!, $value: JSON) { setDefaultSessionKey(key: $key, value: $value) { created entry { value } } }',
   'mutation ($key: String!) { deleteSessionKey(key: $key) { deleted key } }',
   'mutation ($key: String!, $value: JSON) { popSessionKey(key: $key, default: $value) { found value } }',
-  'mutation ($flag: Boolean!) { logout(flush: $flag) { flushed session { id isNew } } }',
+  'mutation ($flag: Boolean!) { logout(flush: $flag) { flushed session { handle isNew } } }',
   'mutation ($expiry: SessionExpiryInput!) { setSessionExpiry(expiry: $expiry) { session { expiresIn } } }',
-  'mutation M { rotateSession { session { id } } }',
+  'mutation M { rotateSession { session { handle } } }',
   'mutation M { a: setSessionKey(key: "open:a", value: [1, {b: null}]) { created } b: popSessionKey(key: "open:a") { value } logout { flushed } }',
   'mutation M { setSessionKey(key: "count", value: "x") { created } }',
   'subscription ($to: Int) { ticks(to: $to) }',

@@ -43,25 +43,25 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
     expect(await numbersOf(page)).toEqual(titles.map((_, index) => `"${index + 1}"`))
 
     const { setSessionKey } = await run('SetDarkMode')
-    const { id } = setSessionKey.session
-    expect(id).toMatch(/^[\w-]{20,}$/)
+    const { handle } = setSessionKey.session
+    expect(handle).toMatch(/^[\w-]{20,}$/)
     expect(setSessionKey).toEqual({
       entry: { key: 'dark_mode', value: true },
       created: true,
-      session: { id, isNew: true, keys: ['dark_mode'] },
+      session: { handle, isNew: true, keys: ['dark_mode'] },
     })
     const cookie = await sessionCookie(page)
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax' })
     expect(await page.evaluate('document.cookie'), 'what a script can read').toBe('')
 
-    expect(await run('Clear')).toEqual({ clearSession: { session: { id, isEmpty: true, keys: [] } } })
+    expect(await run('Clear')).toEqual({ clearSession: { session: { handle, isEmpty: true, keys: [] } } })
     expect(await run('FillCart')).toEqual({
       updateSession: {
         entries: [
           { key: 'dark_mode', value: true },
           { key: 'shopping_cart', value: cart },
         ],
-        session: { id, keys: ['dark_mode', 'shopping_cart'] },
+        session: { handle, keys: ['dark_mode', 'shopping_cart'] },
       },
     })
     if (process.env['SCREENSHOT'] === '1') await takeScreenshot(page)
@@ -73,7 +73,7 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
       failedAttempts: 0,
       session: { keys: ['dark_mode', 'shopping_cart', 'user_id'] },
     })
-    expect(login.session.id).not.toBe(id)
+    expect(login.session.handle).not.toBe(handle)
     const own = await sessionCookie(page)
     expect(own.value === cookie.value, 'the same cookie after the sign-in').toBe(false)
 
@@ -100,20 +100,20 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
     expect(await run('Look')).toMatchObject({
       me: { name: 'Ada Lovelace' },
       session: {
-        id: login.session.id,
+        handle: login.session.handle,
         isNew: false,
         isEmpty: false,
         entries: [{ key: 'user_id', value: '1' }],
       },
     })
     expect(await run('LogoutKeepId')).toEqual({
-      logout: { flushed: false, session: { id: login.session.id, isEmpty: true } },
+      logout: { flushed: false, session: { handle: login.session.handle, isEmpty: true } },
     })
     expect((await sessionCookie(page)).value === own.value, 'the same cookie after a logout').toBe(true)
 
     const { logout } = await run('LogoutAndFlush')
     expect(logout).toMatchObject({ flushed: true, session: { isNew: true, isEmpty: true } })
-    expect(logout.session.id).not.toBe(login.session.id)
+    expect(logout.session.handle).not.toBe(login.session.handle)
     expect((await sessionCookie(page)).value === own.value, 'the same cookie after a flush').toBe(false)
 
     expect(told).toEqual(titles)

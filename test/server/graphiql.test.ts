@@ -55,7 +55,7 @@ describe('the page', () => {
   let close: () => Promise<void>
 
   beforeAll(async () => {
-    const graphiql = { defaultTabs: [{ query: 'query First { session { id } }' }] }
+    const graphiql = { defaultTabs: [{ query: 'query First { session { handle } }' }] }
     ;({ url, close } = await listen(createSessionServer({ store: memoryStore({ max: 10 }), graphiql })))
   })
 
@@ -214,8 +214,8 @@ describe('the page', () => {
     })
 
     it.each([
-      '{ __schema { types { name } } session { id } }',
-      '{ __schema: session { id } }',
+      '{ __schema { types { name } } session { handle } }',
+      '{ __schema: session { handle } }',
       '{ __schema { queryType { name } } }',
     ])('is the only thing in an answer that is: %s', async (query) => {
       const answer = await post('?graphiql=schema', JSON.stringify({ query }))
@@ -223,10 +223,10 @@ describe('the page', () => {
     })
 
     it('is the only answer that is', async () => {
-      const query = '{ session { id } }'
+      const query = '{ session { handle } }'
       const secret = await post('?graphiql=schema', JSON.stringify({ query }))
       expect([secret.status, secret.headers.get('content-encoding')]).toEqual([200, null])
-      expect(JSON.parse(String(secret.bytes))).toEqual({ data: { session: { id: null } } })
+      expect(JSON.parse(String(secret.bytes))).toEqual({ data: { session: { handle: null } } })
       const refused = await post('?graphiql=schema', '{')
       expect([refused.status, refused.headers.get('content-encoding')]).toEqual([400, null])
     })

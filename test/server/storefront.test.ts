@@ -5,11 +5,11 @@ import { openSession } from '../../src/server/open-session.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client } from '../support/harness.ts'
 
-const look = '{ me { id name } session { id isNew keys } }'
+const look = '{ me { id name } session { handle isNew keys } }'
 const fillCart =
   'mutation { setSessionKey(key: "shopping_cart", value: [{ sku: "engine", quantity: 1 }]) { created } }'
 const login = (username: string, password: string) =>
-  `mutation { login(username: "${username}", password: "${password}") { user { id name } session { id isNew keys } } }`
+  `mutation { login(username: "${username}", password: "${password}") { user { id name } session { handle isNew keys } } }`
 const signIn = login('ada', 'lovelace')
 const ada = { id: '1', name: 'Ada Lovelace' }
 
@@ -25,13 +25,13 @@ describe('login', () => {
     const { client } = open()
     await client.run(fillCart)
     const before = client.fork()
-    const { id } = (await client.run(look)).data.session
+    const { handle: id } = (await client.run(look)).data.session
     const { data } = await client.run(signIn)
     expect(data.login).toEqual({
       user: ada,
-      session: { id: expect.any(String), isNew: false, keys: ['shopping_cart', 'user_id'] },
+      session: { handle: expect.any(String), isNew: false, keys: ['shopping_cart', 'user_id'] },
     })
-    expect(data.login.session.id).not.toBe(id)
+    expect(data.login.session.handle).not.toBe(id)
     expect(await before.run(look)).toMatchObject({ data: null, setCookies: [] })
     expect((await client.run(look)).data.me).toEqual(ada)
   })
@@ -40,10 +40,10 @@ describe('login', () => {
     const { client } = open()
     await client.run(signIn)
     await client.run(fillCart)
-    const { id } = (await client.run(look)).data.session
+    const { handle: id } = (await client.run(look)).data.session
     const { session } = (await client.run(signIn)).data.login
     expect(session.keys).toEqual(['user_id', 'shopping_cart'])
-    expect(session.id).not.toBe(id)
+    expect(session.handle).not.toBe(id)
   })
 
   it('carries nothing over from somebody else', async () => {

@@ -23,24 +23,24 @@ function listening(options: Partial<SessionServerOptions<ShopData>> = {}, store 
 const set = 'mutation { setSessionKey(key: "dark_mode", value: "canary") { created } }'
 
 describe('onEvent', () => {
-  it('tells the life of a session, by its id', async () => {
+  it('tells the life of a session, by its handle', async () => {
     const { client, id, told } = listening()
     await client.run(set)
     const first = id()
-    expect(told()).toEqual([{ type: 'created', id: first }])
+    expect(told()).toEqual([{ type: 'created', handle: first }])
     await client.run(set)
     await client.run('mutation { popSessionKey(key: "dark_mode") { found } }')
     expect(told()).toEqual([
-      { type: 'committed', id: first },
-      { type: 'committed', id: first },
+      { type: 'committed', handle: first },
+      { type: 'committed', handle: first },
     ])
-    await client.run('mutation { rotateSession { session { id } } }')
+    await client.run('mutation { rotateSession { session { handle } } }')
     const second = id()
-    expect(told()).toEqual([{ type: 'rotated', id: second, previousId: first }])
+    expect(told()).toEqual([{ type: 'rotated', handle: second, previousHandle: first }])
     await client.run('mutation { logout { flushed } }')
     expect(told()).toEqual([
-      { type: 'flushed', id: second },
-      { type: 'created', id: id() },
+      { type: 'flushed', handle: second },
+      { type: 'created', handle: id() },
     ])
   })
 
@@ -56,11 +56,11 @@ describe('onEvent', () => {
   it('tells which key a client lacks a right on', async () => {
     const { client, id, told } = listening()
     await client.run('mutation { setSessionKey(key: "user_id", value: "canary") { created } }')
-    expect(told()).toEqual([{ type: 'forbidden', id: null, key: 'user_id' }])
+    expect(told()).toEqual([{ type: 'forbidden', handle: null, key: 'user_id' }])
     await client.run(set)
     told()
     await client.run('{ session { value(key: "nobody_knows") } }')
-    expect(told()).toEqual([{ type: 'forbidden', id: id(), key: 'nobody_knows' }])
+    expect(told()).toEqual([{ type: 'forbidden', handle: id(), key: 'nobody_knows' }])
     // What can be no key is not told: it can hold anything.
     await client.run('{ session { value(key: "\\u001b[31m") } }')
     expect(told()).toEqual([])
@@ -113,7 +113,7 @@ describe('onEvent', () => {
     await client.run('mutation { logout { flushed } }')
     go.resolve()
     expect((await losing).codes).toEqual(['SESSION_GONE'])
-    expect(told()).toContainEqual({ type: 'gone', id: first })
+    expect(told()).toContainEqual({ type: 'gone', handle: first })
   })
 
   it('tells a conflict that could not be settled', async () => {
@@ -123,7 +123,7 @@ describe('onEvent', () => {
     told()
     const answer = await client.run('mutation { popSessionKey(key: "dark_mode") { found } }')
     expect(answer.codes).toEqual(['SESSION_CONFLICT'])
-    expect(told()).toEqual([{ type: 'conflict', id: id(), key: 'dark_mode' }])
+    expect(told()).toEqual([{ type: 'conflict', handle: id(), key: 'dark_mode' }])
   })
 
   it('tells trouble of the store, without what the driver says', async () => {
@@ -132,7 +132,7 @@ describe('onEvent', () => {
     client.cookies.set('__Host-session', 'A'.repeat(43))
     expect((await client.run('{ session { keys } }')).status).toBe(503)
     expect(told()).toEqual([
-      { type: 'trouble', id: idOf('__Host-session', 'A'.repeat(43)), code: 'SESSION_STORE_UNAVAILABLE' },
+      { type: 'trouble', handle: idOf('__Host-session', 'A'.repeat(43)), code: 'SESSION_STORE_UNAVAILABLE' },
     ])
   })
 
@@ -152,7 +152,7 @@ describe('onEvent', () => {
     for (const query of [
       set,
       set,
-      'mutation { rotateSession { session { id } } }',
+      'mutation { rotateSession { session { handle } } }',
       'mutation { logout { flushed } }',
     ]) {
       await client.run(query)

@@ -128,20 +128,20 @@ const commands = [
     writeNow(model, at, next)
   }),
   command('flush', async (model, { session }) => {
-    const id = await session.id()
+    const id = await session.handle()
     const wasStored = model.stored !== null
     assert.equal(await session.flush(), wasStored)
-    if (wasStored) assert.notEqual(await session.id(), id)
+    if (wasStored) assert.notEqual(await session.handle(), id)
     // The successor is stored at once here, so that there is one state less to model.
     await session.save()
     model.stored = wasStored ? new Map() : null
     forget(model)
   }),
   command('rotate', async (model, { session }) => {
-    const [id, createdAt] = [await session.id(), await session.createdAt()]
+    const [id, createdAt] = [await session.handle(), await session.createdAt()]
     await session.rotate()
     if (model.stored === null) return
-    assert.notEqual(await session.id(), id)
+    assert.notEqual(await session.handle(), id)
     assert.deepEqual(await session.createdAt(), createdAt)
   }),
   command('save', async (model, { session }) => {

@@ -315,7 +315,7 @@ describe('recorded and at once', () => {
 
   it('ending a session of which nothing is left is told', async () => {
     const { store, next } = await begin()
-    await store.delete((await next.id())!, 0)
+    await store.delete((await next.handle())!, 0)
     next.setExpiry(new Date(0))
     await expect(next.save()).rejects.toThrow(code('SESSION_GONE'))
   })

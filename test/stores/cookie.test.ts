@@ -24,7 +24,7 @@ function serverOf(store: CookieStoreOptions, options: Partial<SessionServerOptio
 }
 
 const set = (value: string) => `mutation { setSessionKey(key: "k", value: "${value}") { created } }`
-const get = '{ session { isNew id value(key: "k") } }'
+const get = '{ session { isNew handle value(key: "k") } }'
 const signOut = 'mutation { logout { flushed } }'
 
 /** What a client sees that sends just this cookie. */
@@ -47,17 +47,21 @@ describe('a session in the cookie', () => {
   it('has the verbs of any other', async () => {
     const client = await signedIn(serverOf({ keys }))
     const { session } = (await client.run(get)).data
-    expect(session).toEqual({ isNew: false, id: expect.stringMatching(/^[\w-]{43}$/), value: 'in' })
-    const popped = await client.run('mutation { popSessionKey(key: "k") { found value session { id } } }')
-    expect(popped.data.popSessionKey).toEqual({ found: true, value: 'in', session: { id: session.id } })
+    expect(session).toEqual({ isNew: false, handle: expect.stringMatching(/^[\w-]{43}$/), value: 'in' })
+    const popped = await client.run('mutation { popSessionKey(key: "k") { found value session { handle } } }')
+    expect(popped.data.popSessionKey).toEqual({
+      found: true,
+      value: 'in',
+      session: { handle: session.handle },
+    })
     expect((await client.run('mutation { popSessionKey(key: "k") { found } }')).data.popSessionKey).toEqual({ found: false }) // prettier-ignore
     await client.run('mutation { updateSession(data: { a: 1, b: 2 }) { entries { key } } }')
     await client.run('mutation { deleteSessionKey(key: "a") { deleted } }')
     expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['b'])
-    await client.run('mutation { clearSession { session { id } } }')
-    expect((await client.run('{ session { isEmpty id } }')).data.session).toEqual({
+    await client.run('mutation { clearSession { session { handle } } }')
+    expect((await client.run('{ session { isEmpty handle } }')).data.session).toEqual({
       isEmpty: true,
-      id: session.id,
+      handle: session.handle,
     })
   })
 
@@ -194,8 +198,8 @@ describe('a session in the cookie', () => {
 describe('a session in the cookie, without a deny-list', () => {
   it.each([
     ['logout', signOut],
-    ['rotateSession', 'mutation { rotateSession { session { id } } }'],
-    ['an expiry in the past', 'mutation { setSessionExpiry(expiry: { at: "2020-01-01T00:00:00Z" }) { session { id } } }'], // prettier-ignore
+    ['rotateSession', 'mutation { rotateSession { session { handle } } }'],
+    ['an expiry in the past', 'mutation { setSessionExpiry(expiry: { at: "2020-01-01T00:00:00Z" }) { session { handle } } }'], // prettier-ignore
   ])('%s answers SESSION_NOT_REVOCABLE and leaves the cookie alone', async (_, mutation) => {
     const yoga = serverOf({ keys })
     const client = await signedIn(yoga)
@@ -249,7 +253,7 @@ describe('a session in the cookie, with a deny-list', () => {
     const yoga = serverOf({ keys, denyList: memoryStore({ max: 100 }) }, { clock, idleTimeout: 600, absoluteTimeout: 3600 }) // prettier-ignore
     const client = await signedIn(yoga)
     const long = client.token!
-    await client.run('mutation { setSessionExpiry(expiry: { seconds: 60 }) { session { id } } }')
+    await client.run('mutation { setSessionExpiry(expiry: { seconds: 60 }) { session { handle } } }')
     await client.run(signOut)
     clock.forward(599)
     expect(await seenWith(yoga, name, long)).toBeNull()
@@ -260,10 +264,10 @@ describe('a session in the cookie, with a deny-list', () => {
     const client = await signedIn(yoga)
     const before = (await client.run(get)).data.session
     const old = client.token!
-    expect((await client.run('mutation { rotateSession { session { id } } }')).codes).toEqual([])
+    expect((await client.run('mutation { rotateSession { session { handle } } }')).codes).toEqual([])
     const after = (await client.run(get)).data.session
-    expect(after).toEqual({ ...before, id: expect.any(String) })
-    expect(after.id).not.toBe(before.id)
+    expect(after).toEqual({ ...before, handle: expect.any(String) })
+    expect(after.handle).not.toBe(before.handle)
     const late = new Client(yoga)
     late.cookies.set(name, old)
     const { codes, setCookies } = await late.run(get)
@@ -344,7 +348,7 @@ describe('a cookie over the limit', () => {
     expect(roomy.token!.length).toBeGreaterThan(3072)
     const client = new Client(serverOf({ keys, denyList: memoryStore({ max: 100 }) }))
     client.cookies.set(name, roomy.token!)
-    expect((await client.run('mutation { rotateSession { session { id } } }')).codes).toEqual([])
+    expect((await client.run('mutation { rotateSession { session { handle } } }')).codes).toEqual([])
     expect(client.token).not.toBe(roomy.token)
     expect((await client.run(get)).data.session.value).toHaveLength(2000)
   })

@@ -175,7 +175,8 @@ async function live(store: SessionStore) {
     expect(codes).toEqual([])
     return data
   }
-  const idOf = async (client: Client): Promise<string> => (await run(client, '{ session { id } }')).session.id
+  const idOf = async (client: Client): Promise<string> =>
+    (await run(client, '{ session { handle } }')).session.handle
   const renew = async (client: Client, query: string): Promise<void> => {
     ended.push(await idOf(client))
     const before = client.fork()
@@ -193,15 +194,15 @@ async function live(store: SessionStore) {
     )
     await renew(client, `mutation { signIn(user: "user${index}") }`)
     const batch = ['pref:a', 'pref:b', 'pref:c'].map((key) => ({
-      query: `mutation { setSessionKey(key: "${key}", value: "${key} of ${index}") { created session { id } } }`,
+      query: `mutation { setSessionKey(key: "${key}", value: "${key} of ${index}") { created session { handle } } }`,
     }))
     expect((await client.post(batch)).codes).toEqual([])
     await run(client, 'mutation { setDefaultSessionKey(key: "pref:a", value: 1) { entry { value } } }')
     await run(client, 'mutation { popSessionKey(key: "shopping_cart") { found value } }')
     await run(client, 'mutation { deleteSessionKey(key: "pref:b") { deleted } }')
-    await renew(client, 'mutation { rotateSession { session { id } } }')
-    if (index % 3 === 0) await run(client, 'mutation { clearSession { session { id } } }')
-    if (index % 3 === 1) await renew(client, 'mutation { logout { flushed session { id } } }')
+    await renew(client, 'mutation { rotateSession { session { handle } } }')
+    if (index % 3 === 0) await run(client, 'mutation { clearSession { session { handle } } }')
+    if (index % 3 === 1) await renew(client, 'mutation { logout { flushed session { handle } } }')
     if (index % 3 === 2) {
       await run(client, 'mutation { setSessionExpiry(expiry: { seconds: 60 }) { __typename } }')
     }

@@ -38,15 +38,15 @@ export type LogoutPayload = SessionPayload & {
 };
 
 export type Mutation = {
-  /** Deletes every entry. The session, its id and its cookie stay. */
+  /** Deletes every entry. The session, its handle and its cookie stay. */
   clearSession: ClearSessionPayload;
   /** Deletes one entry. A key that is absent is no error: deleted is false. */
   deleteSessionKey: DeleteSessionKeyPayload;
-  /** flush: true deletes the session from the store and goes on in a fresh, empty one with a new id and cookie. flush: false deletes every entry and keeps the id. */
+  /** flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and cookie. flush: false deletes every entry and keeps the handle. */
   logout: LogoutPayload;
   /** Deletes one entry and returns what it held, or the default. Of two at the same time, one finds it. */
   popSessionKey: PopSessionKeyPayload;
-  /** New secret and id, same entries, same absolute deadline. The old cookie is worthless at once. */
+  /** New secret and handle, same entries, same absolute deadline. The old cookie is worthless at once. */
   rotateSession: RotateSessionPayload;
   /** Sets the entry only where the key is absent, and tells which value stands. */
   setDefaultSessionKey: SetDefaultSessionKeyPayload;
@@ -113,7 +113,7 @@ export type RotateSessionPayload = SessionPayload & {
   session: Session;
 };
 
-/** What the server remembers of this client between requests, as this client may see it. */
+/** What the server remembers of this client between requests, as this client may see it. There is one for each client. */
 export type Session = {
   /** When the session was created. Rotation does not change it. Null while there is nothing to store. */
   createdAt?: Maybe<Scalars['DateTime']['output']>;
@@ -125,10 +125,12 @@ export type Session = {
   expiresAtBrowserClose: Scalars['Boolean']['output'];
   /** Whole seconds until then, rounded down. */
   expiresIn?: Maybe<Scalars['Int']['output']>;
+  /** Changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the one under which the session is going to be stored. */
+  handle?: Maybe<Scalars['ID']['output']>;
   /** True when the key is present. A stored null is present. */
   has: Scalars['Boolean']['output'];
-  /** Public handle: changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the id under which the session is going to be stored. */
-  id?: Maybe<Scalars['ID']['output']>;
+  /** Always the same, so that the caches of clients find the session again after it changed: a client has one. */
+  id: Scalars['ID']['output'];
   /** True when no entry is stored, whoever may read it. */
   isEmpty: Scalars['Boolean']['output'];
   /** True until the session is stored for the first time. */
@@ -140,19 +142,19 @@ export type Session = {
 };
 
 
-/** What the server remembers of this client between requests, as this client may see it. */
+/** What the server remembers of this client between requests, as this client may see it. There is one for each client. */
 export type SessionEntriesArgs = {
   keys?: InputMaybe<Array<Scalars['String']['input']>>;
 };
 
 
-/** What the server remembers of this client between requests, as this client may see it. */
+/** What the server remembers of this client between requests, as this client may see it. There is one for each client. */
 export type SessionHasArgs = {
   key: Scalars['String']['input'];
 };
 
 
-/** What the server remembers of this client between requests, as this client may see it. */
+/** What the server remembers of this client between requests, as this client may see it. There is one for each client. */
 export type SessionValueArgs = {
   default?: InputMaybe<Scalars['JSON']['input']>;
   key: Scalars['String']['input'];
@@ -407,8 +409,9 @@ export type SessionResolvers<ContextType = ResolverContext, ParentType extends R
   expiresAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   expiresAtBrowserClose?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   expiresIn?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
+  handle?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
   has?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<SessionHasArgs, 'key'>>;
-  id?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   isEmpty?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   isNew?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   keys?: Resolver<Array<ResolversTypes['String']>, ParentType, ContextType>;

@@ -12,10 +12,12 @@ type Query {
   session: Session!
 }
 
-"What the server remembers of this client between requests, as this client may see it."
+"What the server remembers of this client between requests, as this client may see it. There is one for each client."
 type Session {
-  "Public handle: changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the id under which the session is going to be stored."
-  id: ID
+  "Always the same, so that the caches of clients find the session again after it changed: a client has one."
+  id: ID!
+  "Changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the one under which the session is going to be stored."
+  handle: ID
   "True until the session is stored for the first time."
   isNew: Boolean!
   "True when no entry is stored, whoever may read it."
@@ -55,11 +57,11 @@ type Mutation {
   deleteSessionKey(key: String!): DeleteSessionKeyPayload!
   "Deletes one entry and returns what it held, or the default. Of two at the same time, one finds it."
   popSessionKey(key: String!, default: JSON): PopSessionKeyPayload!
-  "Deletes every entry. The session, its id and its cookie stay."
+  "Deletes every entry. The session, its handle and its cookie stay."
   clearSession: ClearSessionPayload!
-  "flush: true deletes the session from the store and goes on in a fresh, empty one with a new id and cookie. flush: false deletes every entry and keeps the id."
+  "flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and cookie. flush: false deletes every entry and keeps the handle."
   logout(flush: Boolean! = true): LogoutPayload!
-  "New secret and id, same entries, same absolute deadline. The old cookie is worthless at once."
+  "New secret and handle, same entries, same absolute deadline. The old cookie is worthless at once."
   rotateSession: RotateSessionPayload!
   "Says when the session ends, at the latest when the server's own idle and absolute timeouts would end it."
   setSessionExpiry(expiry: SessionExpiryInput!): SetSessionExpiryPayload!
