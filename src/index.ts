@@ -9,10 +9,11 @@ export {
   sessionCookie,
 } from './session/cookie.ts'
 export { type Activity, type ChangeSet, apply, type Outcome, type SizeLimit } from './session/changes.ts'
+export type { Declared, DeclaredData, DeclaredKey, DeclaredKeys, KeyRight } from './session/declared.ts'
 export { type RefusalCode, SessionError, type SessionErrorCode } from './session/errors.ts'
 export type { Expiry } from './session/expiry.ts'
 export type { OnEvent, SessionEvent } from './session/events.ts'
-export type { KeyDeclaration, KeyDeclarations, KeyRight, ValueSchema } from './session/key-declarations.ts'
+export type { KeyDeclaration, KeyDeclarations, ValueSchema } from './session/key-declarations.ts'
 export type { RequestLike } from './http/held-back.ts'
 export { listen, type Listener, type Listening, type ListenOptions } from './http/listen.ts'
 export type { SessionOptions } from './graphql/exchange.ts'

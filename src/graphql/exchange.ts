@@ -7,6 +7,7 @@ import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
 import { holdsCookiesBack } from '../http/held-back.ts'
 import { isLoopback } from '../http/host.ts'
 import { type CookieOptions, portOf, type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { type DeclaredData, declaredIn } from '../session/declared.ts'
 import { SessionError } from '../session/errors.ts'
 import { joinHeader, nonceOf } from '../session/join.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
@@ -29,6 +30,8 @@ export interface SessionOptions<Data extends object = Record<string, Json>> exte
   readonly store: SessionStore
   /** What clients may read, write and delete, by key. @default nothing */
   readonly keys?: KeyDeclarations<NoInfer<Data>>
+  /** What `sessionData` made of the application's declaration of its data. @default nothing is declared */
+  readonly data?: DeclaredData
   /** The name and the attributes of the session cookie. @default `__Host-session`, Secure, SameSite=Lax, Path=/ */
   readonly cookie?: CookieOptions
   /**
@@ -42,6 +45,7 @@ export interface SessionOptions<Data extends object = Record<string, Json>> exte
 export const sessionOptionNames: Record<keyof SessionOptions, true> = {
   store: true,
   keys: true,
+  data: true,
   cookie: true,
   trustProxy: true,
   ...settingNames,
@@ -200,7 +204,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     }
     this.#options = options
     this.#settings = resolveSettings(options)
-    this.#rules = keyRules(keys)
+    this.#rules = keyRules(keys, declaredIn(options.data))
     const secure = this.#withStore(sessionCookie(cookie))
     this.#secure = cookie.secure === false ? null : secure
     // The store bounds a sealed session by the longest name that its cookie can get.
@@ -225,6 +229,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     const mayBegin = !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
     return new Exchange(
       new UnitOfWork(store, this.#settings, presented, {
+        declared: this.#rules.declared,
         mayBegin,
         nonce: nonceOf(head.header(joinHeader)),
         hasHeaders,

@@ -2,6 +2,7 @@
 
 import { holdsCookiesBack, type RequestLike, siteOf } from '../http/held-back.ts'
 import { type Presented, type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { type DeclaredData, declaredIn } from '../session/declared.ts'
 import { SessionError } from '../session/errors.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
 import { checkOptions } from '../session/options.ts'
@@ -65,6 +66,8 @@ export interface OpenSettings<Data extends object = Record<string, Json>> extend
    * restrict your own code. @default nothing
    */
   readonly keys?: KeyDeclarations<NoInfer<Data>>
+  /** What `sessionData` made of the application's declaration of its data. @default nothing is declared */
+  readonly data?: DeclaredData
   /** The cookie that carries the session. A `cookieStore` needs it, and binds what it seals to it. */
   readonly cookie?: SessionCookie
   /**
@@ -79,6 +82,7 @@ export interface OpenSettings<Data extends object = Record<string, Json>> extend
 const openSettingNames: Record<keyof OpenSettings, true> = {
   ...settingNames,
   cookie: true,
+  data: true,
   keys: true,
   request: true,
 }
@@ -110,11 +114,13 @@ export function openSession<Data extends object = Record<string, Json>>(
   const presented = token === null || typeof token === 'string' || Array.isArray(token) ? token : ''
   const { sameSite } = cookie ?? sessionCookie()
   const mayBegin = !request || !holdsCookiesBack(siteOf(request), sameSite)
+  const rules = keyRules(settings.keys ?? {}, declaredIn(settings.data))
   return new OpenSession(
     new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, {
+      declared: rules.declared,
       isOpened: true,
       mayBegin,
     }),
-    keyRules(settings.keys ?? {}),
+    rules,
   )
 }

@@ -1,7 +1,13 @@
 // This defines what a session has to know of an entry that the application has declared.
 
-import type { KeyRight } from './key-declarations.ts'
+import { SessionError } from './errors.ts'
 import type { Json } from './value.ts'
+
+/**
+ * What a client may be allowed to do with a key. `popSessionKey` needs `read` and `delete`, and
+ * `setDefaultSessionKey` needs `read` and `write`.
+ */
+export type KeyRight = 'read' | 'write' | 'delete'
 
 /** One declared entry: who may do what with it, and which values it can have. */
 export interface DeclaredKey {
@@ -22,3 +28,36 @@ export interface DeclaredKey {
 
 /** The declared entries by their key in the store. */
 export type DeclaredKeys = ReadonlyMap<string, DeclaredKey>
+
+/**
+ * What `sessionData` makes of a declaration, as far as a session needs it.
+ */
+export interface DeclaredData {
+  readonly keys: DeclaredKeys
+}
+
+/**
+ * The declared entries of the option `data`; undefined where it is left out.
+ * @throws {SessionError} CONFIG_INVALID
+ */
+export function declaredIn(data: DeclaredData | undefined): DeclaredKeys | undefined {
+  if (data === undefined || (data as unknown as DeclaredData | null)?.keys instanceof Map) return data?.keys
+  throw new SessionError('CONFIG_INVALID', 'data must be made by sessionData().')
+}
+
+declare const isDeclared: unique symbol
+
+/**
+ * A type of session data of which a declaration holds: `interface ShopSession extends Declared { … }`. A key that is not
+ * optional has a default there, so that reading it gives no undefined.
+ */
+export interface Declared {
+  readonly [isDeclared]?: never
+}
+
+/** What reading a key can give beside its value. */
+export type IfAbsent<Data, Key extends keyof Data> = typeof isDeclared extends keyof Data
+  ? undefined extends Data[Key]
+    ? undefined
+    : never
+  : undefined

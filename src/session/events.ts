@@ -22,6 +22,8 @@ export type SessionEvent =
   | { readonly type: 'conflict'; readonly handle: string | null; readonly key: string }
   /** A client lacks a right on a key: `SESSION_KEY_FORBIDDEN`. */
   | { readonly type: 'forbidden'; readonly handle: string | null; readonly key: string }
+  /** A stored value does not fit what is declared of its key, and counts as absent. Told once per request and key. */
+  | { readonly type: 'misfit'; readonly handle: string | null; readonly key: string }
   /**
    * The cookie belongs to no session. `malformed`: it cannot be a token. `unknown`: its session has ended or
    * expired, or the token was guessed. `moved`, `ended`: its session was replaced a moment ago, which is usual

@@ -1,14 +1,9 @@
 // This reads the option `keys`: what clients may do with which key, and which values they may write.
 
+import type { DeclaredKeys, KeyRight } from './declared.ts'
 import { SessionError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import { isKey } from './value.ts'
-
-/**
- * What a client may be allowed to do with a key. `popSessionKey` needs `read` and `delete`, and
- * `setDefaultSessionKey` needs `read` and `write`.
- */
-export type KeyRight = 'read' | 'write' | 'delete'
 
 /**
  * What clients may do with which key: `{ dark_mode: { client: ['read', 'write'] }, 'pref:*': … }`. A name
@@ -64,6 +59,8 @@ interface Issue {
 
 /** The declarations of `keys`, to be asked by key. */
 export interface KeyRules {
+  /** What the application has declared of its entries; undefined where it has declared none. */
+  readonly declared: DeclaredKeys | undefined
   mayClient(right: KeyRight, key: string): boolean
   /**
    * Gives the value to store for a value that a client gave: what the key's schema makes of it.
@@ -74,29 +71,41 @@ export interface KeyRules {
   conform(key: string, value: unknown, check: (value: unknown) => void): unknown
 }
 
-interface Declared {
+interface Rule {
   readonly granted: ReadonlySet<KeyRight>
   readonly schema: ValueSchema | undefined
 }
 
 const rights: readonly unknown[] = ['read', 'write', 'delete'] satisfies KeyRight[]
 
-/** @throws {SessionError} CONFIG_INVALID, naming the declaration */
-export function keyRules(declarations: KeyDeclarations): KeyRules {
+/**
+ * @param declared - what the option `data` declares; what `keys` says of the same key would be of no effect
+ * @throws {SessionError} CONFIG_INVALID, naming the declaration
+ */
+export function keyRules(declarations: KeyDeclarations, declared?: DeclaredKeys): KeyRules {
   checkOptions('keys', declarations, Object.keys(declarations ?? {}))
-  const exact = new Map<string, Declared>()
-  const prefixes: [prefix: string, declared: Declared][] = []
+  const exact = new Map<string, Rule>()
+  const prefixes: [prefix: string, rule: Rule][] = []
   for (const [name, declaration] of Object.entries(declarations)) {
-    const declared = readDeclaration(name, declaration)
-    if (name.endsWith('*')) prefixes.push([name.slice(0, -1), declared])
-    else exact.set(name, declared)
+    if (declared?.has(name)) {
+      throw new SessionError('CONFIG_INVALID', `keys: "${name}" is declared in data. Leave it out here.`)
+    }
+    const rule = readDeclaration(name, declaration)
+    if (name.endsWith('*')) prefixes.push([name.slice(0, -1), rule])
+    else exact.set(name, rule)
   }
   prefixes.sort(([a], [b]) => b.length - a.length)
-  const find = (key: string): Declared | undefined =>
+  const find = (key: string): Rule | undefined =>
     exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
   return {
-    mayClient: (right, key) => find(key)?.granted.has(right) ?? false,
+    declared,
+    mayClient: (right, key) => (declared?.get(key) ?? find(key))?.granted.has(right) ?? false,
     conform(key, value, check) {
+      const ofData = declared?.get(key)
+      if (ofData) {
+        check(value)
+        return ofData.conform(value)
+      }
       const schema = find(key)?.schema
       if (!schema) return value
       check(value)
@@ -105,7 +114,7 @@ export function keyRules(declarations: KeyDeclarations): KeyRules {
   }
 }
 
-function readDeclaration(name: string, declaration: KeyDeclarations[string]): Declared {
+function readDeclaration(name: string, declaration: KeyDeclarations[string]): Rule {
   if (name !== '*' && !isKey(name.replace(/\*$/, ''))) {
     throw new SessionError(
       'CONFIG_INVALID',

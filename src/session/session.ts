@@ -1,10 +1,11 @@
 // This defines the session that a resolver holds: the verbs of Django's session, on values instead of text.
 
+import type { IfAbsent, KeyRight } from './declared.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
-import type { KeyRight, KeyRules } from './key-declarations.ts'
+import type { KeyRules } from './key-declarations.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
-import { checkKey, decode, encode, type Json, type Refused, type Storable } from './value.ts'
+import { checkKey, type Json, type Refused, type Storable } from './value.ts'
 import { mindVerbs } from './verb-promise.ts'
 
 type Key<Data> = keyof Data & string
@@ -94,20 +95,25 @@ export class Session<Data extends object = Record<string, Json>> {
     this.#scope = scope
   }
 
-  /** Reads a value. @returns undefined when the key is absent. A stored null is a value. */
-  get<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | undefined>
+  /**
+   * Reads a value. A stored null is a value, unless the key is declared.
+   * @returns the declared default when the key is absent; undefined where it has none
+   */
+  get<K extends Key<Data>>(key: K): Promise<Frozen<Value<Data, K>> | IfAbsent<Data, K>>
   /** Reads a value. @returns `fallback` when the key is absent. A stored null is a value. */
   get<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
   async get(key: string, fallback?: unknown): Promise<unknown> {
     checkKey(key)
-    const text = (await this.#unit.view()).entries.get(key)
-    return text === undefined ? fallback : decode(text)
+    const { entries } = this.#unit
+    const value = entries.read(key, (await this.#unit.view()).entries.get(key))
+    if (value !== undefined) return value
+    return fallback === undefined ? entries.defaultOf(key) : fallback
   }
 
   /** Whether the key is there, also with the value null. */
   async has(key: Key<Data>): Promise<boolean> {
     checkKey(key)
-    return (await this.#unit.view()).entries.has(key)
+    return this.#unit.entries.has(key, (await this.#unit.view()).entries.get(key))
   }
 
   /**
@@ -115,18 +121,17 @@ export class Session<Data extends object = Record<string, Json>> {
    * The order is the same whether verbs share a request or are saved one by one.
    */
   async keys(): Promise<Key<Data>[]> {
-    return [...(await this.#unit.view()).entries.keys()] as Key<Data>[]
+    return (await this.#present()).map(([key]) => key) as Key<Data>[]
   }
 
   /** Lists keys with their values, in the order of `keys()`. */
   async entries(): Promise<{ [K in Key<Data>]: [K, Frozen<Value<Data, K>>] }[Key<Data>][]> {
-    const { entries } = await this.#unit.view()
-    return [...entries].map(([key, text]) => [key, decode(text)]) as never
+    return (await this.#present()).map(([key, text]) => [key, this.#unit.entries.read(key, text)]) as never
   }
 
   /** Whether the session has no entries, or there is no session. */
   async isEmpty(): Promise<boolean> {
-    return (await this.#unit.view()).entries.size === 0
+    return (await this.#present()).length === 0
   }
 
   /**
@@ -176,12 +181,12 @@ export class Session<Data extends object = Record<string, Json>> {
   pop<K extends Key<Data>, F>(key: K, fallback: F): Promise<Frozen<Value<Data, K>> | F>
   async pop(key: string, fallback?: unknown): Promise<unknown> {
     checkKey(key)
-    let taken: string | null = null
+    let taken: Json | undefined
     await this.#unit.change(key, (text) => {
-      taken = text
-      return text === null ? undefined : null
+      taken = this.#unit.entries.read(key, text)
+      return taken === undefined ? undefined : null
     })
-    return taken === null ? fallback : decode(taken)
+    return taken === undefined ? fallback : taken
   }
 
   /**
@@ -196,14 +201,15 @@ export class Session<Data extends object = Record<string, Json>> {
     value: Input<Data, K>,
   ): Promise<{ value: Frozen<Value<Data, K>>; created: boolean }> {
     const given = this.#encode(key, value)
-    let standing = given
+    let standing: Json | undefined
     let created = false
     await this.#unit.change(key, (text) => {
-      created = text === null
-      standing = text ?? given
+      standing = this.#unit.entries.read(key, text)
+      created = standing === undefined
       return created ? given : undefined
     })
-    return { value: decode(standing) as Frozen<Value<Data, K>>, created }
+    if (standing === undefined) standing = this.#unit.entries.read(key, given)
+    return { value: standing as Frozen<Value<Data, K>>, created }
   }
 
   /**
@@ -220,19 +226,21 @@ export class Session<Data extends object = Record<string, Json>> {
     key: K,
     // The second half tells the compiler what the literals in a value are to be.
     compute: (
-      current: Frozen<Value<Data, K>> | undefined,
+      current: Frozen<Value<Data, K>> | IfAbsent<Data, K>,
     ) => Input<Data, K> & (Value<Data, K> | Frozen<Value<Data, K>>),
   ): Promise<Frozen<Value<Data, K>>> {
     checkKey(key)
     let stored = ''
     await this.#unit.change(key, (text) => {
+      const { entries } = this.#unit
+      const current = entries.read(key, text)
       stored = this.#encode(
         key,
-        compute(text === null ? undefined : (decode(text) as Frozen<Value<Data, K>>)),
+        compute((current === undefined ? entries.defaultOf(key) : current) as Frozen<Value<Data, K>>),
       )
       return stored
     })
-    return decode(stored) as Frozen<Value<Data, K>>
+    return this.#unit.entries.read(key, stored) as Frozen<Value<Data, K>>
   }
 
   /**
@@ -341,7 +349,12 @@ export class Session<Data extends object = Record<string, Json>> {
 
   #encode(key: string, value: unknown): string {
     checkKey(key)
-    return encode(key, value, this.#unit.settings.limits)
+    return this.#unit.entries.write(key, value)
+  }
+
+  /** The entries that count, with their texts. */
+  async #present(): Promise<[key: string, text: string][]> {
+    return this.#unit.entries.of((await this.#unit.view()).entries)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { apply, type ChangeSet, none } from './changes.ts'
 import type { Presented, SentCookie } from './cookie.ts'
+import type { DeclaredKeys } from './declared.ts'
 import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
 import { cookieDeadline, needsNewCookie } from './expiry.ts'
 import { type Departure, type Mark, markRecord, type SessionRecord } from './record.ts'
@@ -23,6 +24,8 @@ const longestPause = 50
 
 /** How a unit of work was begun. */
 export interface Terms {
+  /** What the application has declared of its entries. @default nothing */
+  readonly declared?: DeclaredKeys | undefined
   /**
    * Whether a client that presents nothing may begin a session. Not if its browser holds back the cookie that
    * it may have.

@@ -2,6 +2,7 @@
 
 import { type Activity, apply, type ChangeSet, changeSet, none } from './changes.ts'
 import type { Presented } from './cookie.ts'
+import { Entries } from './entries.ts'
 import { headersSent, SessionError, tooLarge } from './errors.ts'
 import { deadline } from './expiry.ts'
 import { adds, Journal } from './journal.ts'
@@ -37,6 +38,8 @@ const maxAttempts = 256
  */
 export class UnitOfWork {
   readonly settings: Settings
+  /** Which of the stored entries count, for the verbs. */
+  readonly entries: Entries
   readonly #stored: StoredSession
   readonly #journal = new Journal()
   readonly #view: View
@@ -57,6 +60,7 @@ export class UnitOfWork {
     this.#outlivesFailures = terms.isOpened ?? false
     this.#stored = new StoredSession(store, settings, presented, terms)
     this.#view = new View(this.#stored, this.#journal, settings)
+    this.entries = new Entries(terms.declared, settings, () => this.#stored.id)
   }
 
   /** Whether the request used its session. Only then does the answer depend on the cookie. */
@@ -167,7 +171,7 @@ export class UnitOfWork {
     let isAbsent: boolean | undefined
     const decide = (): void => {
       const isKnown = !this.#stored.needsReading || this.#journal.textOf(key, place) !== undefined
-      if (isKnown) isAbsent = this.#textBefore(place, key) === null
+      if (isKnown) isAbsent = !this.entries.has(key, this.#textBefore(place, key))
     }
     // Verbs that were called before this point may still change the key.
     const decided = this.#verbs.isBusy ? this.#verbs.run(async () => decide()) : decide()
@@ -175,7 +179,7 @@ export class UnitOfWork {
       await decided
       if (isAbsent === undefined) await this.#read()
       // Nobody had read the session at this point, so what is read first is what was there.
-      return (isAbsent ??= !this.#stored.found?.entries.has(key))
+      return (isAbsent ??= !this.entries.has(key, this.#stored.found?.entries.get(key)))
     }
   }
 
@@ -201,9 +205,11 @@ export class UnitOfWork {
     return this.#verbs.run(async () => {
       if (this.#stored.failure) throw this.#stored.failure
       await this.#readToChange()
-      if (this.#textBefore(place, key) === null) return false
+      const text = this.#textBefore(place, key)
+      if (text === null) return false
+      const wasThere = this.entries.has(key, text)
       this.#record(scope, { entries: new Map([[key, null]]) }, place)
-      return true
+      return wasThere
     })
   }
 
