@@ -118,7 +118,7 @@ export const sessionResolvers: Resolvers = {
  * Makes root resolvers tell the application's developer where the session comes from, if the context has none.
  * @throws {SessionError} CONFIG_INVALID, at each call in such a context
  */
-function withSession<Resolving extends object>(resolvers: Resolving): Resolving {
+export function withSession<Resolving extends object>(resolvers: Resolving): Resolving {
   const guarded = Object.entries(resolvers).map(([name, resolve]) => [
     name,
     (parent: unknown, args: unknown, context: Partial<ResolverContext> | null | undefined, info: unknown) => {

@@ -1,0 +1,177 @@
+// This resolves the fields of session data, and the mutations that write them and take them out.
+
+import {
+  type DefinitionNode,
+  type DocumentNode,
+  type EnumTypeDefinitionNode,
+  type GraphQLFieldResolver,
+  type GraphQLInputObjectType,
+  type GraphQLInputType,
+  type GraphQLOutputType,
+  GraphQLScalarType,
+  isInputObjectType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isSpecifiedScalarType,
+  Kind,
+  type ScalarTypeDefinitionNode,
+  type TypeNode,
+} from 'graphql'
+import { asClient } from '../../session/client.ts'
+import type { AnySession } from '../../session/session.ts'
+import type { Json } from '../../session/value.ts'
+import { type ResolverContext, sessionResolvers, withSession } from '../resolvers.ts'
+import { sessionTypes } from './check.ts'
+import { keyNames } from './popped.ts'
+import { isPoppable, type PublishedField } from './publish.ts'
+import { wireForm } from './values.ts'
+
+/** The resolvers of fields and scalars, by the names of their types. */
+export type DataResolvers = Readonly<Record<string, GraphQLScalarType | FieldResolvers>>
+type FieldResolvers = Readonly<Record<string, FieldResolver>>
+// oxlint-disable-next-line typescript/no-explicit-any -- each field has its own parent and arguments
+type FieldResolver = GraphQLFieldResolver<any, ResolverContext>
+
+interface ResolvedField extends PublishedField {
+  readonly key: string
+  readonly default: Json | undefined
+}
+
+/**
+ * @param published - the schema to resolve, which leaves out some of the session's fields
+ * @param scalars - what implements the scalars that are not of GraphQL itself, by name
+ */
+export function dataResolvers(
+  published: DocumentNode,
+  fields: readonly ResolvedField[],
+  scalars: ReadonlyMap<string, GraphQLScalarType>,
+): DataResolvers {
+  const known = knownResolvers(fields)
+  const leaves = new Set(
+    published.definitions.filter(isLeafDefinition).map((definition) => definition.name.value),
+  )
+  const resolvers: Record<string, GraphQLScalarType | FieldResolvers> = {}
+  for (const definition of published.definitions) {
+    if (definition.kind === Kind.SCALAR_TYPE_DEFINITION) {
+      resolvers[definition.name.value] = scalars.get(definition.name.value)!
+    }
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION) continue
+    const ofType = known.get(definition.name.value)
+    const resolving = (definition.fields ?? []).flatMap(
+      ({ name: { value: name }, type }): [string, FieldResolver][] => {
+        const resolve = ofType?.get(name)
+        if (resolve) return [[name, resolve]]
+        // What every object has must not be taken for a member that is left out.
+        const needsReading =
+          !sessionTypes.has(definition.name.value) && (leaves.has(nameOf(type)) || name in Object.prototype)
+        return needsReading ? [[name, readMember]] : []
+      },
+    )
+    if (resolving.length > 0) resolvers[definition.name.value] = Object.fromEntries(resolving)
+  }
+  return resolvers
+}
+
+type Known = ReadonlyMap<string, ReadonlyMap<string, FieldResolver>>
+
+function knownResolvers(fields: readonly ResolvedField[]): Known {
+  const data: Record<string, FieldResolvers> = {
+    Session: Object.fromEntries(fields.map((field) => [field.name, readField(field)])),
+    Mutation: withSession({
+      updateSessionData: updateSessionData(fields),
+      popSessionData: popSessionData(fields),
+    }),
+  }
+  const ofSession = Object.entries(sessionResolvers).filter(
+    ([, each]) => !(each instanceof GraphQLScalarType),
+  )
+  return new Map(
+    ofSession.map(([type, resolvers]) => [
+      type,
+      new Map([...Object.entries(resolvers as FieldResolvers), ...Object.entries(data[type] ?? {})]),
+    ]),
+  )
+}
+
+function readField({ key, default: standing }: ResolvedField): FieldResolver {
+  return async (session: AnySession, _args, _context, { returnType }) => {
+    const value = await asClient(session).get(key, undefined)
+    return readAs(value ?? standing, returnType)
+  }
+}
+
+/** Reads a member of a stored object, or of one that a resolver of the application has made for an answer. */
+const readMember: FieldResolver = (parent: object, _args, _context, { fieldName, returnType }) => {
+  const value = Object.hasOwn(parent, fieldName) ? (parent as Record<string, unknown>)[fieldName] : null
+  try {
+    return readAs(value, returnType)
+  } catch {
+    // It has the form for an answer already, such as a Date.
+    return value
+  }
+}
+
+/** Gives a stored value in the form that GraphQL takes for an answer, by the schema that is executed. */
+function readAs(value: unknown, type: GraphQLOutputType): unknown {
+  if (value === null || value === undefined) return null
+  if (isNonNullType(type)) return readAs(value, type.ofType)
+  if (isListType(type)) return (value as readonly unknown[]).map((item) => readAs(item, type.ofType))
+  return isLeafType(type) ? type.parseValue(value) : value
+}
+
+function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
+  const named = new Map(fields.map((field) => [field.name, field]))
+  return async (_, { data }: { data: Readonly<Record<string, unknown>> }, { session }, { schema }) => {
+    const inputs = (schema.getType('SessionDataInput') as GraphQLInputObjectType).getFields()
+    const set: Record<string, Json> = {}
+    const deleted: string[] = []
+    for (const [name, value] of Object.entries(data)) {
+      const { key } = named.get(name)!
+      session.checkClientMay(key, value === null ? 'delete' : 'write')
+      if (value === null) deleted.push(key)
+      else if (value !== undefined) set[key] = writeAs(value, inputs[name]!.type)
+    }
+    const client = asClient(session)
+    client.merge(set)
+    // Where one fails, GraphQL's error of this field takes back what was recorded for it.
+    await Promise.all(deleted.map((key) => client.delete(key)))
+    return { session }
+  }
+}
+
+/** Gives a value that GraphQL has coerced in the form that is stored. */
+function writeAs(value: unknown, type: GraphQLInputType): Json {
+  if (value === null || value === undefined) return null
+  if (isNonNullType(type)) return writeAs(value, type.ofType)
+  if (isListType(type)) return (value as readonly unknown[]).map((item) => writeAs(item, type.ofType))
+  if (isInputObjectType(type)) {
+    const fields = type.getFields()
+    const members = Object.entries(value).map(([name, member]) => [name, writeAs(member, fields[name]!.type)])
+    return Object.fromEntries(members)
+  }
+  return isSpecifiedScalarType(type) ? (value as Json) : wireForm(type, value)
+}
+
+function popSessionData(fields: readonly ResolvedField[]): FieldResolver {
+  const poppable = fields.filter(isPoppable)
+  const names = keyNames(poppable.map(({ node }) => node))
+  const keyOf = new Map(poppable.map(({ name, key }) => [name, key]))
+  return async (_, { keys }: { keys: readonly string[] }, { session }) => {
+    const client = asClient(session)
+    const popped: Record<string, unknown> = {}
+    for (const keyName of new Set(keys)) {
+      const name = names.get(keyName)!
+      popped[name] = await client.pop(keyOf.get(name)!, undefined)
+    }
+    return { session, popped }
+  }
+}
+
+const isLeafDefinition = (
+  definition: DefinitionNode,
+): definition is ScalarTypeDefinitionNode | EnumTypeDefinitionNode =>
+  definition.kind === Kind.SCALAR_TYPE_DEFINITION || definition.kind === Kind.ENUM_TYPE_DEFINITION
+
+const nameOf = (type: TypeNode): string =>
+  type.kind === Kind.NAMED_TYPE ? type.name.value : nameOf(type.type)
