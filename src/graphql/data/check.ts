@@ -12,7 +12,6 @@ import {
   isObjectType,
   isTypeDefinitionNode,
   Kind,
-  type NamedTypeNode,
   type ObjectTypeDefinitionNode,
   parse,
   specifiedScalarTypes,
@@ -94,30 +93,18 @@ export function checkDefinitions({ definitions }: Declaration, scalars: Readonly
     ...specifiedScalarTypes.map(({ name }) => name),
   ])
   for (const definition of own) {
-    forEachType(definition, (used, field) => {
-      const place = field ? `"${field.name.value}" has` : 'there is'
-      const { value } = used.name
-      if (value === dataType) throw flaw(`${place} the type ${dataType}, which is the session itself`, used)
-      if (!known.has(value)) throw flaw(`${place} the unknown type "${value}"`, used)
+    let place = 'there is'
+    visit(definition, {
+      FieldDefinition(field) {
+        place = `"${field.name.value}" has`
+      },
+      NamedType(type) {
+        const { value } = type.name
+        if (value === dataType) throw flaw(`${place} the type ${dataType}, which is the session itself`, type)
+        if (!known.has(value)) throw flaw(`${place} the unknown type "${value}"`, type)
+      },
     })
   }
-}
-
-/** Calls a function for each name of a type that a definition uses, with the field that has it. */
-function forEachType(
-  definition: DefinitionNode,
-  use: (type: NamedTypeNode, field: FieldDefinitionNode | undefined) => void,
-): void {
-  visit(definition, {
-    NamedType(type, _key, _parent, _path, ancestors) {
-      use(
-        type,
-        ancestors.find(
-          (each): each is FieldDefinitionNode => 'kind' in each && each.kind === Kind.FIELD_DEFINITION,
-        ),
-      )
-    },
-  })
 }
 
 function checkDefinition(definition: TypeDefinitionNode, scalars: ReadonlySet<string>): void {

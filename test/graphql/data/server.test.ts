@@ -1,0 +1,227 @@
+import { GraphQLScalarType } from 'graphql'
+import { describe, expect, it, vi } from 'vitest'
+import { sessionData } from '../../../src/graphql/data/session-data.ts'
+import { clientOf, schemaOf, storefront } from './storefront.ts'
+
+vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+
+/** A mutation by which a test sets what clients may not write. */
+const setting = (values: Record<string, unknown>) => ({
+  typeDefs: 'extend type Mutation { prepare: Boolean! }',
+  resolvers: {
+    Mutation: {
+      prepare: (_: unknown, __: unknown, { session }: any) => {
+        session.merge(values)
+        return true
+      },
+    },
+  },
+})
+
+describe('Session', () => {
+  it('has the default of each entry that is absent, and null where there is none', async () => {
+    const client = clientOf(sessionData(storefront))
+    const { body } = await client.run('{ session { darkMode cart { id } currency userId isEmpty } }')
+    expect(body).toEqual({
+      data: { session: { darkMode: false, cart: [], currency: 'EUR', userId: null, isEmpty: true } },
+    })
+  })
+
+  it('has no field that only the server uses', async () => {
+    const client = clientOf(sessionData(storefront))
+    const { body } = await client.run('{ session { loginAttempts } }')
+    expect(body.errors[0].message).toContain('Cannot query field "loginAttempts"')
+  })
+
+  it('gives what is stored in the form of an answer, whatever the schema makes of scalars and enums', async () => {
+    const data = sessionData(`
+      type SessionData {
+        at: DateTime @session(client: [READ, WRITE, DELETE])
+        dates: [[DateTime]] @session(client: [READ, WRITE])
+        trips: [Trip!] @session(client: [READ, WRITE, DELETE])
+        mode: Mode! @session(client: [READ, WRITE, DELETE], default: CAR)
+      }
+      type Trip { id: ID!  at: DateTime!  mode: Mode!  stops: [DateTime!]  constructor: String  toString: String  more: JSON }
+      enum Mode { CAR TRAIN }
+    `)
+    const trip = '{ id at mode stops constructor toString more }'
+    const write = `mutation {
+      updateSessionData(data: {
+        at: "2026-01-01T02:00:00+01:00", dates: [["2026-01-01T00:00:00Z", null]], mode: TRAIN
+        trips: [{ id: 5, at: "2026-01-01T00:00:00Z", mode: CAR, stops: "2026-01-02T00:00:00Z", more: { a: [1] } }]
+      }) { session { at dates mode trips ${trip} } }
+    }`
+    const written = {
+      at: '2026-01-01T01:00:00.000Z',
+      dates: [['2026-01-01T00:00:00.000Z', null]],
+      mode: 'TRAIN',
+      trips: [
+        {
+          id: '5',
+          at: '2026-01-01T00:00:00.000Z',
+          mode: 'CAR',
+          stops: ['2026-01-02T00:00:00.000Z'],
+          constructor: null,
+          toString: null,
+          more: { a: [1] },
+        },
+      ],
+    }
+    // An application may give the values of an enum other values inside, and bring a DateTime of its own.
+    const DateTime = new GraphQLScalarType<number, string>({
+      name: 'DateTime',
+      serialize: (value) => new Date(value as number).toISOString(),
+      parseValue: (value) => Date.parse(value as string),
+      parseLiteral: (node) => Date.parse((node as { value: string }).value),
+    })
+    const own = { resolvers: { Mode: { CAR: 1, TRAIN: 2 }, DateTime } }
+    for (const schema of [schemaOf(data), schemaOf(data, own)]) {
+      const client = clientOf(data, schema)
+      const { body } = await client.run(write)
+      expect(body).toEqual({ data: { updateSessionData: { session: written } } })
+      expect((await client.run('{ session { value(key: "trips") } }')).data.session.value).toEqual([
+        { id: '5', at: written.trips[0]!.at, mode: 'CAR', stops: written.trips[0]!.stops, more: { a: [1] } },
+      ])
+      const pop = `mutation { popSessionData(keys: [AT, TRIPS, MODE]) { popped { at mode trips ${trip} } } }`
+      const { at, mode, trips } = written
+      expect((await client.run(pop)).data.popSessionData.popped).toEqual({ at, mode, trips })
+    }
+  })
+
+  it('gives the members of a union', async () => {
+    const data = sessionData(`
+      type SessionData { notice: Notice @session(client: [READ, DELETE]) }
+      union Notice = Text | Link
+      type Text { text: String! }
+      type Link { href: String! }
+    `)
+    const notice = data.keys.get('notice')!.conform({ __typename: 'Link', href: '/' })
+    const client = clientOf(data, schemaOf(data, setting({ notice })))
+    await client.run('mutation { prepare }')
+    const fields = '{ notice { __typename ... on Link { href } ... on Text { text } } }'
+    const { data: answer } = await client.run(`{ session ${fields} }`)
+    expect(answer.session.notice).toEqual({ __typename: 'Link', href: '/' })
+    const { data: taken } = await client.run(
+      `mutation { popSessionData(keys: NOTICE) { session { isEmpty } popped ${fields} } }`,
+    )
+    expect(taken.popSessionData).toEqual({
+      session: { isEmpty: true },
+      popped: { notice: { __typename: 'Link', href: '/' } },
+    })
+  })
+})
+
+describe('updateSessionData', () => {
+  const update = `mutation ($data: SessionDataInput!) {
+    updateSessionData(data: $data) { session { darkMode currency isEmpty } }
+  }`
+
+  it('changes what is given, and deletes what is null', async () => {
+    const client = clientOf(sessionData(storefront))
+    const run = async (data: object) => (await client.run(update, { data })).data.updateSessionData.session
+    expect(await run({ darkMode: true })).toEqual({ darkMode: true, currency: 'EUR', isEmpty: false })
+    expect(await run({ currency: 'USD' })).toEqual({ darkMode: true, currency: 'USD', isEmpty: false })
+    expect(await run({})).toEqual({ darkMode: true, currency: 'USD', isEmpty: false })
+    expect(await run({ darkMode: null })).toEqual({ darkMode: false, currency: 'USD', isEmpty: false })
+    expect(await run({ currency: null, darkMode: null })).toEqual({
+      darkMode: false,
+      currency: 'EUR',
+      isEmpty: true,
+    })
+  })
+
+  it('stores under the key of the field, where the verbs by key find it', async () => {
+    const client = clientOf(sessionData(storefront))
+    await client.run(update, { data: { darkMode: true, currency: 'USD' } })
+    const { data } = await client.run('{ session { entries { key value } } }')
+    expect(data.session.entries).toEqual([
+      { key: 'dark_mode', value: true },
+      { key: 'currency', value: 'USD' },
+    ])
+  })
+
+  it('does nothing where one of its parts is not allowed', async () => {
+    const data = sessionData(`type SessionData {
+      a: Int @session(client: [READ, WRITE, DELETE])
+      b: Int @session(client: [READ, WRITE])
+    }`)
+    const client = clientOf(data)
+    const run = (values: string) =>
+      client.run(`mutation { updateSessionData(data: { ${values} }) { session { a b } } }`)
+    await run('a: 1, b: 1')
+    const refused = await run('a: 2, b: null')
+    expect(refused.codes).toEqual(['SESSION_KEY_FORBIDDEN'])
+    expect(refused.body.data).toBeNull()
+    expect((await run('b: null, a: null')).codes).toEqual(['SESSION_KEY_FORBIDDEN'])
+    expect((await client.run('{ session { a b } }')).data.session).toEqual({ a: 1, b: 1 })
+    expect((await run('a: null, b: 2')).data.updateSessionData.session).toEqual({ a: null, b: 2 })
+  })
+
+  it('does nothing where one of its parts cannot be stored', async () => {
+    const data = sessionData(`type SessionData {
+      a: Int @session(client: [READ, WRITE, DELETE])
+      b: String @session(client: [READ, WRITE])
+    }`)
+    const client = clientOf(data)
+    await client.run('mutation { updateSessionData(data: { a: 1 }) { session { a } } }')
+    const { codes } = await client.run(
+      'mutation ($b: String) { updateSessionData(data: { a: null, b: $b }) { session { a } } }',
+      { b: 'x'.repeat(10_000) },
+    )
+    expect(codes).toEqual(['SESSION_VALUE_TOO_LARGE'])
+    expect((await client.run('{ session { a b } }')).data.session).toEqual({ a: 1, b: null })
+  })
+
+  it('writes what clients may write and not read', async () => {
+    const data = sessionData(
+      'type SessionData { pin: Pin @session(client: [WRITE]) } type Pin { digits: [Int!]! @session(default: [0]) }',
+    )
+    const schema = schemaOf(data, {
+      typeDefs: 'extend type Query { pin: [Int!] }',
+      resolvers: {
+        Query: {
+          pin: async (_: unknown, __: unknown, { session }: any) => (await session.get('pin')).digits,
+        },
+      },
+    })
+    const client = clientOf(data, schema)
+    const { body } = await client.run(
+      'mutation { updateSessionData(data: { pin: {} }) { session { isEmpty } } }',
+    )
+    expect(body).toEqual({ data: { updateSessionData: { session: { isEmpty: false } } } })
+    expect((await client.run('{ pin }')).data).toEqual({ pin: [0] })
+  })
+})
+
+describe('popSessionData', () => {
+  it('gives each value once, and null for what is absent or not asked for', async () => {
+    const cart = [{ id: 'CartItem:1', sku: '1', quantity: 2 }]
+    const data = sessionData(storefront)
+    const client = clientOf(data, schemaOf(data, setting({ shopping_cart: cart, user_id: '5' })))
+    await client.run('mutation { prepare }')
+    const pop = `mutation ($keys: [SessionDataKey!]!) { popSessionData(keys: $keys) {
+      session { userId } popped { darkMode cart { id sku quantity } currency userId }
+    } }`
+    const run = async (...keys: string[]) => (await client.run(pop, { keys })).data.popSessionData
+    const nothing = { darkMode: null, cart: null, currency: null, userId: null }
+    expect(await run()).toEqual({ session: { userId: '5' }, popped: nothing })
+    expect(await run('CART', 'CART', 'DARK_MODE')).toEqual({
+      session: { userId: '5' },
+      popped: { ...nothing, cart },
+    })
+    expect(await run('CART', 'USER_ID')).toEqual({
+      session: { userId: null },
+      popped: { ...nothing, userId: '5' },
+    })
+  })
+})
+
+it('a context without a session is told where it comes from', async () => {
+  const { resolvers } = sessionData(storefront)
+  const { Mutation } = resolvers as Record<string, Record<string, (...args: any[]) => unknown>>
+  for (const name of ['updateSessionData', 'popSessionData', 'rotateSession']) {
+    expect(() => Mutation![name]!(null, { data: {}, keys: [] }, {}, {})).toThrow(
+      /There is no context\.session/,
+    )
+  }
+})
