@@ -133,7 +133,7 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
       else if (value !== undefined) set[key] = writeAs(value, inputs[name]!.type)
     }
     const client = asClient(session)
-    client.merge(set)
+    if (Object.keys(set).length > 0) client.merge(set)
     // Where one fails, GraphQL's error of this field takes back what was recorded for it.
     await Promise.all(deleted.map((key) => client.delete(key)))
     return { session }

@@ -84,6 +84,9 @@ function readObject(declarations: DataDeclarations, types = ''): Declaration {
   const declared = Object.entries(declarations).map(([name, each]) => {
     checkOptions(`sessionData.${name}`, each, ['type', 'description', 'client', 'default', 'key', 'ttl'])
     const { type, description, default: value, ...terms } = each
+    if (description !== undefined && typeof description !== 'string') {
+      throw flaw(`"${name}": "description" must be text`)
+    }
     const field: FieldDefinitionNode = {
       kind: Kind.FIELD_DEFINITION,
       name: { kind: Kind.NAME, value: name },

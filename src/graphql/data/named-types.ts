@@ -6,6 +6,7 @@ import {
   type GraphQLError,
   type GraphQLNamedType,
   GraphQLScalarType,
+  type GraphQLSchema,
   isIntrospectionType,
   isObjectType,
   isSpecifiedScalarType,
@@ -19,7 +20,7 @@ export function namedTypes(
   published: DocumentNode,
   resolvers: DataResolvers,
 ): Readonly<Record<string, GraphQLNamedType>> {
-  const schema = buildASTSchema(published)
+  const schema = built(published)
   const [error] = validateSchema(schema) as GraphQLError[]
   if (error) throw flaw(error.message)
   const types = Object.entries(schema.getTypeMap()).filter(
@@ -33,6 +34,15 @@ export function namedTypes(
     }
   }
   return Object.fromEntries(types)
+}
+
+function built(published: DocumentNode): GraphQLSchema {
+  try {
+    return buildASTSchema(published)
+  } catch (error) {
+    // graphql-js 16 never ends reading a default of a type in which the default is.
+    throw flaw(`GraphQL cannot make the schema: ${(error as Error).message}`)
+  }
 }
 
 /** What a scalar does, without what its definition says. Its functions may need it as `this`. */

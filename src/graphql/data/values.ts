@@ -40,7 +40,11 @@ interface Member {
 /** What nests deeper cannot be stored in any case, and may refer to itself. */
 const maxDepth = 32
 
-/** Makes the judges of types. They are made once for each type, since judging is done for each value. */
+/**
+ * Makes the judges of types. They are made once for each type, since judging is done for each value. graphql-js has no
+ * function for it: its versions 16 and 17 coerce by different ones, which give values as resolvers take them and not as
+ * they are stored, and complete also what was stored already.
+ */
 export class Judges {
   readonly #scalars: ReadonlyMap<string, GraphQLScalarType>
   readonly #named = new Map<string, Judge>()

@@ -159,7 +159,7 @@ describe('the published schema', () => {
       type Address {
         "Of whom."
         name: String!
-        lines: [Line!]! @session(default: [{}])
+        lines: [Line!]! @session(default: [])
         country: Country! @session(default: DE)
         more: JSON @deprecated
       }
@@ -198,7 +198,7 @@ describe('the published schema', () => {
       input AddressInput {
         "Of whom."
         name: String!
-        lines: [LineInput!]! = [{  }]
+        lines: [LineInput!]! = []
         country: Country! = DE
         more: JSON @deprecated
       }

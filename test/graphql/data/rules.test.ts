@@ -222,6 +222,7 @@ describe('a declaration as an object is CONFIG_INVALID with', () => {
     ['rights that are no list', { a: { type: 'Int', client: 'read' } }, {}, /"a": "client"/],
     ['a ttl that is text', { a: { type: 'Int', ttl: '300' } }, {}, /ttl of "a"/],
     ['a default of another type', { a: { type: 'Int', default: '1' } }, {}, /default of "a"/],
+    ['a description that is no text', { a: { type: 'Int', description: 5 } }, {}, /"a": "description" must/],
     ['no default', { a: { type: 'Int!' } }, {}, /"a" can be absent/],
     [
       'a type of "types" named SessionData',
