@@ -16,6 +16,13 @@ export type { OnEvent, SessionEvent } from './session/events.ts'
 export type { KeyDeclaration, KeyDeclarations, ValueSchema } from './session/key-declarations.ts'
 export type { RequestLike } from './http/held-back.ts'
 export { listen, type Listener, type Listening, type ListenOptions } from './http/listen.ts'
+export {
+  sessionData,
+  type SessionDataField,
+  type SessionDataOptions,
+  type SessionDataSchema,
+} from './graphql/data/session-data.ts'
+export type { DataDeclaration, DataDeclarations } from './graphql/data/declaration.ts'
 export type { SessionOptions } from './graphql/exchange.ts'
 export { type SessionContext, useSession } from './graphql/use-session.ts'
 export { type Departure, type Mark, markRecord, seen, type SessionRecord } from './session/record.ts'

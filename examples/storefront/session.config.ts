@@ -1,17 +1,62 @@
 import { scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { GraphQLError } from 'graphql'
-import type { SessionContext, SessionServerConfig } from 'graphql-session'
+import type { Declared, Session, SessionContext, SessionServerConfig } from 'graphql-session'
 import { tabs } from './tabs.ts'
 
-/** What this shop keeps in a session. It types `context.session` and the declarations below. */
-export interface ShopSession {
+interface CartItem {
+  readonly id: string
+  readonly sku: string
+  readonly quantity: number
+}
+
+/** What this shop keeps in a session, by key. It types `context.session`. */
+export interface ShopSession extends Declared {
   dark_mode: boolean
-  shopping_cart: { sku: string; quantity: number }[]
-  user_id: string
+  shopping_cart: readonly CartItem[]
+  currency: 'EUR' | 'USD'
+  user_id?: string
   login_attempts: number
   [preference: `pref:${string}`]: string | number | boolean
 }
+
+const data = /* GraphQL */ `
+  type SessionData {
+    "Whether the shop is shown dark."
+    darkMode: Boolean! @session(key: "dark_mode", client: [READ, WRITE, DELETE], default: false)
+    "What the visitor is about to buy. Only addToCart and removeFromCart write it."
+    cart: [CartItem!]! @session(key: "shopping_cart", client: [READ, DELETE], default: [])
+    "What prices are shown in."
+    currency: Currency! @session(client: [READ, WRITE, DELETE], default: EUR)
+    "Who is signed in. A client may sign itself out, never in."
+    userId: ID @session(key: "user_id", client: [READ, DELETE])
+    loginAttempts: Int! @session(key: "login_attempts", default: 0)
+  }
+
+  type CartItem {
+    id: ID!
+    sku: ID!
+    quantity: Int!
+  }
+
+  enum Currency {
+    EUR
+    USD
+  }
+`
+
+interface Product {
+  readonly sku: string
+  readonly title: string
+  /** In cents, by currency. */
+  readonly price: Readonly<Record<ShopSession['currency'], number>>
+}
+
+const catalogue: readonly Product[] = [
+  { sku: 'tea', title: 'Tea, 100 g', price: { EUR: 890, USD: 990 } },
+  { sku: 'engine', title: 'Analytical engine', price: { EUR: 1_700_000, USD: 1_900_000 } },
+  { sku: 'cards', title: 'Punched cards, 1,000', price: { EUR: 2400, USD: 2700 } },
+]
 
 interface User {
   readonly id: string
@@ -31,14 +76,9 @@ const users: readonly User[] = [
 ]
 
 const config: SessionServerConfig<ShopSession> = {
-  keys: {
-    dark_mode: { client: ['read', 'write', 'delete'] },
-    shopping_cart: { client: ['read', 'write', 'delete'] },
-    'pref:*': { client: ['read', 'write', 'delete'] },
-    // A client may sign itself out, never in.
-    user_id: { client: ['read', 'delete'] },
-    login_attempts: {},
-  },
+  data,
+  // Preferences have no types: they are read and written by key, as JSON.
+  keys: { 'pref:*': { client: ['read', 'write', 'delete'] } },
 
   typeDefs: /* GraphQL */ `
     type User {
@@ -53,23 +93,59 @@ const config: SessionServerConfig<ShopSession> = {
       failedAttempts: Int!
     }
 
+    type Product {
+      sku: ID!
+      title: String!
+      "In cents."
+      price(currency: Currency!): Int!
+    }
+
+    type AddToCartPayload implements SessionPayload {
+      session: Session!
+      item: CartItem!
+    }
+
+    type RemoveFromCartPayload implements SessionPayload {
+      session: Session!
+    }
+
+    extend type CartItem {
+      product: Product!
+    }
+
+    extend type Session {
+      "Who is signed in."
+      user: User
+    }
+
     extend type Query {
       "Who is signed in."
       me: User
+      catalogue: [Product!]!
     }
 
     extend type Mutation {
       "Signs in, and keeps the cart of an anonymous visitor. Try ada with the password lovelace."
       login(username: String!, password: String!): LoginPayload!
+      "Adds to the cart. Of two at the same time, none is lost."
+      addToCart(sku: ID!, quantity: Int! = 1): AddToCartPayload!
+      "Takes an item out of the cart."
+      removeFromCart(sku: ID!): RemoveFromCartPayload!
     }
   `,
 
   resolvers: {
     Query: {
-      async me(_: unknown, __: unknown, { session }: SessionContext<ShopSession>) {
-        const id = await session.get('user_id')
-        return users.find((user) => user.id === id)
-      },
+      me: (_: unknown, __: unknown, { session }: SessionContext<ShopSession>) => userOf(session),
+      catalogue: () => catalogue,
+    },
+
+    Session: { user: userOf },
+
+    CartItem: { product: ({ sku }: CartItem) => productOf(sku) },
+
+    Product: {
+      price: ({ price }: Product, { currency }: { currency: ShopSession['currency'] }) => price[currency],
     },
 
     Mutation: {
@@ -77,7 +153,7 @@ const config: SessionServerConfig<ShopSession> = {
         const user = users.find(({ username }) => username === args.username)
         if (!(await isPassword(args.password, user))) {
           // At once, so that the error below does not undo it.
-          await session.update('login_attempts', (attempts = 0) => attempts + 1)
+          await session.update('login_attempts', (attempts) => attempts + 1)
           throw new GraphQLError('Unknown username or wrong password.', {
             extensions: { code: 'UNAUTHENTICATED' },
           })
@@ -91,10 +167,51 @@ const config: SessionServerConfig<ShopSession> = {
         session.set('user_id', user!.id)
         return { session, user, failedAttempts }
       },
+
+      async addToCart(_: unknown, { sku, quantity }: Ordered, { session }: SessionContext<ShopSession>) {
+        productOf(sku)
+        if (quantity < 1 || quantity > mostOfOne) throw badInput(`A quantity is from 1 to ${mostOfOne}.`)
+        const cart = await session.update('shopping_cart', (items) => added(items, sku, quantity))
+        return { session, item: cart.find((item) => item.sku === sku) }
+      },
+
+      async removeFromCart(_: unknown, { sku }: { sku: string }, { session }: SessionContext<ShopSession>) {
+        await session.update('shopping_cart', (items) => items.filter((item) => item.sku !== sku))
+        return { session }
+      },
     },
   },
 
   graphiql: { title: 'Storefront', defaultTabs: tabs },
+}
+
+interface Ordered {
+  readonly sku: string
+  readonly quantity: number
+}
+
+const mostOfOne = 10_000
+
+function added(items: readonly CartItem[], sku: string, quantity: number): readonly CartItem[] {
+  const known = items.find((item) => item.sku === sku)
+  // The ids of all types are kept in one table by some caches, so that this one names its type.
+  if (!known) return [...items, { id: `CartItem:${sku}`, sku, quantity }]
+  const sum = Math.min(known.quantity + quantity, mostOfOne)
+  return items.map((item) => (item === known ? { ...item, quantity: sum } : item))
+}
+
+function productOf(sku: string): Product {
+  const product = catalogue.find((each) => each.sku === sku)
+  if (!product) throw badInput('There is no such product.')
+  return product
+}
+
+const badInput = (message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
+
+async function userOf(session: Session<ShopSession>): Promise<User | undefined> {
+  const id = await session.get('user_id')
+  return users.find((user) => user.id === id)
 }
 
 interface Credentials {

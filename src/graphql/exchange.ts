@@ -31,7 +31,7 @@ export interface SessionOptions<Data extends object = Record<string, Json>> exte
   /** What clients may read, write and delete, by key. @default nothing */
   readonly keys?: KeyDeclarations<NoInfer<Data>>
   /** What `sessionData` made of the application's declaration of its data. @default nothing is declared */
-  readonly data?: DeclaredData
+  readonly data?: DeclaredData<Data>
   /** The name and the attributes of the session cookie. @default `__Host-session`, Secure, SameSite=Lax, Path=/ */
   readonly cookie?: CookieOptions
   /**

@@ -11,6 +11,7 @@ import {
   type YogaServerInstance,
   type YogaServerOptions,
 } from 'graphql-yoga'
+import { sessionData, type SessionDataSchema } from '../graphql/data/session-data.ts'
 import { toGraphQL } from '../graphql/errors.ts'
 import { Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
 import { trackStreams } from '../graphql/streams.ts'
@@ -38,7 +39,12 @@ type YogaOptions = YogaServerOptions<{}, {}>
  * TypeScript infers all type parameters or none
  */
 export interface SessionServerOptions<Data extends object = Record<string, Json>, Context extends object = {}>
-  extends SessionOptions<Data>, GateOptions {
+  extends Omit<SessionOptions<Data>, 'data'>, GateOptions {
+  /**
+   * The application's declaration of its data, in SDL as `sessionData` takes it, or what `sessionData` made of it. Its
+   * fields are added to the session's schema. @default nothing is declared
+   */
+  readonly data?: string | SessionDataSchema<Data>
   /** SDL beside the session's own, e.g. `extend type Query { me: User }`. */
   readonly typeDefs?: SchemaParts['typeDefs']
   /** The resolvers of `typeDefs`. Their context has the session: `context.session`. */
@@ -91,6 +97,9 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOpti
   logging: true,
 }
 
+const dataIn = <Data extends object>(data: string | SessionDataSchema<Data>): SessionDataSchema<Data> =>
+  typeof data === 'string' ? sessionData<Data>(data) : data
+
 /** What `createSessionServer` makes: a handler for node:http that also has every member of a Yoga server. */
 export type SessionServer<
   Data extends object = Record<string, Json>,
@@ -109,13 +118,15 @@ export type SessionServer<
  * @throws {SessionError} CONFIG_INVALID, naming the option, or the line of `typeDefs` that is wrong
  */
 export function createSessionServer<Data extends object = Record<string, Json>, Context extends object = {}>(
-  options: SessionServerOptions<Data, Context>,
+  given: SessionServerOptions<Data, Context>,
 ): SessionServer<Data, Context> {
   checkOptions(
     'createSessionServer',
-    options,
+    given,
     Object.keys({ ...sessionOptionNames, ...gateOptionNames, ...optionNames }),
   )
+  const { data, ...rest } = given
+  const options = { ...rest, ...(data !== undefined && { data: dataIn(data) }) }
   checkYogaOptions(options)
   const { plugins = [], batching = false, logging = true, graphiql } = options
   const context = withPromise(options.context)

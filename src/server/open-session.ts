@@ -67,7 +67,7 @@ export interface OpenSettings<Data extends object = Record<string, Json>> extend
    */
   readonly keys?: KeyDeclarations<NoInfer<Data>>
   /** What `sessionData` made of the application's declaration of its data. @default nothing is declared */
-  readonly data?: DeclaredData
+  readonly data?: DeclaredData<Data>
   /** The cookie that carries the session. A `cookieStore` needs it, and binds what it seals to it. */
   readonly cookie?: SessionCookie
   /**

@@ -22,6 +22,7 @@ import {
   type TypeDefinitionNode,
   visit,
 } from 'graphql'
+import type { SessionDataSchema } from '../graphql/data/session-data.ts'
 import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
 import { SessionError } from '../session/errors.ts'
 
@@ -35,6 +36,8 @@ interface ApplicationSchema {
   readonly typeDefs?: SchemaParts['typeDefs']
   readonly resolvers?: unknown
   readonly schema?: GraphQLSchema
+  /** The session's own part, where the application has declared its data. @default that of a session without */
+  readonly data?: Pick<SessionDataSchema<object>, 'typeDefs' | 'resolvers'>
 }
 
 /**
@@ -45,14 +48,16 @@ export function makeSchema({
   schema: made,
   typeDefs = [],
   resolvers = [],
+  data = { typeDefs: sessionTypeDefs, resolvers: sessionResolvers as never },
 }: ApplicationSchema): GraphQLSchema {
   const sources = sourcesOf(typeDefs, 'typeDefs')
-  if (made) checkMade(made, 'schema')
-  for (const source of sources) checkSource(source)
+  const check = new Collisions(data.typeDefs)
+  if (made) check.made(made, 'schema')
+  for (const source of sources) check.source(source)
   try {
     const parts = {
-      typeDefs: [sessionTypeDefs, ...sources.map(({ source }) => source as string)],
-      resolvers: [ownResolvers(made), resolvers].flat() as {}[],
+      typeDefs: [data.typeDefs, ...sources.map(({ source }) => source as string)],
+      resolvers: [ownResolvers(data.resolvers, made), resolvers].flat() as {}[],
     }
     const schema = made ? mergeSchemas({ schemas: [made], ...parts }) : makeExecutableSchema(parts)
     // Without this, graphql-js reports an invalid schema with each request, and not when the server starts.
@@ -62,12 +67,6 @@ export function makeSchema({
     throw new SessionError('CONFIG_INVALID', explain((error as Error).message, sources), { cause: error })
   }
 }
-
-const ours = new Map(
-  parse(sessionTypeDefs)
-    .definitions.filter(isTypeDefinitionNode)
-    .map((definition) => [definition.name.value, definition]),
-)
 
 const rootNames = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const
 const isRoot = (name: string): boolean => Object.values<string>(rootNames).includes(name)
@@ -81,84 +80,98 @@ const isTaken = (where: string, kind: 'type' | 'field', name: string): SessionEr
 const hasOtherRoot = (where: string, found: string, name: string): SessionError =>
   new SessionError('CONFIG_INVALID', `${where}: its root type ${found} must be named ${name}.`)
 
-/**
- * Refuses a schema that cannot be merged: with other names of its root types the session's fields would be lost, and
- * a type or field of its own under a name of ours would get our fields without their values, or our values.
- * @throws {SessionError} CONFIG_INVALID
- */
-function checkMade(made: GraphQLSchema, where: string): void {
-  for (const [operation, name] of Object.entries(rootNames)) {
-    const root = made.getRootType(operation as OperationTypeNode)
-    if (root && root.name !== name) throw hasOtherRoot(where, root.name, name)
-  }
-  for (const [name, definition] of ours) {
-    const type = made.getType(name)
-    if (!type) continue
-    if (isRoot(name)) {
-      checkFields(parse(printType(type)).definitions[0] as ObjectTypeDefinitionNode, () => where)
-      continue
-    }
-    // A schema that the session's was merged into before has all of our fields and values.
-    const has: readonly string[] =
-      'getFields' in type
-        ? Object.keys(type.getFields())
-        : 'getValues' in type
-          ? type.getValues().map((value) => value.name)
-          : []
-    const isWhole = membersOf(definition).every((member) => has.includes(member.name.value))
-    if (!isWhole || isScalarType(type) !== isScalar(definition)) throw isTaken(where, 'type', name)
-  }
-}
+/** Finds what an application has under the names of the session's own types and fields. */
+class Collisions {
+  readonly #ours: ReadonlyMap<string, TypeDefinitionNode>
 
-/**
- * Refuses definitions that graphql-tools would silently merge with ours, which would change what the session's
- * fields are, or what they may be asked for. Definitions that are the same as ours change nothing.
- * @throws {SessionError} CONFIG_INVALID
- */
-function checkSource({ name: where, source }: Source): void {
-  if (isSchema(source)) return checkMade(source, where)
-  for (const definition of definitionsOf(source)) {
-    const lineOf = (node: ASTNode): string => lineIn(where, node)
-    if (definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION) {
-      for (const { operation, type } of definition.operationTypes ?? []) {
-        if (type.name.value !== rootNames[operation]) {
-          throw hasOtherRoot(lineOf(type), type.name.value, rootNames[operation])
-        }
+  /** @param typeDefs - the session's own */
+  constructor(typeDefs: string) {
+    this.#ours = new Map(
+      parse(typeDefs)
+        .definitions.filter(isTypeDefinitionNode)
+        .map((definition) => [definition.name.value, definition]),
+    )
+  }
+
+  /**
+   * Refuses a schema that cannot be merged: with other names of its root types the session's fields would be lost, and
+   * a type or field of its own under a name of ours would get our fields without their values, or our values.
+   * @throws {SessionError} CONFIG_INVALID
+   */
+  made(made: GraphQLSchema, where: string): void {
+    for (const [operation, name] of Object.entries(rootNames)) {
+      const root = made.getRootType(operation as OperationTypeNode)
+      if (root && root.name !== name) throw hasOtherRoot(where, root.name, name)
+    }
+    for (const [name, definition] of this.#ours) {
+      const type = made.getType(name)
+      if (!type) continue
+      if (isRoot(name)) {
+        this.#checkFields(parse(printType(type)).definitions[0] as ObjectTypeDefinitionNode, () => where)
+        continue
       }
-      continue
-    }
-    if (!isTypeDefinitionNode(definition) && !isTypeExtensionNode(definition)) continue
-    const name = definition.name.value
-    const own = ours.get(name)
-    if (!own) continue
-    if (definition.kind === Kind.OBJECT_TYPE_EXTENSION || isRoot(name)) {
-      checkFields(definition as ObjectTypeDefinitionNode, lineOf)
-    } else if (isTypeDefinitionNode(definition)) {
-      const isSame = isScalar(definition) ? isScalar(own) : print(definition) === print(own)
-      if (!isSame) throw isTaken(lineOf(definition.name), 'type', name)
-    } else if (
-      definition.kind === Kind.ENUM_TYPE_EXTENSION ||
-      definition.kind === Kind.INPUT_OBJECT_TYPE_EXTENSION
-    ) {
-      // The session's resolvers would get a value that they do not know.
-      throw new SessionError(
-        'CONFIG_INVALID',
-        `${lineOf(definition.name)}: "${name}" of the session cannot be extended.`,
-      )
+      // A schema that the session's was merged into before has all of our fields and values.
+      const has: readonly string[] =
+        'getFields' in type
+          ? Object.keys(type.getFields())
+          : 'getValues' in type
+            ? type.getValues().map((value) => value.name)
+            : []
+      const isWhole = membersOf(definition).every((member) => has.includes(member.name.value))
+      if (!isWhole || isScalarType(type) !== isScalar(definition)) throw isTaken(where, 'type', name)
     }
   }
-}
 
-/** Refuses the fields that have the name of one of ours in the same type, but not its type and arguments. */
-function checkFields(
-  { name: { value: name }, fields = [] }: ObjectTypeDefinitionNode,
-  lineOf: (node: ASTNode) => string,
-): void {
-  const own = (ours.get(name) as ObjectTypeDefinitionNode).fields!
-  for (const field of fields) {
-    const other = own.find((each) => each.name.value === field.name.value)
-    if (other && signature(other) !== signature(field)) {
-      throw isTaken(lineOf(field.name), 'field', `${name}.${field.name.value}`)
+  /**
+   * Refuses definitions that graphql-tools would silently merge with ours, which would change what the session's
+   * fields are, or what they may be asked for. Definitions that are the same as ours change nothing.
+   * @throws {SessionError} CONFIG_INVALID
+   */
+  source({ name: where, source }: Source): void {
+    if (isSchema(source)) return this.made(source, where)
+    for (const definition of definitionsOf(source)) {
+      const lineOf = (node: ASTNode): string => lineIn(where, node)
+      if (definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION) {
+        for (const { operation, type } of definition.operationTypes ?? []) {
+          if (type.name.value !== rootNames[operation]) {
+            throw hasOtherRoot(lineOf(type), type.name.value, rootNames[operation])
+          }
+        }
+        continue
+      }
+      if (!isTypeDefinitionNode(definition) && !isTypeExtensionNode(definition)) continue
+      const name = definition.name.value
+      const own = this.#ours.get(name)
+      if (!own) continue
+      if (definition.kind === Kind.OBJECT_TYPE_EXTENSION || isRoot(name)) {
+        this.#checkFields(definition as ObjectTypeDefinitionNode, lineOf)
+      } else if (isTypeDefinitionNode(definition)) {
+        const isSame = isScalar(definition) ? isScalar(own) : print(definition) === print(own)
+        if (!isSame) throw isTaken(lineOf(definition.name), 'type', name)
+      } else if (
+        definition.kind === Kind.ENUM_TYPE_EXTENSION ||
+        definition.kind === Kind.INPUT_OBJECT_TYPE_EXTENSION
+      ) {
+        // The session's resolvers would get a value that they do not know.
+        throw new SessionError(
+          'CONFIG_INVALID',
+          `${lineOf(definition.name)}: "${name}" of the session cannot be extended.`,
+        )
+      }
+    }
+  }
+
+  /** Refuses the fields that have the name of one of ours in the same type, but not its type and arguments. */
+  #checkFields(
+    { name: { value: name }, fields = [] }: ObjectTypeDefinitionNode,
+    lineOf: (node: ASTNode) => string,
+  ): void {
+    const own = (this.#ours.get(name) as ObjectTypeDefinitionNode).fields!
+    for (const field of fields) {
+      const other = own.find((each) => each.name.value === field.name.value)
+      if (other && signature(other) !== signature(field)) {
+        throw isTaken(lineOf(field.name), 'field', `${name}.${field.name.value}`)
+      }
     }
   }
 }
@@ -194,9 +207,9 @@ const lineIn = (name: string, { loc }: ASTNode): string =>
   loc?.startToken ? place(name, loc.source.body, loc.startToken.line) : name
 
 /** The session's resolvers. A scalar that the application has as well, such as `DateTime`, stays the application's. */
-function ownResolvers(made: GraphQLSchema | undefined): object {
+function ownResolvers(resolvers: object, made: GraphQLSchema | undefined): object {
   const isOwn = (name: string): boolean => isScalarType(made?.getType(name))
-  return Object.fromEntries(Object.entries(sessionResolvers).filter(([name]) => !isOwn(name)))
+  return Object.fromEntries(Object.entries(resolvers).filter(([name]) => !isOwn(name)))
 }
 
 interface Source {

@@ -31,17 +31,21 @@ export type DeclaredKeys = ReadonlyMap<string, DeclaredKey>
 
 /**
  * What `sessionData` makes of a declaration, as far as a session needs it.
+ * @typeParam Data - the application's keys and the types of their values
  */
-export interface DeclaredData {
+export interface DeclaredData<Data extends object = Record<string, Json>> {
+  /** The declared entries by their key in the store. */
   readonly keys: DeclaredKeys
+  /** Only for the compiler, and never there. */
+  readonly '~data'?: Data
 }
 
 /**
  * The declared entries of the option `data`; undefined where it is left out.
  * @throws {SessionError} CONFIG_INVALID
  */
-export function declaredIn(data: DeclaredData | undefined): DeclaredKeys | undefined {
-  if (data === undefined || (data as unknown as DeclaredData | null)?.keys instanceof Map) return data?.keys
+export function declaredIn(data: DeclaredData<object> | undefined): DeclaredKeys | undefined {
+  if (data === undefined || (data as Partial<DeclaredData> | null)?.keys instanceof Map) return data?.keys
   throw new SessionError('CONFIG_INVALID', 'data must be made by sessionData().')
 }
 

@@ -13,7 +13,7 @@ import {
   print,
   type TypeNode,
 } from 'graphql'
-import type { KeyRight } from '../../session/key-declarations.ts'
+import type { KeyRight } from '../../session/declared.ts'
 import { checkNumber, checkOptions } from '../../session/options.ts'
 import { isKey } from '../../session/value.ts'
 import { flaw } from './flaw.ts'

@@ -11,7 +11,7 @@ import {
   type TypeDefinitionNode,
   visit,
 } from 'graphql'
-import type { KeyRight } from '../../session/key-declarations.ts'
+import type { KeyRight } from '../../session/declared.ts'
 import { sessionTypeDefs } from '../resolvers.ts'
 import { isForEditors } from './check.ts'
 import { dataType, isOurs } from './declaration.ts'

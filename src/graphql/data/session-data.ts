@@ -7,9 +7,8 @@ import {
   isNonNullType,
   print,
 } from 'graphql'
-import type { DeclaredKey, DeclaredKeys } from '../../session/declared.ts'
+import type { DeclaredData, DeclaredKey, KeyRight } from '../../session/declared.ts'
 import { SessionError } from '../../session/errors.ts'
-import type { KeyRight } from '../../session/key-declarations.ts'
 import { checkOptions } from '../../session/options.ts'
 import { decode, isKey, type Json } from '../../session/value.ts'
 import { checkKeys, warnOfLists } from './check.ts'
@@ -61,9 +60,7 @@ export interface SessionDataField {
  * What a declaration of session data gives.
  * @typeParam Data - the application's keys and the types of their values
  */
-export interface SessionDataSchema<Data extends object = Record<string, Json>> {
-  /** The declared entries by their key in the store. */
-  readonly keys: DeclaredKeys
+export interface SessionDataSchema<Data extends object = Record<string, Json>> extends DeclaredData<Data> {
   /** The declaration for tools, in its order. It names also what is for the server only. */
   readonly fields: readonly SessionDataField[]
   /** The whole SDL of the session with its data, to be merged with an application's own, in place of `sessionTypeDefs`. */
@@ -72,8 +69,6 @@ export interface SessionDataSchema<Data extends object = Record<string, Json>> {
   readonly resolvers: DataResolvers
   /** The types of `typeDefs` with their resolvers, by name, for a schema that is written in code. */
   readonly types: Readonly<Record<string, GraphQLNamedType>>
-  /** Only for the compiler, and never there. */
-  readonly '~data'?: Data
 }
 
 /**
