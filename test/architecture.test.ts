@@ -48,6 +48,7 @@ const rooms: Readonly<Record<string, Room>> = {
       '@graphql-yoga/render-graphiql/graphiql': 'graphiql-page.ts',
       ioredis: 'redis-backend.ts',
       pg: 'postgres-backend.ts',
+      sirv: 'static-files.ts',
     },
   },
 }
@@ -189,6 +190,7 @@ describe('the rooms of src', () => {
     ['client/fetch.ts', 'wonka'],
     ['server/health.ts', '../index.ts'],
     ['server/health.ts', 'pg'],
+    ['server/serve.ts', 'sirv'],
   ])('fail for %s with %s', (file, specifier) => {
     expect(flawsIn(importsOf(file, `import { x } from '${specifier}'\n`))).toHaveLength(1)
     expect(flawsIn(importsOf(file, `const x = await import('${specifier}')\n`))).toHaveLength(1)

@@ -329,7 +329,8 @@ export class Gate {
   #addHeaders(request: GatedRequest, headers: Headers): void {
     for (const [name, value] of protectiveHeaders) headers.set(name, value)
     // A site that could frame GraphiQL, for example, could make a visitor's click send a mutation.
-    if (headers.get('content-type')?.startsWith('text/html')) {
+    const isFramable = !headers.get('content-security-policy')?.includes("frame-ancestors 'none'")
+    if (isFramable && headers.get('content-type')?.startsWith('text/html')) {
       headers.set('content-security-policy', "frame-ancestors 'none'")
     }
     const { method, url } = request

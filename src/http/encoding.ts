@@ -6,16 +6,20 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 /** A content coding that compresses. Browsers take Brotli over TLS and from this machine, and gzip everywhere. */
 export type Encoding = 'br' | 'gzip'
 
-/** The best coding that a client takes (RFC 9110, 12.5.3), or null: it gets the bytes as they are. */
-export function encodingFor(acceptEncoding: string | null | undefined): Encoding | null {
-  const codings = new Set(
+/** The codings that a client takes, by their names (RFC 9110, 12.5.3). */
+export const codingsIn = (acceptEncoding: string | null | undefined): ReadonlySet<string> =>
+  new Set(
     (acceptEncoding ?? '')
       .toLowerCase()
       .replaceAll(/\s/g, '')
       .split(',')
       .filter((each) => !/;q=0(?:\.0*)?$/.test(each))
-      .map((each) => each.split(';')[0]),
+      .map((each) => each.split(';')[0]!),
   )
+
+/** The best coding that a client takes, or null: it gets the bytes as they are. */
+export function encodingFor(acceptEncoding: string | null | undefined): Encoding | null {
+  const codings = codingsIn(acceptEncoding)
   if (codings.has('br')) return 'br'
   return codings.has('gzip') ? 'gzip' : null
 }

@@ -12,7 +12,7 @@ import { reach } from './wait-for-store.ts'
 
 const help = `
 Usage
-  graphql-session serve [--config FILE] [--host HOST] [--port N]
+  graphql-session serve [--config FILE] [--host HOST] [--port N] [--static DIR]
                                           serves GraphQL at /graphql, beside /health/live and /health/ready
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
@@ -24,6 +24,8 @@ Options
                   trustProxy, allowedHosts, operationLimits and the others of createSessionServer
   --host HOST     address to listen on, whatever the environment says
   --port N        port to listen on, whatever the environment says; 0 takes a free one
+  --static DIR    a folder with an index.html, e.g. a build of Vite: its files are served beside GraphQL, and
+                  the page wherever a browser navigates to no file. They are listed at the start
   -h, --help      this text
   -v, --version   the version
 
@@ -68,6 +70,7 @@ async function runCommand(args: string[], version: string): Promise<void> {
       config: { type: 'string' },
       host: { type: 'string' },
       port: { type: 'string' },
+      static: { type: 'string' },
       print: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
@@ -80,7 +83,7 @@ async function runCommand(args: string[], version: string): Promise<void> {
   if (values.version) return console.log(version)
   const isKnown = command === 'serve' || command === 'migrate' || command === 'sweep'
   if (!isKnown || others.length > 0) throw invalid('say "graphql-session serve", migrate or sweep, or --help')
-  for (const name of ['config', 'host', 'port'] as const) {
+  for (const name of ['config', 'host', 'port', 'static'] as const) {
     if (values[name] !== undefined && command !== 'serve') throw invalid(`--${name} is for serve`)
   }
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')

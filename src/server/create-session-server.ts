@@ -120,6 +120,18 @@ export type SessionServer<
 export function createSessionServer<Data extends object = Record<string, Json>, Context extends object = {}>(
   given: SessionServerOptions<Data, Context>,
 ): SessionServer<Data, Context> {
+  return assembleServer(options)
+}
+
+/**
+ * Makes the server of `createSessionServer`, with or without a site beside it.
+ * @param site - answers where no other plugin has. It has the path /
+ * @throws {SessionError} CONFIG_INVALID
+ */
+export function assembleServer<Data extends object, Context extends object>(
+  options: SessionServerOptions<Data, Context>,
+  site?: Plugin,
+): SessionServer<Data, Context> {
   checkOptions(
     'createSessionServer',
     given,
@@ -150,10 +162,11 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
       ...(servesGraphiQL(graphiql)
         ? [
             useGraphiQLPage({ title: 'graphql-session', ...page, enabled: true }),
-            rootToGraphiQL(graphqlEndpoint),
+            site ? {} : rootToGraphiQL(graphqlEndpoint),
           ]
         : []),
       ...plugins,
+      site ?? {},
       exactPath(graphqlEndpoint),
       gate.documents.plugin,
     ],

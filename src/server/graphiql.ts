@@ -108,7 +108,8 @@ function pageContent(html: string): Content {
   }
 }
 
-async function answer(
+/** Answers a GET or HEAD with a content, in the best coding that its client takes; without one by 404. */
+export async function answer(
   { method, headers: asked }: Request,
   content: Content | undefined,
   { Response }: FetchAPI,

@@ -8,8 +8,14 @@ import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { loadConfig } from './config-file.ts'
-import { createSessionServer, type SessionServer, type SessionServerConfig } from './create-session-server.ts'
+import {
+  assembleServer,
+  defaultEndpoint,
+  type SessionServer,
+  type SessionServerConfig,
+} from './create-session-server.ts'
 import { invalid } from './invalid.ts'
+import type { StaticSite } from './static-site.ts'
 import { summary } from './summary.ts'
 import { reach } from './wait-for-store.ts'
 
@@ -18,6 +24,7 @@ export interface ServeOptions {
   readonly config?: string
   readonly host?: string
   readonly port?: string
+  readonly static?: string
 }
 
 /**
@@ -47,12 +54,13 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
   const { ALLOWED_HOSTS } = process.env
   const loaded = options.config === undefined ? {} : await loadConfig(options.config)
   const config = ALLOWED_HOSTS === undefined ? loaded : { ...loaded, allowedHosts: hostsIn(ALLOWED_HOSTS) }
+  const site = options.static === undefined ? undefined : await openSite(options.static, config)
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
-    const yoga = createServer(config, backend.store, options.config)
+    const yoga = createServer(config, backend.store, options.config, site)
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
-    const listening = await listen(yoga, {
+    const listening = await listen(site?.before(yoga) ?? yoga, {
       host: host.value,
       port: Number(port.value),
       drainDelay,
@@ -64,12 +72,14 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
     sweepRegularly(backend.backing, sweepInterval)
     endOnSignal(listening, backend)
     const at = listening.server.address() as AddressInfo
-    console.log(`graphql-session ${version} ${summary(at, host.value, backend.says, config)}`)
+    console.log(`graphql-session ${version} ${summary(at, host.value, backend.says, config, options.static)}`)
   } catch (error) {
     await backend.close?.()
     throw error
   }
 }
+
+const log = (line: string): void => console.error(`graphql-session: ${line}`)
 
 /** A value of the command line, or else of the environment, with the name that errors call it by. */
 function setting(option: 'host' | 'port', given: string | undefined, byDefault: string) {
@@ -95,13 +105,20 @@ function hostsIn(text: string): readonly string[] | true {
   return hosts
 }
 
+async function openSite(folder: string, config: SessionServerConfig): Promise<StaticSite> {
+  if (folder === '') throw invalid('--static needs a folder')
+  const { StaticSite } = await import('./static-site.ts')
+  return new StaticSite(folder, { graphqlEndpoint: defaultEndpoint, ...config, log })
+}
+
 function createServer(
   config: SessionServerConfig,
   store: SessionStore,
   file: string | undefined,
+  site: StaticSite | undefined,
 ): SessionServer {
   try {
-    return createSessionServer({ ...config, store })
+    return assembleServer({ ...config, store }, site?.plugin)
   } catch (error) {
     if (file === undefined || !(error instanceof SessionError)) throw error
     throw new SessionError('CONFIG_INVALID', `${file}: ${error.message}`)
@@ -122,7 +139,7 @@ function sweepRegularly(store: KeyedStore | null, seconds: number): void {
       await sweepExpired(store)
     } catch (error) {
       const { name, code = '' } = error as NodeJS.ErrnoException
-      console.error(`graphql-session: expired sessions were not removed: ${name} ${code}`.trimEnd())
+      log(`expired sessions were not removed: ${name} ${code}`.trimEnd())
     }
     isSweeping = false
   }

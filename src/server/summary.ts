@@ -11,12 +11,14 @@ import { defaultEndpoint, servesGraphiQL, type SessionServerConfig } from './cre
  * The lines that tell the user what is served.
  * @param host - the host that the user asked for, and that was resolved to the address in the first parameter
  * @param store - how to name the store
+ * @param site - the folder of the pages
  */
 export function summary(
   { address, port }: Pick<AddressInfo, 'address' | 'port'>,
   host: string,
   store: string,
   config: SessionServerConfig,
+  site?: string,
 ): string {
   const isAny = address === '0.0.0.0' || address === '::'
   const name = hostInUrl(host)
@@ -31,6 +33,7 @@ export function summary(
       'cookie',
       cookieLines(config, host, port, isAny ? 'any' : isLoopback(shown) ? 'loopback' : 'other'),
     ),
+    ...(site === undefined ? [] : list('pages', [`${site}, at http://${shown}:${port}/`])),
     ...list('keys', rightsByKey(config)),
   ].join('\n')
 }
