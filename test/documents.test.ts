@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { on, once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createServer as createVite, type UserConfig } from 'vite'
@@ -458,6 +458,31 @@ describe('what a reader pastes', () => {
     const headers = { origin, 'sec-fetch-site': 'same-origin' }
     expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 1 })
     expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 2 })
+  })
+
+  it('serves a build of Vite beside GraphQL', async () => {
+    const page = pageOf('docs/frontend.md')
+    const { files } = snippetsOf(page).find(({ entry }) => entry === 'main.ts')!
+    const folder = await save(workshop, 'one-origin', files)
+    const html = fencesOf(page).find(({ name }) => name === 'index.html')!
+    await writeFile(join(folder, 'index.html'), html.text)
+    const { text } = fencesOf(page).find(({ text }) => text.startsWith('npx vite build\n'))!
+    const [build = [], serve = []] = text
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').slice(2))
+    const vite = join(root, 'node_modules/vite/bin/vite.js')
+    expect(await run([process.execPath, vite, ...build], folder)).toMatchObject({ code: 0 })
+    const env = { ...process.env, PORT: '0', NODE_ENV: 'development' }
+    const child = spawn(process.execPath, [workshop.cli, ...serve], { cwd: folder, env, timeout: 60_000 })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const [said] = (await once(child.stdout, 'data')) as [Buffer]
+    const [, url] = /  pages     dist, at (\S+)/.exec(String(said))!
+    const built = await (await fetch(url!)).text()
+    const script = await fetch(new URL(/src="([^"]+)"/.exec(built)![1]!, url))
+    expect(script.headers.get('cache-control')).toContain('immutable')
+    expect(await script.text()).toContain('Hello again.')
+    expect((await new Client(`${url}graphql`).run('{ session { isNew } }')).data.session.isNew).toBe(true)
   })
 
   it('stands behind nginx with TLS', needs('nginx', 'openssl', 'curl'), async () => {

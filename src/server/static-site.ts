@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { join, sep } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import type { Plugin } from 'graphql-yoga'
 import { type AllowedHostsOption, hostJudge } from '../http/allowed-hosts.ts'
 import { encoded } from '../http/encoding.ts'
@@ -58,7 +58,8 @@ export class StaticSite {
     } catch (error) {
       if (error instanceof SessionError) throw error
       const { code = '', path = '' } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT' && path === folder) throw invalid(`--static: there is no folder ${folder}`)
+      if (code === 'ENOENT' && path === resolve(folder))
+        throw invalid(`--static: there is no folder ${folder}`)
       throw invalid(`--static: ${folder} cannot be read: ${code} ${path}`.trimEnd())
     }
   }

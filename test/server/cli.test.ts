@@ -31,7 +31,15 @@ describe('the command line', () => {
   it.each(['--help', '-h', 'help', 'help serve', 'serve -h'])('explains itself: %s', async (line) => {
     const { code, stdout, stderr } = await run(line.split(' '))
     expect(stdout).toContain('graphql-session serve [--config FILE]')
-    for (const name of ['--config', '--host', '--port', '-h, --help', '-v, --version', 'SESSION_STORE']) {
+    for (const name of [
+      '--config',
+      '--host',
+      '--port',
+      '--static',
+      '-h, --help',
+      '-v, --version',
+      'SESSION_STORE',
+    ]) {
       expect(stdout).toContain(name)
     }
     for (const name of ['HOST', 'PORT', 'NODE_ENV', '?schema=NAME']) expect(stdout).toContain(name)

@@ -5,14 +5,17 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync, brotliCompressSync } from 'node:zlib'
+import { chromium } from 'playwright-core'
+import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { listen } from '../../src/http/listen.ts'
 import { assembleServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { StaticSite } from '../../src/server/static-site.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { chromiumArgs } from '../support/chromium.ts'
 import { expectRefusal, serve } from '../support/command.ts'
 import { Client } from '../support/harness.ts'
-import { skippedIf } from '../support/needs.ts'
+import { chromiumPath, needs, skippedIf } from '../support/needs.ts'
 import { RawConnection } from '../support/raw.ts'
 
 const script = 'globalThis.started = true\r\n'
@@ -564,14 +567,22 @@ describe('graphql-session serve --static', () => {
     expect((await new Client(url).run('{ session { isNew } }')).data).toEqual({ session: { isNew: true } })
   })
 
+  it('refuses a folder without a name', () =>
+    expectRefusal(['serve', '--static', ''], {}, /--static needs a folder/))
+
+  it('refuses a folder that is not there', () =>
+    expectRefusal(['serve', '--static', 'none'], {}, /: --static: there is no folder none\.$/m))
+
   it.each<[what: string, folder: () => string | Promise<string>, reason: RegExp]>([
-    ['without a name', () => '', /--static needs a folder/],
-    ['that is not there', () => join(home, 'none'), /--static: there is no folder \/.*none\.$/m],
     ['that is a file', () => join(dist, 'favicon.svg'), /--static: .*favicon\.svg is no folder/],
     ['without index.html', () => folderOf({ 'a.js': '' }), /--static: .*folder-\w+ has no index\.html/],
     ['whose index.html is a folder', () => folderOf({ 'index.html/a': '' }), /has no index\.html/],
   ])('refuses a folder %s', async (_, folder, reason) => {
-    await expectRefusal(['serve', '--static', await folder()], {}, reason)
+    const path = await folder()
+    const open = () => new StaticSite(path, { graphqlEndpoint: '/graphql', log() {} })
+    expect(open).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(reason) }),
+    )
   })
 
   it('refuses it for another command', () =>
@@ -601,4 +612,60 @@ describe('graphql-session serve --static', () => {
     expect([answer.status, await answer.text()]).toEqual([500, ''])
     expect(log).toEqual(['/a.js was not sent: EACCES'])
   })
+})
+
+describe('a build of Vite in Chromium', needs('chromium'), () => {
+  it(
+    'runs under the policy, and a script that somebody put into it does not',
+    { timeout: 60_000 },
+    async () => {
+      const pixel = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+      const source = await folderOf({
+        'index.html': `<!doctype html><title>Shop</title><link rel="icon" href="data:,">
+        <script>document.title += ' inline'</script>
+        <body style="margin: 3px"><img id="a"><script type="module" src="/main.js"></script>`,
+        'main.js': `
+        import './style.css'
+        import pixel from './pixel.gif'
+        document.querySelector('#a').src = pixel
+        const { late } = await import('./late.js')
+        const answer = await fetch('/graphql', {
+          method: 'POST', headers: { 'content-type': 'application/json' }, body: '{ "query": "{ __typename }" }',
+        })
+        document.title += late + (await answer.json()).data.__typename
+        globalThis.done = true`,
+        'late.js': `import './late.css'\nexport const late = ' late '`,
+        'late.css': 'p { color: red }',
+        'style.css': 'body { color: rgb(1, 2, 3); background: url(./pixel.gif) }',
+        'pixel.gif': pixel,
+      })
+      await build({ root: source, configFile: false, logLevel: 'silent' })
+      const { url } = await started(join(source, 'dist'))
+      const browser = await chromium.launch({
+        executablePath: chromiumPath,
+        args: chromiumArgs('MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'),
+      })
+      onTestFinished(() => browser.close())
+      const page = await browser.newPage()
+      const flaws: string[] = []
+      page.on('console', (message) => message.type() === 'error' && flaws.push(message.text()))
+      page.on('requestfailed', (failed) => flaws.push(failed.url()))
+      await page.goto(`${url}/products/7`)
+      await page.waitForFunction('globalThis.done')
+      expect(await page.title()).toBe('Shop inline late Query')
+      const style = await page.evaluate(
+        '[getComputedStyle(document.body).color, getComputedStyle(document.body).margin, document.images[0].naturalWidth].join()',
+      )
+      expect(style).toBe('rgb(1, 2, 3),3px,1')
+      expect(flaws).toEqual([])
+      await page.evaluate(
+        `document.body.insertAdjacentHTML('beforeend', '<img src="x" onerror="document.title = 1">')`,
+      )
+      await page.evaluate(
+        `document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = 2' }))`,
+      )
+      await expect.poll(() => flaws.filter((flaw) => flaw.includes('Content Security Policy')).length).toBe(2)
+      expect(await page.title()).toBe('Shop inline late Query')
+    },
+  )
 })
