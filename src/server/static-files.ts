@@ -159,7 +159,7 @@ function asked(path: string, { method, headers }: IncomingMessage): object {
   const range = method === 'GET' && headers['if-range'] === undefined && rangeIn(headers.range)
   return {
     // sirv decodes this once.
-    url: encodeURI(path.normalize()).replaceAll(/[?#]/g, encodeURIComponent),
+    url: encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent),
     headers: {
       'accept-encoding': [...codingsIn(headers['accept-encoding'])].join(),
       ...(range && { range }),

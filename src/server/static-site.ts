@@ -110,7 +110,7 @@ function pathOf(target: string): string | null {
       (name !== '' || at === names.length - 1) &&
       (!name.startsWith('.') || (at === 0 && name === '.well-known')),
   )
-  return isPath ? `/${names.join('/')}` : null
+  return isPath ? `/${names.join('/')}`.normalize() : null
 }
 
 /** What the name of a file in a URL does not hold: separators and control characters. */

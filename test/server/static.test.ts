@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync, brotliCompressSync } from 'node:zlib'
@@ -87,6 +88,13 @@ async function folderOf(some: typeof files): Promise<string> {
   return folder
 }
 
+/** The files of a folder that this process has open, where the system tells. */
+async function openIn(folder: string): Promise<string[]> {
+  const names = await readdir('/proc/self/fd').catch(() => [])
+  const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+  return paths.filter((path) => path.startsWith(folder))
+}
+
 type Options = Partial<SessionServerOptions>
 
 async function started(folder: string, options: Options = {}, finished = onTestFinished) {
@@ -106,7 +114,15 @@ async function started(folder: string, options: Options = {}, finished = onTestF
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
     fetch(listening.url + path, { headers: { 'accept-encoding': 'identity', ...headers }, method })
   const navigate = (path: string) => ask(path, { accept: navigation })
-  return { ask, navigate, port, url: listening.url, log, close: () => listening.close() }
+  return {
+    ask,
+    navigate,
+    port,
+    url: listening.url,
+    server: listening.server,
+    log,
+    close: () => listening.close(),
+  }
 }
 
 /** What Chromium sends where it navigates. */
@@ -250,6 +266,14 @@ describe('a file', () => {
     expect((await connection.answer('GET'))!.text).toBe(html)
     connection.destroy()
   })
+})
+
+it('a request with a body leaves its connection usable', async () => {
+  const connection = await RawConnection.open(usual.port)
+  const head = 'GET /favicon.svg HTTP/1.1\r\nhost: localhost\r\n'
+  await connection.send(`${head}content-length: 5\r\n\r\nhello${head}\r\n`)
+  for (const _ of [1, 2]) expect((await connection.answer('GET'))!.text).toBe(files['favicon.svg'])
+  connection.destroy()
 })
 
 describe('the page', () => {
@@ -536,13 +560,28 @@ describe('a client', () => {
   it('that leaves costs nothing, and the server goes on', async () => {
     const folder = await folderOf({ 'index.html': html, 'large.bin': Buffer.alloc(30_000_000) })
     const { ask, port, log } = await started(folder)
-    for (const _ of [1, 2, 3]) {
+    for (const path of ['/large.bin', '/large.bin HTTP/1.1\r\nhost: localhost\r\n\r\nGET /large.bin']) {
       const connection = await RawConnection.open(port)
-      await connection.send('GET /large.bin HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      await connection.send(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
       connection.destroy()
     }
-    expect((await (await ask('/large.bin')).arrayBuffer()).byteLength).toBe(30_000_000)
+    expect((await (await ask('/large.bin', { range: 'bytes=1-' })).arrayBuffer()).byteLength).toBe(29_999_999)
+    expect((await ask('/large.bin', {}, 'HEAD')).status).toBe(200)
     expect(log).toEqual([])
+    await expect.poll(() => openIn(folder)).toEqual([])
+  })
+
+  it('may take nothing of a file for as long as of another answer', async () => {
+    const folder = await folderOf({ 'index.html': html, 'large.bin': Buffer.alloc(30_000_000) })
+    const { port, server } = await started(folder)
+    const connected = once(server, 'connection') as Promise<Socket[]>
+    const outgoing = request({ port, path: '/large.bin' }).end()
+    const [[incoming], [socket]] = await Promise.all([once(outgoing, 'response'), connected])
+    incoming.pause()
+    await expect.poll(() => socket!.timeout).toBe(30_000)
+    socket!.emit('timeout')
+    await expect.poll(() => openIn(folder)).toEqual([])
+    outgoing.destroy()
   })
 
   it('gets the whole of a file that is under way at the end', async () => {
