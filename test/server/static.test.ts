@@ -666,13 +666,14 @@ describe('a build of Vite in Chromium', needs('chromium'), () => {
         'main.js': `
         import './style.css'
         import pixel from './pixel.gif'
-        document.querySelector('#a').src = pixel
+        const picture = document.querySelector('#a')
+        picture.src = pixel
+        await picture.decode()
         const { late } = await import('./late.js')
         const answer = await fetch('/graphql', {
           method: 'POST', headers: { 'content-type': 'application/json' }, body: '{ "query": "{ __typename }" }',
         })
-        document.title += late + (await answer.json()).data.__typename
-        globalThis.done = true`,
+        document.title += late + (await answer.json()).data.__typename`,
         'late.js': `import './late.css'\nexport const late = ' late '`,
         'late.css': 'p { color: red }',
         'style.css': 'body { color: rgb(1, 2, 3); background: url(./pixel.gif) }',
@@ -690,8 +691,7 @@ describe('a build of Vite in Chromium', needs('chromium'), () => {
       page.on('console', (message) => message.type() === 'error' && flaws.push(message.text()))
       page.on('requestfailed', (failed) => flaws.push(failed.url()))
       await page.goto(`${url}/products/7`)
-      await page.waitForFunction('globalThis.done')
-      expect(await page.title()).toBe('Shop inline late Query')
+      await expect.poll(() => page.title(), { timeout: 10_000 }).toBe('Shop inline late Query')
       const style = await page.evaluate(
         '[getComputedStyle(document.body).color, getComputedStyle(document.body).margin, document.images[0].naturalWidth].join()',
       )
