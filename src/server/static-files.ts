@@ -21,9 +21,11 @@ const limitIdling = (socket: Socket): unknown => socket.setTimeout(patience)
 /** A build's name for a file that never changes: `assets/NAME-HASH.js` of Vite, with eight characters of base64url. */
 const hashed = /^\/assets\/(?:[^/]+\/)*[^/]*-(?<hash>[\w-]{8})(?:\.\w+)+$/
 
-/** Whether eight characters are no word, no date and no size of a picture, which people write into names, too. */
+/** Whether eight characters are no word, no date, and neither size nor number of a picture, which people write, too. */
 const isHash = (text: string): boolean =>
-  /[a-z]/i.test(text) && /\d|[a-z].*[A-Z]|[A-Z]{2}.*[a-z]/.test(text) && !/^\d+x\d+$/.test(text)
+  /[a-z]/i.test(text) &&
+  /\d|[a-z].*[A-Z]|[A-Z]{2}.*[a-z]/.test(text) &&
+  !/^(?:\d+x\d+|[A-Z]+[_-]?\d+)$/.test(text)
 
 /** The files of a folder, by their paths in URLs. */
 export class StaticFiles {

@@ -3719,6 +3719,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/static'],
   },
   {
+    guard: 'a server behind files is not ready where its process is about to end',
+    file: 'server/static-site.ts',
+    from: 'drain: (over: Promise<void>) => server.drain(over),',
+    to: '',
+    tests: ['server/static'],
+  },
+  {
     guard: 'no file hides GraphQL and health checks',
     file: 'server/static-site.ts',
     from: '!isIndex(path) && !isOfServer(path, graphqlEndpoint)',

@@ -39,6 +39,7 @@ const files: Readonly<Record<string, string | Buffer>> = {
   'assets/annual-20240101.txt': 'a report of 2024 – ä',
   'assets/photo-1024x768.png': 'photo',
   'assets/our-portrait.png': 'portrait',
+  'assets/our-IMG_2041.png': 'photo',
   'favicon.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'data.tar.gz': gzipSync('data'),
   'letters/äöü – 100%.txt': 'umlauts',
@@ -108,7 +109,8 @@ async function started(folder: string, options: Options = {}, finished = onTestF
     { store: memoryStore({ max: 100 }), keys: { theme: { client: ['read', 'write'] } }, ...options },
     site.plugin,
   )
-  const listening = await listen(site.before(server), { port: 0, drainDelay: 1 })
+  const handler = site.before(server)
+  const listening = await listen(handler, { port: 0, drainDelay: 1 })
   finished(() => listening.close())
   const port = Number(new URL(listening.url).port)
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
@@ -120,6 +122,7 @@ async function started(folder: string, options: Options = {}, finished = onTestF
     port,
     url: listening.url,
     server: listening.server,
+    handler,
     log,
     close: () => listening.close(),
   }
@@ -170,6 +173,7 @@ describe('a file', () => {
     ['/assets/annual-20240101.txt', false],
     ['/assets/photo-1024x768.png', false],
     ['/assets/our-portrait.png', false],
+    ['/assets/our-IMG_2041.png', false],
     ['/favicon.svg', false],
     ['/docs/', false],
     ['/', false],
@@ -595,6 +599,13 @@ describe('a client', () => {
     expect(size).toBe(30_000_000)
     await closed
   })
+})
+
+it('the end of the server is told to what is behind the files', async () => {
+  const { ask, handler } = await started(dist)
+  handler.drain!(Promise.resolve())
+  expect((await ask('/health/ready')).status).toBe(503)
+  expect((await ask('/favicon.svg')).status).toBe(200)
 })
 
 describe('graphql-session serve --static', () => {
