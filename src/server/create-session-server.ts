@@ -97,8 +97,10 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOpti
   logging: true,
 }
 
-const dataIn = <Data extends object>(data: string | SessionDataSchema<Data>): SessionDataSchema<Data> =>
-  typeof data === 'string' ? sessionData<Data>(data) : data
+/** What the option `data` declares. @throws {SessionError} CONFIG_INVALID */
+export const dataIn = <Data extends object>(
+  data: string | SessionDataSchema<Data>,
+): SessionDataSchema<Data> => (typeof data === 'string' ? sessionData<Data>(data) : data)
 
 /** What `createSessionServer` makes: a handler for node:http that also has every member of a Yoga server. */
 export type SessionServer<
@@ -118,7 +120,7 @@ export type SessionServer<
  * @throws {SessionError} CONFIG_INVALID, naming the option, or the line of `typeDefs` that is wrong
  */
 export function createSessionServer<Data extends object = Record<string, Json>, Context extends object = {}>(
-  given: SessionServerOptions<Data, Context>,
+  options: SessionServerOptions<Data, Context>,
 ): SessionServer<Data, Context> {
   return assembleServer(options)
 }
@@ -129,7 +131,7 @@ export function createSessionServer<Data extends object = Record<string, Json>, 
  * @throws {SessionError} CONFIG_INVALID
  */
 export function assembleServer<Data extends object, Context extends object>(
-  options: SessionServerOptions<Data, Context>,
+  given: SessionServerOptions<Data, Context>,
   site?: Plugin,
 ): SessionServer<Data, Context> {
   checkOptions(

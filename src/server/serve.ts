@@ -4,16 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { isName } from '../http/allowed-hosts.ts'
 import { listen, type Listening } from '../http/listen.ts'
 import { SessionError } from '../session/errors.ts'
-import type { KeyedStore, SessionStore } from '../session/store.ts'
+import type { KeyedStore } from '../session/store.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { loadConfig } from './config-file.ts'
-import {
-  assembleServer,
-  defaultEndpoint,
-  type SessionServer,
-  type SessionServerConfig,
-} from './create-session-server.ts'
+import { assembleServer, dataIn, defaultEndpoint, type SessionServerConfig } from './create-session-server.ts'
 import { invalid } from './invalid.ts'
 import type { StaticSite } from './static-site.ts'
 import { summary } from './summary.ts'
@@ -53,11 +48,16 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
   const [drainDelay, drainTimeout] = [milliseconds('DRAIN_DELAY'), milliseconds('DRAIN_TIMEOUT')]
   const { ALLOWED_HOSTS } = process.env
   const loaded = options.config === undefined ? {} : await loadConfig(options.config)
-  const config = ALLOWED_HOSTS === undefined ? loaded : { ...loaded, allowedHosts: hostsIn(ALLOWED_HOSTS) }
+  const config: SessionServerConfig = {
+    ...loaded,
+    ...(ALLOWED_HOSTS !== undefined && { allowedHosts: hostsIn(ALLOWED_HOSTS) }),
+    ...(loaded.data !== undefined && { data: naming(options.config, () => dataIn(loaded.data!)) }),
+  }
   const site = options.static === undefined ? undefined : await openSite(options.static, config)
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
-    const yoga = createServer(config, backend.store, options.config, site)
+    const { store } = backend
+    const yoga = naming(options.config, () => assembleServer({ ...config, store }, site?.plugin))
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
     for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
     const listening = await listen(site?.before(yoga) ?? yoga, {
@@ -111,14 +111,10 @@ async function openSite(folder: string, config: SessionServerConfig): Promise<St
   return new StaticSite(folder, { graphqlEndpoint: defaultEndpoint, ...config, log })
 }
 
-function createServer(
-  config: SessionServerConfig,
-  store: SessionStore,
-  file: string | undefined,
-  site: StaticSite | undefined,
-): SessionServer {
+/** Names the config file in what is wrong with it. */
+function naming<T>(file: string | undefined, run: () => T): T {
   try {
-    return assembleServer({ ...config, store }, site?.plugin)
+    return run()
   } catch (error) {
     if (file === undefined || !(error instanceof SessionError)) throw error
     throw new SessionError('CONFIG_INVALID', `${file}: ${error.message}`)

@@ -145,7 +145,13 @@ export class StaticFiles {
     if (response.headersSent) response.destroy()
     else if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return false
     else
-      response.writeHead(500, { ...Object.fromEntries(protectiveHeaders), 'cache-control': 'no-store' }).end()
+      response
+        .writeHead(500, {
+          ...Object.fromEntries(protectiveHeaders),
+          'cache-control': 'no-store',
+          'content-length': '0',
+        })
+        .end()
     return true
   }
 }

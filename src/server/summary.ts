@@ -5,7 +5,7 @@ import { isLoopback } from '../http/host.ts'
 import { sessionCookie } from '../session/cookie.ts'
 import { keyRules } from '../session/key-declarations.ts'
 import { resolveSettings } from '../session/settings.ts'
-import { defaultEndpoint, servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
+import { dataIn, defaultEndpoint, servesGraphiQL, type SessionServerConfig } from './create-session-server.ts'
 
 /**
  * The lines that tell the user what is served.
@@ -75,9 +75,10 @@ function cookieLines(
   return lines
 }
 
-function rightsByKey({ keys = {} }: SessionServerConfig): string[] {
-  const { mayClient } = keyRules(keys)
-  const lines = Object.keys(keys).map((key) => {
+function rightsByKey({ keys = {}, data }: SessionServerConfig): string[] {
+  const declared = data === undefined ? undefined : dataIn(data).keys
+  const { mayClient } = keyRules(keys, declared)
+  const lines = [...(declared?.keys() ?? []), ...Object.keys(keys)].map((key) => {
     const granted = (['read', 'write', 'delete'] as const).filter((right) => mayClient(right, key))
     return `${key}: ${granted.length > 0 ? `client may ${granted.join(', ')}` : 'server only'}`
   })

@@ -19,7 +19,7 @@ function loggerOf() {
   return { warnings, logging: { debug: ignore, info: ignore, warn, error: ignore } }
 }
 
-type Options = Partial<SessionServerOptions<{ theme: string }>>
+type Options = Partial<Omit<SessionServerOptions<{ theme: string }>, 'data'>>
 
 const shared = () => ({
   store: memoryStore({ max: 100 }),
