@@ -35,7 +35,6 @@ type FieldResolver = GraphQLFieldResolver<any, ResolverContext>
 
 interface ResolvedField extends PublishedField {
   readonly key: string
-  readonly default: Json | undefined
 }
 
 /**
@@ -94,11 +93,10 @@ function knownResolvers(fields: readonly ResolvedField[]): Known {
   )
 }
 
-function readField({ key, default: standing }: ResolvedField): FieldResolver {
-  return async (session: AnySession, _args, _context, { returnType }) => {
-    const value = await asClient(session).get(key, undefined)
-    return readAs(value ?? standing, returnType)
-  }
+/** The session gives the default of an entry that is absent, and takes one that does not fit for absent. */
+function readField({ key }: ResolvedField): FieldResolver {
+  return async (session: AnySession, _args, _context, { returnType }) =>
+    readAs(await asClient(session).get(key, undefined), returnType)
 }
 
 /** Reads a member of a stored object, or of one that a resolver of the application has made for an answer. */

@@ -42,12 +42,11 @@ export function inputDefinitions(
     })
   const data = fields.map((node) => inputField(node, toInput(nullable(node.type), node.name.value)))
   const inputs: DefinitionNode[] = []
-  for (const { fields: members = [], name, description, loc: _, ...type } of written) {
+  for (const { fields: members = [], name, description } of written) {
     inputs.push({
       kind: Kind.INPUT_OBJECT_TYPE_DEFINITION,
       name: { ...name, value: inputName(name.value) },
       ...(description && { description }),
-      ...(type.directives && { directives: type.directives }),
       fields: members.map((member) =>
         inputField(
           member,

@@ -308,7 +308,8 @@ describe('an application', () => {
     const data = sessionData(storefront)
     const { Query, Mutation, ...types } = data.types as Record<string, GraphQLObjectType>
     const query = '{ session { darkMode cart { id } currency userId createdAt } }'
-    const change = 'mutation { updateSessionData(data: { currency: USD }) { session { currency } } }'
+    const change =
+      'mutation { updateSessionData(data: { currency: USD }) { session { currency createdAt } } }'
     const asTheyAre = new GraphQLSchema({ types: Object.values(types), query: Query!, mutation: Mutation! })
     expect(validateSchema(asTheyAre)).toEqual([])
     const client = clientOf(data, asTheyAre)
@@ -317,7 +318,10 @@ describe('an application', () => {
       currency: 'EUR',
       userId: null,
     })
-    expect((await client.run(change)).data.updateSessionData.session.currency).toBe('USD')
+    expect((await client.run(change)).data.updateSessionData.session).toEqual({
+      currency: 'USD',
+      createdAt: expect.stringMatching(/^20.*Z$/),
+    })
 
     const own = new GraphQLObjectType({
       name: 'Query',

@@ -32,15 +32,17 @@ export const schemaOf = (
     resolvers: [resolvers as {}, more.resolvers ?? {}],
   })
 
-/** Makes a client of a server whose clients have the rights of the declaration. */
-export function clientOf(data: SessionDataSchema<any>, schema = schemaOf(data)): Client {
-  const keys = [...data.keys].map(([key, { granted }]) => [key, { client: [...granted] }])
-  const store = memoryStore({ max: 100 })
+/** Makes a client of a server whose sessions hold what is declared. */
+export function clientOf(
+  data: SessionDataSchema<any>,
+  schema = schemaOf(data),
+  store = memoryStore({ max: 100 }),
+): Client {
   return new Client(
     createYoga({
       schema,
       logging: false,
-      plugins: [useSession<any>({ store, keys: Object.fromEntries(keys) })],
+      plugins: [useSession<any>({ store, data })],
     }),
   )
 }
