@@ -224,7 +224,7 @@ describe('the published schema', () => {
       'type SessionData { a: Int  b: B @session(client: READ) } type B { c: Int }',
     )
     expect(added(typeDefs)).toBe('type Session {\n  b: B\n}\ntype B {\n  c: Int\n}')
-    const none = sessionData('type SessionData { a: Int }')
+    const none = sessionData('type SessionData { a: Int  b: Int @session(client: [DELETE]) }')
     expect(added(none.typeDefs)).toBe('')
     expect(left(none.typeDefs)).toEqual([])
   })

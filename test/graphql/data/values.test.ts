@@ -24,6 +24,7 @@ const keyOf = (type: string, more = '', options?: SessionDataOptions): DeclaredK
 const types = `
   type A { n: Int! s: [String!] e: E at: DateTime json: JSON b: B }
   type B { id: ID! @session(default: 7) many: [[Int]] a: A on: E! @session(default: X) }
+  type C { n: Int  constructor: JSON  toString: JSON }
   enum E { X Y }
   union U = A | B
 `
@@ -52,6 +53,7 @@ describe('a value is stored', () => {
     ['what is left out with its default', 'B', { many: null }, { id: '7', many: null, on: 'X' }],
     ['what is left out in an object in another', 'A', { n: 1, b: {} }, { n: 1, b: { id: '7', on: 'X' } }],
     ['undefined as what is left out', 'A', { n: 1, s: undefined }, { n: 1 }],
+    ['nothing for what every object has', 'C', { n: 1 }, { n: 1 }],
     ['null as null', 'A', { n: 1, s: null }, { n: 1, s: null }],
     [
       'a member of a union with its name',
@@ -69,6 +71,7 @@ describe('a value is stored', () => {
 describe('a value is SESSION_VALUE_INVALID, and does not fit', () => {
   const circle: Record<string, unknown> = { n: 1 }
   circle['b'] = { a: circle }
+  const chain = (levels: number): unknown => (levels === 0 ? { n: 1 } : { n: 1, b: { a: chain(levels - 1) } })
   const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)])
   it.each<[what: string, type: string, value: unknown, place: string]>([
     ['another type', 'Int', 'secret', ''],
@@ -100,6 +103,7 @@ describe('a value is SESSION_VALUE_INVALID, and does not fit', () => {
     ['a member of a union by a name of every object', 'U', { __typename: 'toString' }, ' at __typename'],
     ['a part of a member of a union', 'U', { __typename: 'A', n: 'secret' }, ' at n'],
     ['what refers to itself', 'A', circle, ' at b.a.b.a.b.a.b.a'],
+    ['objects in objects, too deep for a store', 'A', chain(40), ' at b.a.b.a.b.a.b.a'],
     ['lists in lists without end', '[[[Int]]]', deep(5), ' at 0.0.0'],
   ])('%s', (_, type, value, place) => {
     const declared = keyOf(type, types)
