@@ -1,6 +1,7 @@
 // This resolves the fields of session data, and the mutations that write them and take them out.
 
 import {
+  defaultFieldResolver,
   type DefinitionNode,
   type DocumentNode,
   type EnumTypeDefinitionNode,
@@ -61,7 +62,6 @@ export function dataResolvers(
       ({ name: { value: name }, type }): [string, FieldResolver][] => {
         const resolve = ofType?.get(name)
         if (resolve) return [[name, resolve]]
-        // What every object has must not be taken for a member that is left out.
         const needsReading =
           !sessionTypes.has(definition.name.value) && (leaves.has(nameOf(type)) || name in Object.prototype)
         return needsReading ? [[name, readMember]] : []
@@ -100,12 +100,15 @@ function readField({ key }: ResolvedField): FieldResolver {
 }
 
 /** Reads a member of a stored object, or of one that a resolver of the application has made for an answer. */
-const readMember: FieldResolver = (parent: object, _args, _context, { fieldName, returnType }) => {
-  const value = Object.hasOwn(parent, fieldName) ? (parent as Record<string, unknown>)[fieldName] : null
+const readMember: FieldResolver = (parent: object, args, context, info) => {
+  const { fieldName, returnType } = info
+  // What every object has is not taken for a member that is left out.
+  if (fieldName in Object.prototype && !Object.hasOwn(parent, fieldName)) return null
+  const value: unknown = defaultFieldResolver(parent, args, context, info)
   try {
     return readAs(value, returnType)
   } catch {
-    // It has the form for an answer already, such as a Date.
+    // It has the form for an answer already, such as a Date, or a promise of it.
     return value
   }
 }

@@ -90,6 +90,51 @@ describe('Session', () => {
     }
   })
 
+  it('lets resolvers answer with a stored object, and with one that they have made', async () => {
+    const data = sessionData(`
+      type SessionData { trips: [Trip!]! @session(client: [READ], default: []) }
+      type Trip { id: ID!  at: DateTime!  mode: Mode!  stops: [DateTime] }
+      enum Mode { CAR TRAIN }
+    `)
+    const stored = [{ id: '1', at: '2026-01-01T00:00:00.000Z', mode: 'CAR', stops: null }]
+    class Made {
+      readonly id = '2'
+      readonly stops = Promise.resolve([new Date('2026-01-02')])
+      get at() {
+        return new Date('2026-01-01')
+      }
+      mode() {
+        return 'TRAIN'
+      }
+    }
+    const schema = schemaOf(data, {
+      typeDefs: 'extend type Query { made: Trip! last: Trip! }',
+      resolvers: {
+        Query: {
+          made: () => new Made(),
+          last: async (_: unknown, __: unknown, { session }: any) => {
+            session.set('trips', stored)
+            return (await session.get('trips'))[0]
+          },
+        },
+      },
+    })
+    const { body } = await clientOf(data, schema).run(
+      '{ made { id at mode stops } last { id at mode stops } }',
+    )
+    expect(body).toEqual({
+      data: {
+        made: {
+          id: '2',
+          at: '2026-01-01T00:00:00.000Z',
+          mode: 'TRAIN',
+          stops: ['2026-01-02T00:00:00.000Z'],
+        },
+        last: stored[0],
+      },
+    })
+  })
+
   it('gives the members of a union', async () => {
     const data = sessionData(`
       type SessionData { notice: Notice @session(client: [READ, DELETE]) }
