@@ -2,6 +2,7 @@ import { GraphQLScalarType } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
 import { sessionData } from '../../../src/graphql/data/session-data.ts'
 import { createSessions } from '../../../src/server/create-sessions.ts'
+import { openSession } from '../../../src/server/open-session.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
 import { clientOf, schemaOf, storefront } from './storefront.ts'
 
@@ -27,6 +28,36 @@ describe('Session', () => {
     expect(body).toEqual({
       data: { session: { darkMode: false, cart: [], currency: 'EUR', userId: null, isEmpty: true } },
     })
+  })
+
+  it('has the default of an entry that does not fit, as a younger declaration finds it', async () => {
+    const store = memoryStore({ max: 10 })
+    const before = openSession<any>(store)
+    before.merge({ dark_mode: 'yes', shopping_cart: [{ id: '1', sku: '1' }], currency: 'GBP', user_id: '5' })
+    await before.save()
+    const client = clientOf(sessionData(storefront), undefined, store)
+    client.cookies.set('__Host-session', before.token!)
+    const { body } = await client.run('{ session { darkMode cart { quantity } currency userId } }')
+    expect(body).toEqual({ data: { session: { darkMode: false, cart: [], currency: 'EUR', userId: '5' } } })
+  })
+
+  it('has what the verbs by key set, which judge by the same declaration', async () => {
+    const client = clientOf(sessionData(storefront))
+    const set = `mutation ($key: String!, $value: JSON) {
+      setSessionKey(key: $key, value: $value) { session { darkMode currency } }
+    }`
+    const good = await client.run(set, { key: 'currency', value: 'USD' })
+    expect(good.data.setSessionKey.session).toEqual({ darkMode: false, currency: 'USD' })
+    const bad = await client.run(set, { key: 'currency', value: 'GBP' })
+    expect(bad.body.errors).toMatchObject([
+      {
+        message: 'The value for "currency" does not fit its type.',
+        extensions: { code: 'SESSION_VALUE_INVALID' },
+      },
+    ])
+    expect((await client.run(set, { key: 'shopping_cart', value: [] })).codes).toEqual([
+      'SESSION_KEY_FORBIDDEN',
+    ])
   })
 
   it('has no field that only the server uses', async () => {
@@ -213,7 +244,7 @@ describe('updateSessionData', () => {
     const { session } = createSessions({
       schema,
       store: memoryStore({ max: 10 }),
-      keys: { a: { client: ['read', 'write'] }, b: { client: ['write'] } },
+      data,
     }).begin(new Request('https://shop.example/graphql', { headers: { 'content-type': 'application/json' } }))
     const { updateSessionData } = data.resolvers['Mutation'] as Record<string, any>
     // No error of a field takes anything back here.
