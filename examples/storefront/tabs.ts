@@ -4,10 +4,8 @@ const story = [
 #    begins a session, and its cookie comes with
 #    the answer.
 mutation SetDarkMode {
-  setSessionKey(key: "dark_mode", value: true) {
-    entry { key value }
-    created
-    session { handle isNew keys }
+  updateSessionData(data: { darkMode: true }) {
+    session { handle isNew darkMode }
   }
 }`,
   `# 2. Delete every entry. The session, its handle
@@ -18,17 +16,17 @@ mutation Clear {
   }
 }`,
   `# 3. Fill the cart, and set the preference again.
-#    Every entry is stored, or none of them.
+#    The shop declares its data, so that what it
+#    keeps are fields with types, and defaults.
 mutation FillCart {
-  updateSession(data: {
-    dark_mode: true
-    shopping_cart: [
-      { sku: "engine", quantity: 1 }
-      { sku: "cards", quantity: 1000 }
-    ]
-  }) {
-    entries { key value }
-    session { handle keys }
+  updateSessionData(data: { darkMode: true }) {
+    session { darkMode }
+  }
+  engine: addToCart(sku: "engine") {
+    item { quantity }
+  }
+  cards: addToCart(sku: "cards", quantity: 3) {
+    session { handle cart { sku quantity } }
   }
 }`,
   `# 4. Sign in. The session gets a new handle
@@ -55,27 +53,21 @@ mutation WriteUserId {
   }
 }`,
   `# 6. Delete the preference, so that the default
-#    applies again. Run it again: nothing to
+#    applies again. Each entry has a key, too, for
+#    verbs that take any. Run it again: nothing to
 #    delete is no error.
 mutation DeleteDarkMode {
   deleteSessionKey(key: "dark_mode") {
     deleted
-    session {
-      value(key: "dark_mode", default: false)
-    }
+    session { darkMode keys }
   }
 }`,
-  `# 7. Take the cart out: the value is delivered
-#    once. Run it again: found is false, and the
-#    default is returned.
+  `# 7. Take the cart out: it is delivered once. Run
+#    it again: there is nothing left.
 mutation PopCart {
-  popSessionKey(
-    key: "shopping_cart"
-    default: []
-  ) {
-    found
-    value
-    session { keys }
+  popSessionData(keys: [CART]) {
+    popped { cart { sku quantity } }
+    session { cart { sku } }
   }
 }`,
   `# 8. Say how long the session lives: until the
@@ -102,8 +94,9 @@ fragment Life on Session {
   `# 9. Look at the session at any time. Asking
 #    stores nothing.
 query Look {
-  me { name }
   session {
+    user { name }
+    cart { sku }
     handle
     isNew
     isEmpty

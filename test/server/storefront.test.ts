@@ -6,8 +6,7 @@ import { freshStore } from '../support/fresh-store.ts'
 import { Client } from '../support/harness.ts'
 
 const look = '{ me { id name } session { handle isNew keys } }'
-const fillCart =
-  'mutation { setSessionKey(key: "shopping_cart", value: [{ sku: "engine", quantity: 1 }]) { created } }'
+const fillCart = 'mutation { addToCart(sku: "engine") { item { quantity } } }'
 const login = (username: string, password: string) =>
   `mutation { login(username: "${username}", password: "${password}") { user { id name } session { handle isNew keys } } }`
 const signIn = login('ada', 'lovelace')
