@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Browser, chromium, type Page as Tab } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { chromiumArgs } from '../support/chromium.ts'
+import { gate, given, listen } from '../support/harness.ts'
+import { chromiumPath, needs } from '../support/needs.ts'
+import { makeScript } from './bundle.ts'
+import { parts } from './documents.ts'
+import type { Page, View } from './page.ts'
+import { createShop } from './server.ts'
+import { type Shows, steps } from './steps.ts'
+
+type Kit = 'apollo' | 'graphcache' | 'graphcacheOfEntries' | 'documents' | 'relay'
+
+/** What two clients say in development, and what is not about what they show. */
+const notices: Partial<Record<Kit, RegExp>> = {
+  // Of each list that gets shorter, whether its items have ids or not.
+  apollo:
+    /^Cache data may be lost when replacing the %s field of a %s object\.[^]* (cart|entries) Session {2}Session\.\1 [[\], Object]+$/,
+  // Of each object without an id.
+  graphcache:
+    /^Invalid key: The GraphQL query at the field at `Session:session\.entries\.\d` has a selection set, but no key could be generated/,
+}
+
+let browser: Browser
+let script: string
+
+/** A visitor without a cookie, and what the console of the page and the server get to know. */
+async function visit(kit: Kit, by: 'typed' | 'byKey') {
+  const shop = createShop()
+  const requests: string[] = []
+  let held = Promise.resolve()
+  const { url, close } = await listen(async (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url?.startsWith('/graphql')) {
+      requests.push(request.url)
+      await held
+      return shop(request, response)
+    }
+    const isScript = request.url === '/page.js'
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
+    const html = '<link rel="icon" href="data:,"><body></body><script type="module" src="/page.js"></script>'
+    return response.end(isScript ? script : html)
+  })
+  onTestFinished(close)
+  const context = await browser.newContext()
+  onTestFinished(() => context.close())
+  const tab = await context.newPage()
+  const complaints: string[] = []
+  tab.on('console', (message) => {
+    const text = message.text()
+    if (!notices[kit]?.test(text)) complaints.push(text)
+  })
+  tab.on('pageerror', (error) => complaints.push(String(error)))
+  tab.on('request', (request) => {
+    if (!request.url().startsWith(new URL(url).origin)) complaints.push(request.url())
+  })
+  const load = async (): Promise<View> => {
+    await tab.goto(new URL(`/?kit=${kit}&by=${by}`, url).href)
+    await tab.waitForFunction('globalThis.page', null, { timeout: 5000 })
+    for (const { value } of await context.cookies()) given.add(value)
+    return tab.evaluate(() => (globalThis as unknown as { page: Page }).page.view())
+  }
+  return { tab, load, requests, complaints, hold: (until: Promise<void>) => void (held = until) }
+}
+
+const act = (tab: Tab, ...args: Parameters<Page['act']>): ReturnType<Page['act']> =>
+  tab.evaluate((sent) => (globalThis as unknown as { page: Page }).page.act(...sent), args)
+
+describe('a page in Chromium, with a client as it comes', needs('chromium'), () => {
+  beforeAll(async () => {
+    script = await makeScript()
+    browser = await chromium.launch({
+      executablePath: chromiumPath,
+      args: chromiumArgs('MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'),
+    })
+  }, 60_000)
+
+  afterAll(() => browser?.close())
+
+  /** Does all the steps. */
+  async function play(kit: Kit, by: 'typed' | 'byKey') {
+    const { tab, load, requests, complaints } = await visit(kit, by)
+    const seen: unknown[] = []
+    let handle: string | null | undefined
+    for (const { what, loads, [by]: actions } of steps) {
+      requests.length = 0
+      let view: View = {}
+      let codes: unknown[] = []
+      for (const { name, variables = {} } of actions) ({ view, codes } = await act(tab, name, variables))
+      if (loads) view = await load()
+      const next = view['handle'] || null
+      const shows = { ...view, handle: next === null ? 'none' : next === handle ? 'same' : 'another' }
+      seen.push({ what, codes, shows, requests: requests.length })
+      handle = next
+    }
+    return { seen, complaints }
+  }
+
+  /** What `play` has to see. */
+  function expected(kit: Kit, by: 'typed' | 'byKey'): unknown[] {
+    const queries = by === 'typed' ? parts.length : 1
+    let all: Partial<Shows> = {}
+    return steps.map(({ what, loads, [by]: actions, shows, codes = [] }) => {
+      all = { ...all, ...shows }
+      const { handle, isNew, keys, entries } = all
+      // The cache of documents asks again after each mutation, unless it failed, and so sees the session stored.
+      const asksAgain = kit === 'documents' && actions.length > 0
+      const shown = by === 'typed' ? all : { handle, isNew, keys, entries }
+      return {
+        what,
+        codes,
+        shows: asksAgain ? { ...shown, isNew: 'false' } : shown,
+        requests:
+          actions.length * (asksAgain && codes.length === 0 ? 1 + queries : 1) + (loads ? queries : 0),
+      }
+    })
+  }
+
+  it.each(['apollo', 'graphcache', 'documents', 'relay'] as const)(
+    'shows what the fields of Session hold: %s',
+    async (kit) => {
+      const { seen, complaints } = await play(kit, 'typed')
+      expect(seen).toEqual(expected(kit, 'typed'))
+      expect(complaints).toEqual([])
+    },
+  )
+
+  it.runIf(process.env['CI']).each(['apollo', 'graphcache', 'graphcacheOfEntries', 'documents'] as const)(
+    'shows what its keys hold: %s',
+    async (kit) => {
+      const { seen, complaints } = await play(kit, 'byKey')
+      expect(seen).toEqual(expected(kit, 'byKey'))
+      expect(complaints).toEqual([])
+    },
+  )
+
+  it('is dark before the server has answered, and afterwards: apollo', async () => {
+    const { tab, load, hold, requests, complaints } = await visit('apollo', 'typed')
+    expect(await load()).toMatchObject({ settings: 'light, EUR' })
+    const answer = gate()
+    hold(answer.promise)
+    const session = { __typename: 'Session', id: 'session', darkMode: true }
+    const payload = { __typename: 'UpdateSessionDataPayload', session }
+    const done = act(tab, 'dark', { data: { darkMode: true } }, { updateSessionData: payload })
+    await tab.waitForRequest('**/graphql')
+    const meanwhile = await tab.evaluate(() => (globalThis as unknown as { page: Page }).page.view())
+    expect(meanwhile).toMatchObject({ settings: 'dark, EUR', cart: '' })
+    answer.resolve()
+    expect(await done).toMatchObject({ view: { settings: 'dark, EUR', cart: '' }, codes: [] })
+    expect(requests).toHaveLength(parts.length + 1)
+    expect(complaints).toEqual([])
+  })
+})
