@@ -126,6 +126,13 @@ const mutants: readonly Mutant[] = [
     tests: ['session/declared'],
   },
   {
+    guard: 'caches of clients find the session again after it began, moved or ended',
+    file: 'graphql/resolvers.ts',
+    from: "id: () => 'session'",
+    to: "id: async (session) => (await session.handle()) ?? ''",
+    tests: ['frontends/caches'],
+  },
+  {
     guard: 'what ran before its session could not be saved does not run twice',
     file: 'client/attempts.ts',
     from: 'if (!isRetryable && !fields?.every(({ name }) => repeatable.has(name))) return false',
