@@ -1,6 +1,6 @@
 // These are the clients under test, in the page: each with the configuration that it has by default.
 
-import { ApolloClient, HttpLink, InMemoryCache } from '@apollo/client/core'
+import { ApolloClient, HttpLink, InMemoryCache, type InMemoryCacheConfig } from '@apollo/client/core'
 import { loadDevMessages, loadErrorMessages } from '@apollo/client/dev'
 import { cacheExchange as documentCache, Client, fetchExchange } from '@urql/core'
 import { cacheExchange as graphcache } from '@urql/exchange-graphcache'
@@ -38,20 +38,19 @@ type Errors = readonly { readonly extensions?: Record<string, unknown> | undefin
 
 const codesOf = (errors: Errors = []): unknown[] => errors.map(({ extensions }) => extensions?.['code'])
 
-declare const requestAnimationFrame: (callback: () => void) => void
-export const frame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()))
+export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
 
 async function until(isReached: () => boolean): Promise<void> {
-  while (!isReached()) await frame()
+  while (!isReached()) await turn()
 }
 
 const url = '/graphql'
 
-function apollo(): Kit {
+function apollo(options?: InMemoryCacheConfig): Kit {
   // So that a warning in the console is a sentence, not a number.
   loadDevMessages()
   loadErrorMessages()
-  const client = new ApolloClient({ link: new HttpLink({ uri: url }), cache: new InMemoryCache() })
+  const client = new ApolloClient({ link: new HttpLink({ uri: url }), cache: new InMemoryCache(options) })
   return {
     watch: (query, _, render) =>
       new Promise((resolve, reject) => {
@@ -139,10 +138,12 @@ function relay(): Kit {
   }
 }
 
+/** Those that are told have the settings of docs/frontend.md, so that they are silent in development, too. */
 export const kits = {
-  apollo,
+  apollo: () => apollo(),
+  apolloTold: () => apollo({ typePolicies: { Session: { fields: { entries: { merge: false } } } } }),
   graphcache: () => urql(graphcache({})),
-  graphcacheOfEntries: () => urql(graphcache({ keys: { SessionEntry: () => null } })),
+  graphcacheTold: () => urql(graphcache({ keys: { SessionEntry: () => null } })),
   documents: () => urql(documentCache, true),
   relay,
 }

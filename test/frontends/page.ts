@@ -12,7 +12,7 @@ import {
   SetSessionKeyDocument,
   UpdateSessionDocument,
 } from '../../src/client/index.ts'
-import { frame, kits, type Shown } from './clients.ts'
+import { turn, kits, type Shown } from './clients.ts'
 import { documents, type Part, parts } from './documents.ts'
 
 interface Element {
@@ -30,7 +30,7 @@ export type View = Record<string, string | null>
 
 /** What the tests call in the page. */
 export interface Page {
-  /** Sends a mutation by its name, and reads the page in the frame that follows its answer. */
+  /** Sends a mutation by its name, and reads the page in the turn that follows its answer. */
   act(name: string, variables: Shown, optimistic?: Shown): Promise<{ view: View; codes: unknown[] }>
   view(): View
 }
@@ -109,7 +109,7 @@ const { watch, send: mutate } = kits[searchParams.get('kit') as keyof typeof kit
 const act: Page['act'] = async (name, variables, optimistic) => {
   const document = isShipped ? shipped[name] : own[`shop_${name}_Mutation`]
   const codes = await mutate(document!, variables, optimistic)
-  await frame()
+  await turn()
   return { view: view(), codes }
 }
 
