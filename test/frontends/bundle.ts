@@ -7,12 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { makeExecutableSchema } from '@graphql-tools/schema'
 import { printSchema } from 'graphql'
 import { rolldown } from 'rolldown'
-import { sessionTypeDefs } from '../../src/graphql/resolvers.ts'
 import { documents } from './documents.ts'
-import { typeDefs } from './server.ts'
+import { schema } from './server.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -21,7 +19,6 @@ async function compileForRelay(): Promise<Record<string, unknown>> {
   const folder = await mkdtemp(join(tmpdir(), 'relay-'))
   try {
     const made = join(folder, 'made')
-    const schema = makeExecutableSchema({ typeDefs: [sessionTypeDefs, ...typeDefs] })
     await Promise.all([mkdir(join(folder, 'src')), mkdir(made)])
     await writeFile(join(folder, 'schema.graphql'), printSchema(schema))
     await writeFile(join(folder, 'src/shop.js'), documents.map((text) => `graphql\`${text}\`\n`).join(''))

@@ -1,8 +1,10 @@
 // This is the shop behind the page: its data are fields of Session, and so is who is signed in.
 
 import { GraphQLError } from 'graphql'
+import { sessionData } from '../../src/graphql/data/session-data.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { makeSchema } from '../../src/server/schema.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 interface CartItem {
@@ -18,16 +20,15 @@ interface ShopData {
   userId: string
 }
 type Context = SessionContext<ShopData>
-type ShopSession = Context['session']
 
-/** What `type SessionData { darkMode: Boolean! cart: [CartItem!]! currency: Currency! userId: ID }` stands for. */
-const dataTypeDefs = /* GraphQL */ `
-  type CartItem {
-    id: ID!
-    sku: String!
-    quantity: Int!
+const data = sessionData<ShopData>(/* GraphQL */ `
+  type SessionData {
+    darkMode: Boolean! @session(client: [READ, WRITE, DELETE], default: false)
+    cart: [CartItem!]! @session(client: [READ, WRITE, DELETE], default: [])
+    currency: Currency! @session(client: [READ, WRITE, DELETE], default: EUR)
+    userId: ID @session(client: [READ, DELETE])
   }
-  input CartItemInput {
+  type CartItem {
     id: ID!
     sku: String!
     quantity: Int!
@@ -36,69 +37,9 @@ const dataTypeDefs = /* GraphQL */ `
     EUR
     USD
   }
-  extend type Session {
-    darkMode: Boolean!
-    cart: [CartItem!]!
-    currency: Currency!
-    userId: ID
-  }
-  input SessionDataInput {
-    darkMode: Boolean
-    cart: [CartItemInput!]
-    currency: Currency
-  }
-  enum SessionDataKey {
-    DARK_MODE
-    CART
-    CURRENCY
-    USER_ID
-  }
-  type PoppedSessionData {
-    darkMode: Boolean
-    cart: [CartItem!]
-    currency: Currency
-    userId: ID
-  }
-  type UpdateSessionDataPayload implements SessionPayload {
-    session: Session!
-  }
-  type PopSessionDataPayload implements SessionPayload {
-    session: Session!
-    popped: PoppedSessionData!
-  }
-  extend type Mutation {
-    updateSessionData(data: SessionDataInput!): UpdateSessionDataPayload!
-    popSessionData(keys: [SessionDataKey!]!): PopSessionDataPayload!
-  }
-`
+`)
 
-const names = { DARK_MODE: 'darkMode', CART: 'cart', CURRENCY: 'currency', USER_ID: 'userId' } as const
-
-const dataResolvers = {
-  SessionDataKey: names,
-  Session: {
-    darkMode: async (session: ShopSession) => (await session.get('darkMode')) ?? false,
-    cart: async (session: ShopSession) => (await session.get('cart')) ?? [],
-    currency: async (session: ShopSession) => (await session.get('currency')) ?? 'EUR',
-    userId: (session: ShopSession) => session.get('userId'),
-  },
-  Mutation: {
-    async updateSessionData(_: unknown, { data }: { data: Partial<ShopData> }, { session }: Context) {
-      for (const [name, value] of Object.entries(data) as [keyof ShopData, never][]) {
-        if (value === null) await session.delete(name)
-        else session.set(name, value)
-      }
-      return { session }
-    },
-    async popSessionData(_: unknown, { keys }: { keys: (keyof ShopData)[] }, { session }: Context) {
-      const popped: Record<string, unknown> = {}
-      for (const key of keys) popped[key] = await session.pop(key)
-      return { session, popped }
-    },
-  },
-}
-
-const shopTypeDefs = /* GraphQL */ `
+const typeDefs = /* GraphQL */ `
   type User {
     id: ID!
     name: String!
@@ -118,9 +59,9 @@ const shopTypeDefs = /* GraphQL */ `
   }
 `
 
-const shopResolvers = {
+const resolvers = {
   Session: {
-    user: async (session: ShopSession) =>
+    user: async (session: Context['session']) =>
       (await session.get('userId')) === 'ada' ? { id: 'User:ada', name: 'Ada' } : null,
   },
   Mutation: {
@@ -142,16 +83,14 @@ const shopResolvers = {
   },
 }
 
-/** The SDL of the shop without what the session has itself. */
-export const typeDefs = [dataTypeDefs, shopTypeDefs]
-
-const all = { client: ['read', 'write', 'delete'] } as const
+/** What Relay's compiler reads. */
+export const schema = makeSchema({ data, typeDefs, resolvers })
 
 export const createShop = () =>
   createSessionServer<ShopData>({
     store: memoryStore({ max: 100 }),
-    keys: { darkMode: all, cart: all, currency: all, userId: { client: ['read', 'delete'] } },
-    logging: 'warn',
+    data,
     typeDefs,
-    resolvers: [dataResolvers, shopResolvers],
+    resolvers,
+    logging: 'warn',
   })
