@@ -149,6 +149,30 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     },
   )
 
+  it.runIf(process.env['CI']).each(['apollo', 'graphcache', 'relay'] as const)(
+    'shows the visitor after a logout that selects nothing, until the client begins anew: %s',
+    async (kit) => {
+      const { tab, load, requests, complaints } = await visit(kit, 'typed')
+      await load()
+      await act(tab, 'add', { sku: 'engine', quantity: 1 })
+      const { view } = await act(tab, 'login', { password: 'lovelace' })
+      expect(view).toMatchObject({ user: 'Ada', cart: '1 engine' })
+      expect((await act(tab, 'leave', {})).view).toEqual(view)
+      requests.length = 0
+      expect(await tab.evaluate(() => (globalThis as unknown as { page: Page }).page.begin())).toEqual({
+        ...view,
+        user: 'nobody',
+        cart: '',
+        keys: '',
+        entries: '',
+        isNew: 'false',
+        handle: await tab.evaluate(handleOfServer),
+      })
+      expect(requests).toHaveLength(parts.length + 1)
+      expect(complaints).toEqual([])
+    },
+  )
+
   it('is dark before the server has answered, and afterwards: apollo', async () => {
     const { tab, load, hold, requests, complaints } = await visit('apollo', 'typed')
     expect(await load()).toMatchObject({ settings: 'light, EUR' })

@@ -32,6 +32,8 @@ export interface Kit {
    * @returns the codes of the errors, none where all is well
    */
   send(document: DocumentNode, variables: Variables, optimistic?: Shown): Promise<unknown[]>
+  /** Drops what was asked, as docs/frontend.md says it for the time after a logout. */
+  forget(): Promise<unknown>
 }
 
 type Errors = readonly { readonly extensions?: Record<string, unknown> | undefined }[]
@@ -70,11 +72,13 @@ function apollo(options?: InMemoryCacheConfig): Kit {
       })
       return codesOf((error as { errors?: Errors } | undefined)?.errors)
     },
+    forget: () => client.clearStore(),
   }
 }
 
-function urql(cache: typeof documentCache, asksAgain = false): Kit {
-  const client = new Client({ url, exchanges: [cache, fetchExchange] })
+function urql(cache: () => typeof documentCache, asksAgain = false): Kit {
+  const begin = () => new Client({ url, exchanges: [cache(), fetchExchange] })
+  let client = begin()
   let watched = 0
   let answers = 0
   return {
@@ -96,6 +100,7 @@ function urql(cache: typeof documentCache, asksAgain = false): Kit {
       if (asksAgain && !error) await until(() => answers >= before + watched)
       return codesOf(error?.graphQLErrors)
     },
+    forget: async () => (client = begin()),
   }
 }
 
@@ -114,7 +119,8 @@ function relay(): Kit {
     const response = await fetch(url, { method: 'POST', headers, body })
     return (await response.json()) as GraphQLResponse
   })
-  const environment = new Environment({ network, store: new Store(new RecordSource()) })
+  const begin = () => new Environment({ network, store: new Store(new RecordSource()) })
+  let environment = begin()
   return {
     async watch(document, fragment, render) {
       const operation = createOperationDescriptor(getRequest(ARTIFACTS[nameOf(document)]!), {})
@@ -135,6 +141,7 @@ function relay(): Kit {
           onError: (error) => resolve(codesOf((error as { source?: { errors: Errors } }).source?.errors)),
         })
       }),
+    forget: async () => (environment = begin()),
   }
 }
 
@@ -142,8 +149,8 @@ function relay(): Kit {
 export const kits = {
   apollo: () => apollo(),
   apolloTold: () => apollo({ typePolicies: { Session: { fields: { entries: { merge: false } } } } }),
-  graphcache: () => urql(graphcache({})),
-  graphcacheTold: () => urql(graphcache({ keys: { SessionEntry: () => null } })),
-  documents: () => urql(documentCache, true),
+  graphcache: () => urql(() => graphcache({})),
+  graphcacheTold: () => urql(() => graphcache({ keys: { SessionEntry: () => null } })),
+  documents: () => urql(() => documentCache, true),
   relay,
 }

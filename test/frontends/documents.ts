@@ -51,7 +51,7 @@ const queries = parts.map(
 /** Every mutation answers with what all the parts show. */
 const session = `session { id ${parts.map((part) => `...shop_${part}`).join(' ')} }`
 
-export const mutations = {
+const mutations = {
   update: `mutation shop_update_Mutation($data: SessionDataInput!) { updateSessionData(data: $data) { ${session} } }`,
   pop: `mutation shop_pop_Mutation($keys: [SessionDataKey!]!) {
     popSessionData(keys: $keys) { popped { cart { id sku quantity } } ${session} }
@@ -66,7 +66,7 @@ export const mutations = {
 }
 
 /** What an optimistic answer has to hold is what its mutation selects: so this selects little. */
-export const setDark = /* GraphQL */ `
+const setDark = /* GraphQL */ `
   mutation shop_dark_Mutation($data: SessionDataInput!) {
     updateSessionData(data: $data) {
       session {
@@ -77,4 +77,13 @@ export const setDark = /* GraphQL */ `
   }
 `
 
-export const documents: readonly string[] = [fragments, ...queries, ...Object.values(mutations), setDark]
+/** A logout of an app that does not ask for what the parts show. */
+const leave = `mutation shop_leave_Mutation { logout { session { id } } }`
+
+export const documents: readonly string[] = [
+  fragments,
+  ...queries,
+  ...Object.values(mutations),
+  setDark,
+  leave,
+]

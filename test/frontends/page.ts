@@ -33,6 +33,8 @@ export interface Page {
   /** Sends a mutation by its name, and reads the page in the turn that follows its answer. */
   act(name: string, variables: Shown, optimistic?: Shown): Promise<{ view: View; codes: unknown[] }>
   view(): View
+  /** Drops what the client has, and asks for all the parts again. */
+  begin(): Promise<View>
 }
 
 const { searchParams } = new URL(location.href)
@@ -104,7 +106,7 @@ const view = (): View =>
     [...document.body.querySelectorAll('output')].map(({ id, textContent }) => [id, textContent]),
   )
 
-const { watch, send: mutate } = kits[searchParams.get('kit') as keyof typeof kits]()
+const { watch, send: mutate, forget } = kits[searchParams.get('kit') as keyof typeof kits]()
 
 const act: Page['act'] = async (name, variables, optimistic) => {
   const document = isShipped ? shipped[name] : own[`shop_${name}_Mutation`]
@@ -113,11 +115,21 @@ const act: Page['act'] = async (name, variables, optimistic) => {
   return { view: view(), codes }
 }
 
-await Promise.all(
-  isShipped
-    ? [watch(GetSessionDocument, 'SessionState', (session) => show(texts.inspector(session)))]
-    : parts.map((part) =>
-        watch(own[`shop_${part}_Query`]!, `shop_${part}`, (session) => show(texts[part](session))),
-      ),
-)
-Object.assign(globalThis, { page: { act, view } satisfies Page })
+async function watchAll(): Promise<void> {
+  await Promise.all(
+    isShipped
+      ? [watch(GetSessionDocument, 'SessionState', (session) => show(texts.inspector(session)))]
+      : parts.map((part) =>
+          watch(own[`shop_${part}_Query`]!, `shop_${part}`, (session) => show(texts[part](session))),
+        ),
+  )
+}
+
+async function begin(): Promise<View> {
+  await forget()
+  await watchAll()
+  return view()
+}
+
+await watchAll()
+Object.assign(globalThis, { page: { act, view, begin } satisfies Page })
