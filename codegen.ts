@@ -18,6 +18,7 @@ const config: CodegenConfig = {
         contextType: '../resolvers.ts#ResolverContext',
         mappers: {
           Session: '../../session/session.ts#AnySession',
+          SessionEntry: '../resolvers.ts#EntryResult',
           SetSessionKeyPayload: '../resolvers.ts#SetSessionKeyResult',
         },
         scalars: {

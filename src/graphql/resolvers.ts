@@ -14,10 +14,16 @@ export interface ResolverContext {
   readonly session: AnySession
 }
 
+/** An entry as resolvers hand it on. */
+export interface EntryResult {
+  readonly key: string
+  readonly value?: unknown
+}
+
 /** What the mutation `setSessionKey` hands to the resolvers of its payload. */
 export interface SetSessionKeyResult {
   readonly session: AnySession
-  readonly entry: { readonly key: string; readonly value?: unknown }
+  readonly entry: EntryResult
   /** Whether the key was absent: a function, so that the store is only read where the client selects it. */
   readonly created: (() => Promise<boolean>) | null
 }
@@ -62,6 +68,11 @@ export const sessionResolvers: Resolvers = {
     has: (session, { key }) => asClient(session).has(key),
     value: (session, { key, default: fallback }) => asClient(session).get(key, fallback),
     entries: (session, { keys }) => asClient(session).entries(keys ?? null),
+  },
+
+  SessionEntry: {
+    // Some caches, such as Relay's, have one space of ids for all types.
+    id: ({ key }) => `SessionEntry:${key}`,
   },
 
   Mutation: withSession({

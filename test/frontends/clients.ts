@@ -145,12 +145,11 @@ function relay(): Kit {
   }
 }
 
-/** Those that are told have the settings of docs/frontend.md, so that they are silent in development, too. */
+/** The one that is told has the setting of docs/frontend.md, so that it is silent in development, too. */
 export const kits = {
   apollo: () => apollo(),
   apolloTold: () => apollo({ typePolicies: { Session: { fields: { entries: { merge: false } } } } }),
   graphcache: () => urql(() => graphcache({})),
-  graphcacheTold: () => urql(() => graphcache({ keys: { SessionEntry: () => null } })),
   documents: () => urql(() => documentCache, true),
   relay,
 }

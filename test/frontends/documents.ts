@@ -31,6 +31,7 @@ const fragments = /* GraphQL */ `
     isNew
     keys
     entries {
+      id
       key
       value
     }

@@ -253,7 +253,7 @@ describe('the documents type what a client sends and gets', () => {
     // @ts-expect-error an array is no object of entries
     await expect(client.request(UpdateSessionDocument, { data: [cart] })).rejects.toThrow(/data/)
     const { session } = await client.request(GetSessionDocument)
-    expect(session.entries).toContainEqual({ key: 'cart', value: cart })
+    expect(session.entries).toContainEqual({ id: 'SessionEntry:cart', key: 'cart', value: cart })
     const { clearSession } = await client.request(ClearSessionDocument)
     expect(clearSession.session.entries).toEqual([])
     await client.request(LogoutDocument)

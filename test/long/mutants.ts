@@ -133,6 +133,13 @@ const mutants: readonly Mutant[] = [
     tests: ['frontends/caches'],
   },
   {
+    guard: 'caches of clients tell one entry from another',
+    file: 'graphql/resolvers.ts',
+    from: '`SessionEntry:${key}`',
+    to: "'SessionEntry'",
+    tests: ['frontends/caches'],
+  },
+  {
     guard: 'what ran before its session could not be saved does not run twice',
     file: 'client/attempts.ts',
     from: 'if (!isRetryable && !fields?.every(({ name }) => repeatable.has(name))) return false',

@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { AnySession } from '../../session/session.ts';
-import type { SetSessionKeyResult, ResolverContext } from '../resolvers.ts';
+import type { EntryResult, SetSessionKeyResult, ResolverContext } from '../resolvers.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -162,6 +162,8 @@ export type SessionValueArgs = {
 
 /** One key and its value. */
 export type SessionEntry = {
+  /** Always the same for the same key, so that the caches of clients know the entry. */
+  id: Scalars['ID']['output'];
   key: Scalars['String']['output'];
   value?: Maybe<Scalars['JSON']['output']>;
 };
@@ -284,10 +286,10 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( Omit<LogoutPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<PopSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<RotateSessionPayload, 'session'> & { session: _RefType['Session'] } )
-    | ( Omit<SetDefaultSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<SetDefaultSessionKeyPayload, 'entry' | 'session'> & { entry: _RefType['SessionEntry'], session: _RefType['Session'] } )
     | ( Omit<SetSessionExpiryPayload, 'session'> & { session: _RefType['Session'] } )
     | ( SetSessionKeyResult )
-    | ( Omit<UpdateSessionPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<UpdateSessionPayload, 'entries' | 'session'> & { entries: Array<_RefType['SessionEntry']>, session: _RefType['Session'] } )
   ;
 };
 
@@ -307,15 +309,15 @@ export type ResolversTypes = {
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   RotateSessionPayload: ResolverTypeWrapper<Omit<RotateSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   Session: ResolverTypeWrapper<AnySession>;
-  SessionEntry: ResolverTypeWrapper<SessionEntry>;
+  SessionEntry: ResolverTypeWrapper<EntryResult>;
   SessionExpiryInput: SessionExpiryInput;
   SessionExpiryPolicy: SessionExpiryPolicy;
   SessionPayload: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['SessionPayload']>;
-  SetDefaultSessionKeyPayload: ResolverTypeWrapper<Omit<SetDefaultSessionKeyPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  SetDefaultSessionKeyPayload: ResolverTypeWrapper<Omit<SetDefaultSessionKeyPayload, 'entry' | 'session'> & { entry: ResolversTypes['SessionEntry'], session: ResolversTypes['Session'] }>;
   SetSessionExpiryPayload: ResolverTypeWrapper<Omit<SetSessionExpiryPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   SetSessionKeyPayload: ResolverTypeWrapper<SetSessionKeyResult>;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
-  UpdateSessionPayload: ResolverTypeWrapper<Omit<UpdateSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  UpdateSessionPayload: ResolverTypeWrapper<Omit<UpdateSessionPayload, 'entries' | 'session'> & { entries: Array<ResolversTypes['SessionEntry']>, session: ResolversTypes['Session'] }>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -334,14 +336,14 @@ export type ResolversParentTypes = {
   Query: Record<PropertyKey, never>;
   RotateSessionPayload: Omit<RotateSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   Session: AnySession;
-  SessionEntry: SessionEntry;
+  SessionEntry: EntryResult;
   SessionExpiryInput: SessionExpiryInput;
   SessionPayload: ResolversInterfaceTypes<ResolversParentTypes>['SessionPayload'];
-  SetDefaultSessionKeyPayload: Omit<SetDefaultSessionKeyPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  SetDefaultSessionKeyPayload: Omit<SetDefaultSessionKeyPayload, 'entry' | 'session'> & { entry: ResolversParentTypes['SessionEntry'], session: ResolversParentTypes['Session'] };
   SetSessionExpiryPayload: Omit<SetSessionExpiryPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   SetSessionKeyPayload: SetSessionKeyResult;
   String: Scalars['String']['output'];
-  UpdateSessionPayload: Omit<UpdateSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  UpdateSessionPayload: Omit<UpdateSessionPayload, 'entries' | 'session'> & { entries: Array<ResolversParentTypes['SessionEntry']>, session: ResolversParentTypes['Session'] };
 };
 
 export type ClearSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['ClearSessionPayload'] = ResolversParentTypes['ClearSessionPayload']> = {
@@ -419,6 +421,7 @@ export type SessionResolvers<ContextType = ResolverContext, ParentType extends R
 };
 
 export type SessionEntryResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SessionEntry'] = ResolversParentTypes['SessionEntry']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   key?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   value?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
 };

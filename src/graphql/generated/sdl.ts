@@ -42,6 +42,8 @@ type Session {
 
 "One key and its value."
 type SessionEntry {
+  "Always the same for the same key, so that the caches of clients know the entry."
+  id: ID!
   key: String!
   value: JSON
 }

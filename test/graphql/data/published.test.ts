@@ -239,6 +239,7 @@ describe('the published schema', () => {
       'Session.value',
       'Session.entries',
       'SessionEntry',
+      'SessionEntry.id',
       'SessionEntry.key',
       'SessionEntry.value',
       ...['setSessionKey', 'updateSession', 'setDefaultSessionKey', 'deleteSessionKey', 'popSessionKey'].map(
