@@ -3098,7 +3098,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a schema that cannot be merged is refused',
     file: 'server/schema.ts',
-    from: "if (made) checkMade(made, 'schema')",
+    from: "if (made) check.made(made, 'schema')",
     to: '',
     tests: ['server/application-schema'],
   },
