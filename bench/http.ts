@@ -103,7 +103,7 @@ async function startAll(): Promise<Running[]> {
   for (const system of chosen) {
     const server = await startServer({ ...system.start, argument: system.group === 'in Redis' ? url : '' })
     add(() => server.stop())
-    const exchanges = await naming(system, prepare(server.port, system.keeps))
+    const exchanges = await naming(system, prepare(server.port, system.keeps, system.naming))
     for (const workload of workloads) await naming(system, warmUp(server, exchanges[workload], 3))
     running.push({ system, server, exchanges })
   }

@@ -1,6 +1,6 @@
 // This lists the systems that bench/http.ts compares, what each of them does, and the targets for ours.
 
-import type { Keeps } from './workload.ts'
+import type { Keeps, Naming } from './workload.ts'
 
 /** A server that is measured. */
 export interface System {
@@ -10,6 +10,8 @@ export interface System {
   /** The file under peers/, and the function in it that makes the server. */
   readonly start: { readonly file: string; readonly name: string }
   readonly keeps: Keeps
+  /** How its requests name an entry. @default 'by key' */
+  readonly naming?: Naming
   /** What it does more or less of than the others, read from its source. */
   readonly does: readonly string[]
 }
@@ -44,6 +46,15 @@ export const systems: readonly System[] = [
       'Vary and Cache-Control; Set-Cookie only when the cookie changes',
       'no CORS, no GraphiQL',
     ],
+  },
+  {
+    name: 'ours-typed',
+    label: 'createSessionServer, declared data',
+    group: 'in memory',
+    start: { file, name: 'typed' },
+    keeps: 'sessions',
+    naming: 'typed',
+    does: ['as createSessionServer; R reads a field of Session, W sends updateSessionData'],
   },
   {
     name: 'ours-redis',
@@ -225,5 +236,13 @@ export const targets: readonly Target[] = [
     as: 'more',
     reach: 0.15,
     aim: 0.08,
+  },
+  {
+    what: 'verbs with types against those by key',
+    ours: 'ours-typed',
+    against: 'ours',
+    as: 'more',
+    reach: 0.1,
+    aim: 0.05,
   },
 ]

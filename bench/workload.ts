@@ -51,16 +51,31 @@ export const sessionless = resolversOver(
   () => {},
 )
 
-const query = '{ session { value(key: "visits") } }'
-const mutation =
-  'mutation ($value: JSON) { setSessionKey(key: "visits", value: $value) { entry { key value } } }'
+/** How clients name an entry: by its key, as JSON, or by a field that is declared, with its type. */
+export type Naming = 'by key' | 'typed'
+
+const operations: Readonly<Record<Naming, { readonly query: string; readonly mutation: string }>> = {
+  'by key': {
+    query: '{ session { value(key: "visits") } }',
+    mutation:
+      'mutation ($value: JSON) { setSessionKey(key: "visits", value: $value) { entry { key value } } }',
+  },
+  typed: {
+    query: '{ session { visits } }',
+    mutation: 'mutation ($value: Int) { updateSessionData(data: { visits: $value }) { session { id } } }',
+  },
+}
 const seed =
   'mutation ($key: String!, $value: JSON) { setSessionKey(key: $key, value: $value) { entry { key value } } }'
 
-export const reading = JSON.stringify({ query })
-const writing = (value: number): string => JSON.stringify({ query: mutation, variables: { value } })
+const readingBy = (naming: Naming): string => JSON.stringify({ query: operations[naming].query })
+const writingBy = (naming: Naming, value: number): string =>
+  JSON.stringify({ query: operations[naming].mutation, variables: { value } })
+export const reading = readingBy('by key')
 
 const read = (value: number) => ({ data: { session: { value } } })
+const readTyped = (visits: number) => ({ data: { session: { visits } } })
+const wroteTyped = { data: { updateSessionData: { session: { id: 'session' } } } }
 const wrote = (value: unknown, key = 'visits') => ({ data: { setSessionKey: { entry: { key, value } } } })
 
 /** The answers of the peer that parses nothing. */
@@ -84,6 +99,17 @@ export const keys = Object.fromEntries(
   Object.keys(entriesOf(0)).map((key) => [key, { client: ['read', 'write'] as const }]),
 )
 
+/** The same entries as declared data, but for one that stays by key. */
+export const declaration = `
+  type SessionData {
+    user_id: String @session(client: [READ, WRITE])
+    dark_mode: Boolean! @session(client: [READ, WRITE], default: false)
+    shopping_cart: [CartItem!]! @session(client: [READ, WRITE], default: [])
+    visits: Int! @session(client: [READ, WRITE], default: 0)
+    csrf: String @session(client: [READ, WRITE])
+  }
+  type CartItem { sku: String!  quantity: Int! }`
+
 /**
  * What a system keeps of a write: an entry of a session (`sessions`); no more than the value in its answer
  * (`nothing`); or not even that, as all its answers are the same (`one answer`).
@@ -94,7 +120,14 @@ export type Keeps = 'sessions' | 'nothing' | 'one answer'
  * Begins the sessions, and finds out whether the server answers rightly before its speed is measured.
  * @throws {Error} where an answer is wrong
  */
-export async function prepare(port: number, keeps: Keeps): Promise<Record<Workload, Exchange>> {
+export async function prepare(
+  port: number,
+  keeps: Keeps,
+  naming: Naming = 'by key',
+): Promise<Record<Workload, Exchange>> {
+  const isTyped = naming === 'typed'
+  const writing = (value: number): string => writingBy(naming, value)
+  const body = readingBy(naming)
   const keepsSessions = keeps === 'sessions'
   const cookies: string[] = []
   const texts = { R: new Set<string>(), W: new Set<string>() }
@@ -103,14 +136,16 @@ export async function prepare(port: number, keeps: Keeps): Promise<Record<Worklo
     cookies.push(cookie)
     for (const value of [...values, ...values]) {
       const writtenValue = keeps === 'one answer' ? values[0] : value
-      texts.W.add(await expect(port, { cookie, body: writing(value) }, wrote(writtenValue)))
-      texts.R.add(await expect(port, { cookie, body: reading }, read(keepsSessions ? value : values[0])))
+      const written = isTyped ? wroteTyped : wrote(writtenValue)
+      const found = keepsSessions ? value : values[0]
+      texts.W.add(await expect(port, { cookie, body: writing(value) }, written))
+      texts.R.add(await expect(port, { cookie, body }, isTyped ? readTyped(found) : read(found)))
     }
   }
   if (new Set(cookies).size < sessionCount && keepsSessions) throw new Error('Two sessions are one.')
-  const asking = (body: string): Ask[] => cookies.map((cookie) => ({ cookie, body }))
+  const asking = (text: string): Ask[] => cookies.map((cookie) => ({ cookie, body: text }))
   return {
-    R: { asks: asking(reading), answers: [...texts.R] },
+    R: { asks: asking(body), answers: [...texts.R] },
     W: { asks: values.flatMap((value) => asking(writing(value))), answers: [...texts.W] },
   }
 }

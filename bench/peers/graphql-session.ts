@@ -4,13 +4,14 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { createSchema, createYoga } from 'graphql-yoga'
 import { Redis } from 'ioredis'
+import { sessionData } from '../../src/graphql/data/session-data.ts'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import type { SessionStore } from '../../src/session/store.ts'
 import { digest, idOf } from '../../src/session/token.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { redisStore } from '../../src/stores/redis.ts'
-import { entriesOf, keys, resolversOver, typeDefs } from '../workload.ts'
+import { declaration, entriesOf, keys, resolversOver, typeDefs } from '../workload.ts'
 
 function serving(store: SessionStore): Server {
   const app = createSessionServer({ store, keys, graphiql: false, logging: false })
@@ -18,6 +19,19 @@ function serving(store: SessionStore): Server {
 }
 
 export const memory = async (): Promise<Server> => serving(memoryStore({ max: 10_000 }))
+
+/** The same entries, declared, so that they are fields with types. */
+export async function typed(): Promise<Server> {
+  const store = memoryStore({ max: 10_000 })
+  const app = createSessionServer({
+    store,
+    data: sessionData(declaration),
+    keys: { 'pref:*': { client: ['read', 'write'] } },
+    graphiql: false,
+    logging: false,
+  })
+  return createServer((incoming, response) => void app(incoming, response))
+}
 
 export async function redis(url: string): Promise<Server> {
   const client = new Redis(url, {
