@@ -135,14 +135,19 @@ export class Operation {
     const own = Object.getOwnPropertyDescriptor(context, 'session')
     // The application may have put another one there.
     if (own?.value !== this.session || !own.configurable) return
-    Object.defineProperty(context, 'session', {
-      configurable: true,
-      enumerable: true,
-      get: () => this.#sessionOfCalled(),
-      set(value) {
-        Object.defineProperty(context, 'session', { ...own, value })
-      },
-    })
+    Object.defineProperty(context, 'session', Operation.#lentSession)
+  }
+
+  // All contexts share one getter: for each object with a getter of its own V8 makes a hidden class.
+  static readonly #lentSession: PropertyDescriptor = {
+    configurable: true,
+    enumerable: true,
+    get(this: OperationContext) {
+      return operationOf(this)!.#sessionOfCalled()
+    },
+    set(this: OperationContext, value: unknown) {
+      Object.defineProperty(this, 'session', { value, configurable: true, enumerable: true, writable: true })
+    },
   }
 
   #sessionOfCalled(): AnySession {

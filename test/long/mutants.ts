@@ -3574,7 +3574,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'nothing is done where one entry may not be deleted',
     file: 'graphql/data/data-resolvers.ts',
-    from: "      session.checkClientMay(key, value === null ? 'delete' : 'write')\n",
+    from: "for (const key of deleted) session.checkClientMay(key, 'delete')",
     to: '',
     tests: ['graphql/data/server'],
   },
@@ -3595,7 +3595,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a written scalar is stored as it stands in an answer',
     file: 'graphql/data/data-resolvers.ts',
-    from: 'isSpecifiedScalarType(type) ? (value as Json) : wireForm(type, value)',
+    from: 'builtIn.has(type.name) ? (value as Json) : wireForm(type, value)',
     to: 'value as Json',
     tests: ['graphql/data/server'],
   },

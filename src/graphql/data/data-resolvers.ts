@@ -14,9 +14,9 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
-  isSpecifiedScalarType,
   Kind,
   type ScalarTypeDefinitionNode,
+  specifiedScalarTypes,
   type TypeNode,
 } from 'graphql'
 import { asClient } from '../../session/client.ts'
@@ -123,23 +123,26 @@ function readAs(value: unknown, type: GraphQLOutputType): unknown {
 
 function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
   const named = new Map(fields.map((field) => [field.name, field]))
-  return async (_, { data }: { data: Readonly<Record<string, unknown>> }, { session }, { schema }) => {
+  return (_, { data }: { data: Readonly<Record<string, unknown>> }, { session }, { schema }) => {
     const inputs = (schema.getType('SessionDataInput') as GraphQLInputObjectType).getFields()
     const set: Record<string, Json> = {}
     const deleted: string[] = []
     for (const [name, value] of Object.entries(data)) {
       const { key } = named.get(name)!
-      session.checkClientMay(key, value === null ? 'delete' : 'write')
       if (value === null) deleted.push(key)
       else if (value !== undefined) set[key] = writeAs(value, inputs[name]!.type)
     }
+    // All rights are judged before anything is done: first those that `merge` does not judge.
+    for (const key of deleted) session.checkClientMay(key, 'delete')
     const client = asClient(session)
     if (Object.keys(set).length > 0) client.merge(set)
+    if (deleted.length === 0) return { session }
     // Where one fails, GraphQL's error of this field takes back what was recorded for it.
-    await Promise.all(deleted.map((key) => client.delete(key)))
-    return { session }
+    return Promise.all(deleted.map((key) => client.delete(key))).then(() => ({ session }))
   }
 }
+
+const builtIn: ReadonlySet<string> = new Set(specifiedScalarTypes.map(({ name }) => name))
 
 /** Gives a value that GraphQL has coerced in the form that is stored. */
 function writeAs(value: unknown, type: GraphQLInputType): Json {
@@ -151,7 +154,7 @@ function writeAs(value: unknown, type: GraphQLInputType): Json {
     const members = Object.entries(value).map(([name, member]) => [name, writeAs(member, fields[name]!.type)])
     return Object.fromEntries(members)
   }
-  return isSpecifiedScalarType(type) ? (value as Json) : wireForm(type, value)
+  return builtIn.has(type.name) ? (value as Json) : wireForm(type, value)
 }
 
 function popSessionData(fields: readonly ResolvedField[]): FieldResolver {

@@ -248,7 +248,7 @@ describe('updateSessionData', () => {
     }).begin(new Request('https://shop.example/graphql', { headers: { 'content-type': 'application/json' } }))
     const { updateSessionData } = data.resolvers['Mutation'] as Record<string, any>
     // No error of a field takes anything back here.
-    await expect(
+    await expect(async () =>
       updateSessionData(null, { data: { a: 1, b: null } }, { session }, { schema }),
     ).rejects.toThrow(expect.objectContaining({ code: 'SESSION_KEY_FORBIDDEN' }))
     expect(await session.keys()).toEqual([])
