@@ -1,4 +1,4 @@
-// This is the command `graphql-session`: it reads the arguments, and runs `serve`, `migrate` or `sweep`.
+// This is the command `graphql-session`: it reads the arguments, and runs `serve`, `migrate`, `sweep` or a printer.
 
 import { parseArgs } from 'node:util'
 import { SessionError } from '../session/errors.ts'
@@ -7,6 +7,7 @@ import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { invalid } from './invalid.ts'
 import { isPostgres, postgresTable } from './postgres-backend.ts'
+import { printers, publishedBy } from './published.ts'
 import { serve } from './serve.ts'
 import { reach } from './wait-for-store.ts'
 
@@ -16,6 +17,8 @@ Usage
                                           serves GraphQL at /graphql, beside /health/live and /health/ready
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
+  graphql-session print-schema --config FILE
+                                          prints the schema that the server publishes, for the tools of a frontend
   graphql-session help                    this text
 
 Options
@@ -81,15 +84,29 @@ async function runCommand(args: string[], version: string): Promise<void> {
     return console.log(`graphql-session ${version}: a GraphQL server with sessions\n${help}`)
   }
   if (values.version) return console.log(version)
-  const isKnown = command === 'serve' || command === 'migrate' || command === 'sweep'
-  if (!isKnown || others.length > 0) throw invalid('say "graphql-session serve", migrate or sweep, or --help')
-  for (const name of ['config', 'host', 'port', 'static'] as const) {
+  const isPrinter = command !== undefined && Object.hasOwn(printers, command)
+  const isKnown = isPrinter || command === 'serve' || command === 'migrate' || command === 'sweep'
+  if (!isKnown || others.length > 0) {
+    throw invalid('say "graphql-session serve", migrate, sweep or print-schema, or --help')
+  }
+  if (values.config !== undefined && command !== 'serve' && !isPrinter) {
+    throw invalid('--config is for serve, print-schema')
+  }
+  for (const name of ['host', 'port', 'static'] as const) {
     if (values[name] !== undefined && command !== 'serve') throw invalid(`--${name} is for serve`)
   }
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
   if (command === 'serve') await serve(values, version)
   else if (values.print) console.log(schemaFor(process.env).trimEnd())
-  else await withBackend(command)
+  else if (command === 'migrate' || command === 'sweep') await withBackend(command)
+  else await print(command, values.config)
+}
+
+async function print(command: string, file: string | undefined): Promise<void> {
+  if (file === undefined) throw invalid(`${command} needs --config FILE`)
+  const text = await publishedBy(command, file)
+  // The configuration may have opened connections that would keep the process. They are not needed once all is written.
+  process.stdout.write(text, () => process.exit())
 }
 
 /** The values of SESSION_STORE for which a command has something to do. */

@@ -22,6 +22,16 @@ export async function loadConfig(file: string): Promise<SessionServerConfig> {
   return config
 }
 
+/** Names the config file in what is wrong with it. @throws {SessionError} CONFIG_INVALID */
+export function naming<T>(file: string | undefined, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (file === undefined || !(error instanceof SessionError)) throw error
+    throw new SessionError('CONFIG_INVALID', `${file}: ${error.message}`)
+  }
+}
+
 async function importModule(url: string, file: string): Promise<{ default?: SessionServerConfig }> {
   const idle = Promise.withResolvers<never>()
   // A file that awaits what never settles leaves Node nothing to do, and Node would end without a message.

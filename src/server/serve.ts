@@ -3,11 +3,10 @@
 import type { AddressInfo } from 'node:net'
 import { isName } from '../http/allowed-hosts.ts'
 import { listen, type Listening } from '../http/listen.ts'
-import { SessionError } from '../session/errors.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
-import { loadConfig } from './config-file.ts'
+import { loadConfig, naming } from './config-file.ts'
 import { assembleServer, dataIn, defaultEndpoint, type SessionServerConfig } from './create-session-server.ts'
 import { invalid } from './invalid.ts'
 import type { StaticSite } from './static-site.ts'
@@ -109,16 +108,6 @@ async function openSite(folder: string, config: SessionServerConfig): Promise<St
   if (folder === '') throw invalid('--static needs a folder')
   const { StaticSite } = await import('./static-site.ts')
   return new StaticSite(folder, { graphqlEndpoint: defaultEndpoint, ...config, log })
-}
-
-/** Names the config file in what is wrong with it. */
-function naming<T>(file: string | undefined, run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    if (file === undefined || !(error instanceof SessionError)) throw error
-    throw new SessionError('CONFIG_INVALID', `${file}: ${error.message}`)
-  }
 }
 
 /**

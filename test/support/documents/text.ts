@@ -137,7 +137,9 @@ function isKnown(command: string, { scripts, packages, help }: Commands): boolea
     return ['ci', 'init', 'pkg', 'publish'].includes(first!)
   }
   if (program.replace(/^(?:\.\/)?node_modules\/\.bin\//, '') !== 'graphql-session') return true
-  const subcommands = new Set([...help.matchAll(/^ {2}graphql-session ([a-z]+) /gm)].map(([, name]) => name!))
+  const subcommands = new Set(
+    [...help.matchAll(/^ {2}graphql-session ([a-z-]+) /gm)].map(([, name]) => name!),
+  )
   const flags = new Set(help.match(/(?<![^\s[])--?[a-z][a-z-]*/g))
   const isFlag = (word: string): boolean => flags.has(word.split('=')[0]!)
   return (
