@@ -39,6 +39,14 @@ const rooms: Readonly<Record<string, Room>> = {
       wonka: 'urql.ts',
     },
   },
+  codegen: {
+    rooms: ['session/', 'graphql/data/'],
+    packages: {
+      graphql: any,
+      '@graphql-codegen/typescript': 'preset.ts',
+      '@graphql-codegen/typescript-resolvers': 'preset.ts',
+    },
+  },
   server: {
     rooms: ['session/', 'stores/', 'http/', 'graphql/'],
     packages: {
@@ -145,7 +153,7 @@ const flawsIn = (imports: readonly Import[]): string[] =>
 describe('the rooms of src', () => {
   const imports = importsIn('src')
 
-  it('are the six of the table, and hold every file', () => {
+  it('are the seven of the table, and hold every file', () => {
     expect(readdirSync(join(root, 'src')).toSorted()).toEqual([...Object.keys(rooms), barrel].toSorted())
     expect(imports.length).toBeGreaterThan(150)
   })
@@ -188,6 +196,9 @@ describe('the rooms of src', () => {
     ['graphql/use-gate.ts', 'lru-cache'],
     ['client/fetch.ts', '../session/errors.ts'],
     ['client/fetch.ts', 'wonka'],
+    ['codegen/preset.ts', '../server/schema.ts'],
+    ['codegen/data-types.ts', '@graphql-codegen/typescript'],
+    ['server/published.ts', '../codegen/preset.ts'],
     ['server/health.ts', '../index.ts'],
     ['server/health.ts', 'pg'],
     ['server/serve.ts', 'sirv'],

@@ -71,6 +71,10 @@ export function publish(
 
 const nodesOf = (fields: readonly PublishedField[]): FieldDefinitionNode[] => fields.map(({ node }) => node)
 
+/** The declaration as GraphQL knows it: without `@session`, and without what only editors need. */
+export const asDeclared = (definitions: readonly DefinitionNode[]): DocumentNode =>
+  withoutOurs({ kind: Kind.DOCUMENT, definitions: definitions.filter((each) => !isForEditors(each)) })
+
 /** Leaves out `@session`. */
 const withoutOurs = (document: DocumentNode): DocumentNode =>
   visit(document, { Directive: (directive) => (isOurs(directive) ? null : undefined) })

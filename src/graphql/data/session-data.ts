@@ -18,7 +18,7 @@ import { declaredTypes, scalarsByName } from './declared-types.ts'
 import { flaw } from './flaw.ts'
 import { namedTypes } from './named-types.ts'
 import { given, literal, stored } from './notations.ts'
-import { publish } from './publish.ts'
+import { asDeclared, publish } from './publish.ts'
 import { fitting, type Judge, Judges, Misfit } from './values.ts'
 
 /** The options of `sessionData`. */
@@ -63,6 +63,8 @@ export interface SessionDataField {
 export interface SessionDataSchema<Data extends object = Record<string, Json>> extends DeclaredData<Data> {
   /** The declaration for tools, in its order. It names also what is for the server only. */
   readonly fields: readonly SessionDataField[]
+  /** The types of the declaration as SDL without `@session`, for tools. They are not for clients, as some are the server's. */
+  readonly declaration: string
   /** The whole SDL of the session with its data, to be merged with an application's own, in place of `sessionTypeDefs`. */
   readonly typeDefs: string
   /** The resolvers of `typeDefs`, in place of `sessionResolvers`. */
@@ -119,6 +121,7 @@ export function sessionData<Data extends object = Record<string, Json>>(
       default: standing,
       ttl,
     })),
+    declaration: print(asDeclared(read.definitions)),
     typeDefs: print(published),
     resolvers,
     types: made,
