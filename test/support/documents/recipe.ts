@@ -124,11 +124,17 @@ function besideOf({ path }: Page): Map<string, string> {
   return new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]))
 }
 
+/** Whether a file imports what GraphQL Code Generator writes, so that the reader has run that before. */
+export const importsGenerated = (text: string): boolean =>
+  /\bfrom '\.\/(?:resolvers-types\.ts|generated\/)/.test(text)
+
 /** A file with the saved files that it imports, and with all that are no code: SDL and configuration. */
 function together(entry: string, text: string, saved: ReadonlyMap<string, string>): Map<string, string> {
   const files = new Map([...saved].filter(([name]) => !/\.[jt]sx?$/.test(name)))
   const add = (name: string, content: string): void => {
     files.set(name, content)
+    if (importsGenerated(content) && saved.has('codegen.ts'))
+      files.set('codegen.ts', saved.get('codegen.ts')!)
     for (const [, specifier] of content.matchAll(/\bfrom '(\.[^']+)'/g)) {
       const target = posix.join(posix.dirname(name), specifier!)
       const imported = saved.get(target)

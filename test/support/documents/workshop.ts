@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { root } from './page.ts'
-import type { Snippet } from './recipe.ts'
+import { importsGenerated, type Snippet } from './recipe.ts'
 
 /** A folder in which packages can be imported, and the programs that try its files. */
 export interface Workshop {
@@ -55,7 +55,7 @@ export async function save(
     await mkdir(dirname(join(own, file)), { recursive: true })
     await writeFile(join(own, file), text)
   }
-  if (![...files.values()].some((text) => text.includes("from './resolvers-types.ts'"))) return own
+  if (![...files.values()].some(importsGenerated)) return own
   await symlink(join(folder, 'node_modules'), join(own, 'node_modules'))
   const { output, code } = await run([node, codegen, '--silent'], own)
   if (code !== 0) throw new Error(`graphql-codegen ended with ${code}: ${output}`)
