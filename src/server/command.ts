@@ -19,6 +19,9 @@ Usage
   graphql-session sweep                   removes expired sessions, as the server does, too
   graphql-session print-schema --config FILE
                                           prints the schema that the server publishes, for the tools of a frontend
+  graphql-session print-documents --config FILE
+                                          prints operations for that schema: a fragment of all that a client may
+                                          read of its session, and the query and the mutations with it
   graphql-session help                    this text
 
 Options
@@ -87,10 +90,10 @@ async function runCommand(args: string[], version: string): Promise<void> {
   const isPrinter = command !== undefined && Object.hasOwn(printers, command)
   const isKnown = isPrinter || command === 'serve' || command === 'migrate' || command === 'sweep'
   if (!isKnown || others.length > 0) {
-    throw invalid('say "graphql-session serve", migrate, sweep or print-schema, or --help')
+    throw invalid('say "graphql-session serve", migrate, sweep, print-schema or print-documents, or --help')
   }
   if (values.config !== undefined && command !== 'serve' && !isPrinter) {
-    throw invalid('--config is for serve, print-schema')
+    throw invalid('--config is for serve, print-schema and print-documents')
   }
   for (const name of ['host', 'port', 'static'] as const) {
     if (values[name] !== undefined && command !== 'serve') throw invalid(`--${name} is for serve`)

@@ -1,7 +1,8 @@
-// This makes what `graphql-session print-schema` prints: the schema that the server of a configuration publishes.
+// This makes what the commands print for the tools of a frontend: the schema that a configuration publishes, and documents.
 
 import { Console } from 'node:console'
 import { type GraphQLSchema, printSchema } from 'graphql'
+import { sessionDocuments } from '../graphql/session-documents.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { loadConfig, naming } from './config-file.ts'
 import { assembleServer, dataIn } from './create-session-server.ts'
@@ -10,6 +11,7 @@ import { makeSchema } from './schema.ts'
 /** What can be printed of a configuration, by the name of the command. */
 export const printers: Readonly<Record<string, (schema: GraphQLSchema) => string>> = {
   'print-schema': printSchema,
+  'print-documents': sessionDocuments,
 }
 
 /**

@@ -1,4 +1,4 @@
-import { buildSchema, isInputObjectType, isObjectType } from 'graphql'
+import { buildSchema, isInputObjectType, isObjectType, parse, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { expectRefusal, run, write } from '../support/command.ts'
 
@@ -43,29 +43,38 @@ describe('print-schema', () => {
   })
 })
 
-describe('a command that prints', () => {
-  it.each<[what: string, command: string, config: string, reason: RegExp]>([
-    [
-      'a wrong line of SDL',
-      'print-schema',
-      `export default { typeDefs: 'type {' }`,
-      /mjs: typeDefs, line 1 \(type \{\): /,
-    ],
-    ['an option that there is not', 'print-schema', `export default { typeDef: '' }`, /mjs: .*typeDef/],
-    [
-      'wrong data',
-      'print-schema',
-      `export default { data: 'type SessionData { a: Int! }' }`,
-      /mjs: .*"a".*"default"/,
-    ],
-  ])('refuses %s as serve does', async (_, command, config, reason) =>
-    expectRefusal([command, '--config', await write(config)], {}, reason),
+it('print-documents prints operations that fit the printed schema', async () => {
+  const file = await write(shop)
+  const [schema, documents] = await Promise.all(
+    ['print-schema', 'print-documents'].map((command) => run([command, '--config', file])),
   )
+  expect(documents).toMatchObject({ code: 0, stderr: '' })
+  expect(validate(buildSchema(schema!.stdout), parse(documents!.stdout))).toEqual([])
+  expect(documents!.stdout).toContain('  darkMode\n  user {\n    name\n  }\n}\n')
+  expect(documents!.stdout).toMatch(/[^\n]\n$/)
+})
 
-  it.each<[args: string, reason: RegExp]>([
-    ['print-schema', /print-schema needs --config FILE\.$/m],
-    ['print-schema --config a.mjs --port 80', /--port is for serve/],
-    ['print-schema --config a.mjs --print', /--print is for migrate/],
-    ['sweep --config a.mjs', /--config is for serve, print-schema/],
-  ])('refuses %s', (args, reason) => expectRefusal(args.split(' '), {}, reason))
+describe('a command that prints', () => {
+  it('refuses a configuration as serve does', async () => {
+    const refused: [command: string, config: string, reason: RegExp][] = [
+      ['print-schema', `export default { typeDefs: 'type {' }`, /mjs: typeDefs, line 1 \(type \{\): /],
+      ['print-schema', `export default { typeDef: '' }`, /mjs: .*typeDef/],
+      ['print-documents', `export default { data: 'type SessionData { a: Int! }' }`, /mjs: .*"a".*"default"/],
+    ]
+    await Promise.all(
+      refused.map(async ([command, config, reason]) =>
+        expectRefusal([command, '--config', await write(config)], {}, reason),
+      ),
+    )
+  })
+
+  it('refuses other arguments', async () => {
+    const refused: [args: string, reason: RegExp][] = [
+      ['print-schema', /print-schema needs --config FILE\.$/m],
+      ['print-documents --config a.mjs --port 80', /--port is for serve/],
+      ['print-schema --config a.mjs --print', /--print is for migrate/],
+      ['sweep --config a.mjs', /--config is for serve, print-schema and print-documents/],
+    ]
+    await Promise.all(refused.map(([args, reason]) => expectRefusal(args.split(' '), {}, reason)))
+  })
 })
