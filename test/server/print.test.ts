@@ -34,12 +34,12 @@ describe('print-schema', () => {
 
   it('prints all, and ends, although the configuration logs and keeps the process alive', async () => {
     // More than the buffer of a pipe.
-    const fields = `Array.from({ length: 20_000 }, (_, i) => 'field' + i + ': Int').join(' ')`
-    const config = `export default { typeDefs: 'extend type Query { ' + ${fields} + '}' }`
+    const described = `'extend type Query { "' + 'x'.repeat(300_000) + '" last: Int }'`
+    const config = `export default { typeDefs: ${described} }`
     const file = await write(`setInterval(() => {}, 1000); console.log('connected');${config}`)
     const { code, stdout, stderr } = await run(['print-schema', '--config', file])
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'connected\n' })
-    expect(Object.keys(buildSchema(stdout).getQueryType()!.getFields())).toHaveLength(20_001)
+    expect(buildSchema(stdout).getQueryType()!.getFields()).toHaveProperty('last')
   })
 })
 
