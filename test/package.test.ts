@@ -21,6 +21,7 @@ import {
   snippetsOf,
 } from './support/documents/recipe.ts'
 import { save, typeErrors, type Workshop } from './support/documents/workshop.ts'
+import { build, type FrontendName, frontends, type Tools, tryOut } from './support/frontends.ts'
 import { skippedIf } from './support/needs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -429,6 +430,40 @@ describe('what a reader pastes into an empty folder', elsewhere, () => {
     { timeout: 300_000, ...elsewhere },
     async (version) => expect(await play(await installNode(version), recipes)).toEqual([]),
   )
+})
+
+describe('the tools of a frontend, in an empty folder', elsewhere, () => {
+  let tools: Tools
+  let own: string
+
+  beforeAll(async () => {
+    own = join(folder, 'frontends')
+    await mkdir(own)
+    await writeFile(join(own, 'package.json'), '{ "private": true, "type": "module" }')
+    const generator = ['cli', 'client-preset', 'typed-document-node', 'typescript-operations'].map(
+      (name) => `@graphql-codegen/${name}`,
+    )
+    const others = ['gql.tada', 'relay-compiler', 'relay-runtime', '@graphql-typed-document-node/core']
+    const packages = ['graphql', 'graphql-yoga', '@types/node', ...generator, ...others].map(versioned)
+    // The command of gql.tada needs the API of TypeScript, which 7 does not have.
+    await run('npm', [...install, tarball, ...(await Promise.all(packages)), 'typescript@6'], own)
+    const modules = join(own, 'node_modules')
+    tools = {
+      node: process.execPath,
+      cli: join(modules, packageJson.name, packageJson.bin['graphql-session']),
+      codegen: join(modules, '@graphql-codegen/cli/esm/bin.js'),
+      tada: [join(modules, 'gql.tada/bin/cli.js')],
+      relay: join(modules, 'relay-compiler/cli.js'),
+      tsc: join(modules, 'typescript/bin/tsc'),
+      rolldown: join(root, 'node_modules/rolldown/bin/cli.mjs'),
+    }
+  }, 300_000)
+
+  it.each(Object.keys(frontends) as FrontendName[])('%s', { timeout: 60_000 }, async (name) => {
+    await build(name, join(own, name), tools)
+    const seen = await tryOut(join(own, name), tools)
+    expect(seen).toEqual({ id: 'session', dark: false, cart: [], currency: 'USD' })
+  })
 })
 
 /** Types of packages that have none of their own. */
