@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { CodegenConfig } from '@graphql-codegen/cli'
+import storefront from './examples/storefront/session.config.ts'
+import { sessionPreset } from './src/codegen/preset.ts'
 
 const sdl = readFileSync(new URL('./schema/session.graphql', import.meta.url), 'utf8')
 
@@ -30,6 +32,9 @@ const config: CodegenConfig = {
         makeResolverTypeCallable: true,
       },
     },
+    'examples/storefront/session.gen.ts': sessionPreset(storefront, {
+      keys: { 'pref:*': 'string | number | boolean' },
+    }),
     'src/graphql/generated/client.ts': {
       documents: './schema/operations.graphql',
       plugins: [

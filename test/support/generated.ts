@@ -5,9 +5,11 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import config from '../../codegen.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const types = 'src/graphql/generated'
+const storefront = 'examples/storefront/session.gen.ts'
 const reference = 'docs/reference'
 
 const run = (command: string, args: string[], cwd: string) =>
@@ -21,31 +23,34 @@ export async function staleFiles(): Promise<string[]> {
       writeTypes(copy),
       run('typedoc', ['--options', 'docs/typedoc', '--out', join(copy, reference)], root),
     ])
-    return (await Promise.all([types, reference].map((folder) => differences(folder, copy)))).flat()
+    return (await Promise.all([types, storefront, reference].map((path) => differences(path, copy)))).flat()
   } finally {
     await rm(copy, { recursive: true })
   }
 }
 
-/** Generates the types in a copy, since graphql-codegen writes only beside its configuration. */
+/** Generates the types in a copy, since graphql-codegen writes only beside its configuration, which reads some of them. */
 async function writeTypes(copy: string): Promise<void> {
-  for (const part of ['codegen.ts', 'package.json', 'schema']) {
+  for (const part of ['codegen.ts', 'package.json', 'schema', 'src', 'examples/storefront']) {
     await cp(join(root, part), join(copy, part), { recursive: true })
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  for (const name of await readdir(join(copy, types))) {
+    if (!(`${types}/${name}` in config.generates)) await rm(join(copy, types, name))
+  }
+  await rm(join(copy, storefront), { force: true })
   await run('graphql-codegen', ['--config', 'codegen.ts', '--silent'], copy)
 }
 
-async function differences(folder: string, copy: string): Promise<string[]> {
-  const [present, fresh] = await Promise.all([root, copy].map((base) => textsOf(join(base, folder))))
+async function differences(path: string, copy: string): Promise<string[]> {
+  const [present, fresh] = await Promise.all([root, copy].map((base) => textsOf(join(base, path))))
   const names = new Set([...present!.keys(), ...fresh!.keys()])
-  return [...names]
-    .filter((name) => present!.get(name) !== fresh!.get(name))
-    .map((name) => `${folder}/${name}`)
+  return [...names].filter((name) => present!.get(name) !== fresh!.get(name)).map((name) => join(path, name))
 }
 
-/** The texts of all files in a folder and the folders in it, by their paths in the folder. */
+/** The texts of all files in a folder and the folders in it, by their paths in the folder; or of a single file. */
 async function textsOf(folder: string): Promise<Map<string, string>> {
+  if (folder.endsWith('.ts')) return new Map([['', await readFile(folder, 'utf8')]])
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   return new Map(
