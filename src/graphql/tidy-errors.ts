@@ -3,6 +3,7 @@
 import { type ExecutionResult, GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
 import { createGraphQLError, maskError, type YogaLogger } from 'graphql-yoga'
 import { type Part, reworded, unexpected } from './errors.ts'
+import { needsValue } from './wide-variables.ts'
 
 /** How many errors an answer, or a part of one, has at most. Further ones tell a client nothing new, and cost bytes. */
 export const maxErrors = 10
@@ -225,14 +226,26 @@ function saysOfVariable(
   { variable, type }: VariableDefinitionNode,
 ): string {
   if (isWithoutValue.test(message)) return message
-  const says = `Variable "$${variable.name.value}" needs a value of type "${print(type)}".`
+  const says = needsValue(variable.name.value, print(type), placeIn(message))
   // A scalar whose error has this code says what it wants, and does not quote the value.
   const { code } = (originalError as Partial<GraphQLError> | undefined)?.extensions ?? {}
   return code === 'BAD_USER_INPUT' ? `${says} ${originalError!.message}` : says
 }
 
+/**
+ * The place that graphql-js names in what it says of a variable. Its names are those of input types. Version 17 writes
+ * it before the value, and 16 after it, where a quote in the value would have a backslash.
+ */
+function placeIn(message: string): string[] {
+  const [, place = ''] =
+    /^Variable "\$\w+" has invalid value at ([\w.[\]]+): | at "\w+([\w.[\]]*)"; /
+      .exec(message)
+      ?.filter(Boolean) ?? []
+  return place.match(/\w+/g) ?? []
+}
+
 const isWithoutValue =
-  /^(?:Variable "\$\w+"|Argument "\w+") of (?:required|non-null) type "[^"]+" (?:was not provided|must not be null)\.$/
+  /^(?:(?:Variable "\$\w+"|Argument "\w+") of (?:required|non-null) type "[^"]+" (?:was not provided|must not be null)\.|Variable "\$\w+" needs a value of type "[^"]+"\. It has another at [\w.]+\.)$/
 
 /** What graphql-js and Yoga quote of a request, and what to put in its place, by the code of the error. */
 const cuts: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {

@@ -35,38 +35,57 @@ export function misshapenVariable({
     if (!Object.hasOwn(variableValues, variable.name.value)) continue
     // A type that is unknown, or no input type, is refused elsewhere.
     const type: unknown = typeFromAST(schema, definition.type as never)
-    if (!isInputType(type) || hasShapeOf(type, variableValues[variable.name.value])) continue
-    const message = `Variable "$${variable.name.value}" needs a value of type "${String(type)}".`
+    const place = isInputType(type) ? misshapenAt(type, variableValues[variable.name.value]) : null
+    if (place === null) continue
+    const message = needsValue(variable.name.value, String(type), place)
     const extensions = { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } }
     return { errors: [createGraphQLError(message, { nodes: definition, extensions })] }
   }
   return null
 }
 
-/** Whether each object in a value has the members that its input type wants. */
-function hasShapeOf(type: GraphQLInputType, value: unknown): boolean {
-  if (isNonNullType(type)) return hasShapeOf(type.ofType, value)
-  if (typeof value !== 'object' || value === null) return true
-  if (isListType(type)) {
-    return Array.isArray(value)
-      ? value.every((each) => hasShapeOf(type.ofType, each))
-      : hasShapeOf(type.ofType, value)
-  }
-  return !isInputObjectType(type) || hasMembersOf(type, value as Record<string, unknown>)
+/**
+ * What is wrong with a variable.
+ * @param place - where in its value, by names of the schema and indexes
+ */
+export function needsValue(variable: string, type: string, place: readonly (string | number)[]): string {
+  const says = `Variable "$${variable}" needs a value of type "${type}".`
+  return place.length === 0 ? says : `${says} It has another at ${place.join('.')}.`
 }
 
-function hasMembersOf(type: GraphQLInputObjectType, value: Readonly<Record<string, unknown>>): boolean {
-  if (Array.isArray(value)) return false
+type Place = (string | number)[]
+
+/** Where an object in a value does not have the members that its input type wants; null where there is no such place. */
+function misshapenAt(type: GraphQLInputType, value: unknown): Place | null {
+  if (isNonNullType(type)) return misshapenAt(type.ofType, value)
+  if (typeof value !== 'object' || value === null) return null
+  if (isListType(type)) {
+    if (!Array.isArray(value)) return misshapenAt(type.ofType, value)
+    for (const [index, each] of value.entries()) {
+      const place = misshapenAt(type.ofType, each)
+      if (place) return [index, ...place]
+    }
+    return null
+  }
+  return isInputObjectType(type) ? misshapenIn(type, value as Record<string, unknown>) : null
+}
+
+function misshapenIn(type: GraphQLInputObjectType, value: Readonly<Record<string, unknown>>): Place | null {
+  if (Array.isArray(value)) return []
   const fields = type.getFields()
   let given = 0
   for (const name of Object.keys(value)) {
     if (value[name] === undefined) continue
-    if (!Object.hasOwn(fields, name)) return false
+    // The name is the client's, so that only the object is told of.
+    if (!Object.hasOwn(fields, name)) return []
     given++
   }
-  if (type.isOneOf && given !== 1) return false
-  return Object.values(fields).every((field) => {
+  if (type.isOneOf && given !== 1) return []
+  for (const field of Object.values(fields)) {
     const member = value[field.name]
-    return member === undefined ? !isRequiredInputField(field) : hasShapeOf(field.type, member)
-  })
+    if (member === undefined && isRequiredInputField(field)) return [field.name]
+    const place = member === undefined ? null : misshapenAt(field.type, member)
+    if (place) return [field.name, ...place]
+  }
+  return null
 }

@@ -108,7 +108,7 @@ mutation SetSessionExpiry($expiry: SessionExpiryInput!) {
   it('are for a session without declared data, too', () => {
     const text = documentsFor()
     expect(fragmentOf(text)).toMatch(/^ {2}keys$/m)
-    expect(fragmentOf(text)).toContain('  entries {\n    key\n    value\n  }\n')
+    expect(fragmentOf(text)).toContain('  entries {\n    id\n    key\n    value\n  }\n')
     expect(fragmentOf(text)).not.toMatch(/\bhas\b/)
     expect(text).not.toContain('SessionData')
   })

@@ -49,18 +49,18 @@ describe.each(Object.entries(servers))('on %s, variables with wide objects', (_w
     return new Client(listening.url)
   }
 
-  it.each<[string, string, string, unknown]>([
-    ['of unknown members', 'wide', 'Big', members(9000)],
-    ['of members that are nearly known', 'wide', 'Big', members(6000, (i) => `field${100 + i}`)],
-    ['within another', 'wide', 'Big', { inner: { inner: members(9000) } }],
-    ['in a list within another', 'wide', 'Big', { list: [{}, null, members(9000)] }],
-    ['in nested lists', 'many', '[[Big!]]', [[{}], [members(9000)]]],
-    ['for a list', 'many', '[[Big!]]', members(9000)],
-    ['many of them', 'many', '[[Big!]]', [times(60, () => '').map(() => members(150))]],
-    ['that lack what is required, with a wide scalar', 'needy', 'Needy!', { free: members(9000) }],
-    ['with null for what is required', 'needy', 'Needy!', { free: members(9000), field0: null }],
-    ['of which one member is wanted', 'either', 'Either', { ...members(9000), a: 1 }],
-  ])('%s are refused at once', async (_, field, type, by) => {
+  it.each<[string, string, string, unknown, string]>([
+    ['of unknown members', 'wide', 'Big', members(9000), ''],
+    ['of members that are nearly known', 'wide', 'Big', members(6000, (i) => `field${100 + i}`), ''],
+    ['within another', 'wide', 'Big', { inner: { inner: members(9000) } }, 'inner.inner'],
+    ['in a list within another', 'wide', 'Big', { list: [{}, null, members(9000)] }, 'list.2'],
+    ['in nested lists', 'many', '[[Big!]]', [[{}], [members(9000)]], '1.0'],
+    ['for a list', 'many', '[[Big!]]', members(9000), ''],
+    ['many of them', 'many', '[[Big!]]', [times(60, () => '').map(() => members(150))], '0.0'],
+    ['that lack what is required, with a wide scalar', 'needy', 'Needy!', { free: members(9000) }, 'field0'],
+    ['with null for what is required', 'needy', 'Needy!', { free: members(9000), field0: null }, 'field1'],
+    ['of which one member is wanted', 'either', 'Either', { ...members(9000), a: 1 }, ''],
+  ])('%s are refused at once', async (_, field, type, by, place) => {
     const client = await serve()
     const query = `query ($by: ${type}) { ${field}(by: $by) }`
     let least = Infinity
@@ -73,7 +73,7 @@ describe.each(Object.entries(servers))('on %s, variables with wide objects', (_w
       expect(body).toEqual({
         errors: [
           {
-            message: `Variable "$by" needs a value of type "${type}".`,
+            message: `Variable "$by" needs a value of type "${type}".${place && ` It has another at ${place}.`}`,
             locations: [expect.anything()],
             extensions: { code: 'BAD_USER_INPUT' },
           },
