@@ -1,7 +1,10 @@
 import { scrypt, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { GraphQLError } from 'graphql'
 import type { Declared, Session, SessionContext, SessionServerConfig } from 'graphql-session'
+import { replay } from './replay.ts'
+import { rightsIn } from './rights.ts'
 import { tabs } from './tabs.ts'
 
 interface CartItem {
@@ -45,6 +48,9 @@ const data = /* GraphQL */ `
   }
 `
 
+const rights = rightsIn(data)
+const readable = rights.filter(({ may }) => may.includes('READ'))
+
 interface Product {
   readonly sku: string
   readonly title: string
@@ -56,6 +62,7 @@ const catalogue: readonly Product[] = [
   { sku: 'tea', title: 'Tea, 100 g', price: { EUR: 890, USD: 990 } },
   { sku: 'engine', title: 'Analytical engine', price: { EUR: 1_700_000, USD: 1_900_000 } },
   { sku: 'cards', title: 'Punched cards, 1,000', price: { EUR: 2400, USD: 2700 } },
+  { sku: 'notes', title: 'Notes on the engine', price: { EUR: 1250, USD: 1400 } },
 ]
 
 interface User {
@@ -109,6 +116,26 @@ const config: SessionServerConfig<ShopSession> = {
       session: Session!
     }
 
+    type ReplayOldCookiePayload implements SessionPayload {
+      session: Session!
+      "What the server answered to the old cookie."
+      answer: JSON!
+      "Whether that answer set or deleted a cookie."
+      setsCookie: Boolean!
+    }
+
+    "What clients may do with an entry."
+    enum EntryRight {
+      READ
+      WRITE
+      DELETE
+    }
+
+    type EntryRights {
+      key: String!
+      may: [EntryRight!]!
+    }
+
     extend type CartItem {
       product: Product!
     }
@@ -116,6 +143,10 @@ const config: SessionServerConfig<ShopSession> = {
     extend type Session {
       "Who is signed in."
       user: User
+      "What clients may do with each entry that they may read, for the inspector of the page."
+      rights: [EntryRights!]!
+      "How many entries there are that no client may read."
+      hidden: Int!
     }
 
     extend type Query {
@@ -131,6 +162,8 @@ const config: SessionServerConfig<ShopSession> = {
       addToCart(sku: ID!, quantity: Int! = 1): AddToCartPayload!
       "Takes an item out of the cart."
       removeFromCart(sku: ID!): RemoveFromCartPayload!
+      "Replaces the cookie, and then sends the server a request with the one that this request came with."
+      replayOldCookie: ReplayOldCookiePayload!
     }
   `,
 
@@ -140,7 +173,14 @@ const config: SessionServerConfig<ShopSession> = {
       catalogue: () => catalogue,
     },
 
-    Session: { user: userOf },
+    Session: {
+      user: userOf,
+      rights: () => readable,
+      async hidden(session: Session<ShopSession>) {
+        const known = new Map<string, readonly string[]>(rights.map(({ key, may }) => [key, may]))
+        return (await session.keys()).filter((key) => known.get(key)?.includes('READ') === false).length
+      },
+    },
 
     CartItem: { product: ({ sku }: CartItem) => productOf(sku) },
 
@@ -179,10 +219,21 @@ const config: SessionServerConfig<ShopSession> = {
         await session.update('shopping_cart', (items) => items.filter((item) => item.sku !== sku))
         return { session }
       },
+
+      async replayOldCookie(_: unknown, __: unknown, { session, req }: NodeContext) {
+        if (await session.isNew()) throw badInput('There is no cookie yet. Put something into the cart.')
+        await session.rotate()
+        return { session, ...(await replay(req)) }
+      },
     },
   },
 
   graphiql: { title: 'Storefront', defaultTabs: tabs },
+}
+
+/** The context of a request that came through node:http. */
+interface NodeContext extends SessionContext<ShopSession> {
+  readonly req: IncomingMessage
 }
 
 interface Ordered {

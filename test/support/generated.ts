@@ -9,7 +9,10 @@ import config from '../../codegen.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const types = 'src/graphql/generated'
+/** The types of the storefront's session. */
 const storefront = 'examples/storefront/session.gen.ts'
+/** What another configuration writes of the session as the storefront publishes it. */
+const published = ['examples/storefront/schema.graphql', 'examples/storefront/app/generated']
 const reference = 'docs/reference'
 
 const run = (command: string, args: string[], cwd: string) =>
@@ -23,7 +26,9 @@ export async function staleFiles(): Promise<string[]> {
       writeTypes(copy),
       run('typedoc', ['--options', 'docs/typedoc', '--out', join(copy, reference)], root),
     ])
-    return (await Promise.all([types, storefront, reference].map((path) => differences(path, copy)))).flat()
+    return (
+      await Promise.all([types, storefront, ...published, reference].map((path) => differences(path, copy)))
+    ).flat()
   } finally {
     await rm(copy, { recursive: true })
   }
@@ -38,8 +43,10 @@ async function writeTypes(copy: string): Promise<void> {
   for (const name of await readdir(join(copy, types))) {
     if (!(`${types}/${name}` in config.generates)) await rm(join(copy, types, name))
   }
-  await rm(join(copy, storefront), { force: true })
-  await run('graphql-codegen', ['--config', 'codegen.ts', '--silent'], copy)
+  for (const path of [storefront, ...published]) await rm(join(copy, path), { force: true, recursive: true })
+  for (const file of ['codegen.ts', 'examples/storefront/codegen.ts']) {
+    await run('graphql-codegen', ['--config', file, '--silent'], copy)
+  }
 }
 
 async function differences(path: string, copy: string): Promise<string[]> {
@@ -50,7 +57,7 @@ async function differences(path: string, copy: string): Promise<string[]> {
 
 /** The texts of all files in a folder and the folders in it, by their paths in the folder; or of a single file. */
 async function textsOf(folder: string): Promise<Map<string, string>> {
-  if (folder.endsWith('.ts')) return new Map([['', await readFile(folder, 'utf8')]])
+  if (/\.\w+$/.test(folder)) return new Map([['', await readFile(folder, 'utf8')]])
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   return new Map(
