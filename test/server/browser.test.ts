@@ -56,7 +56,6 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
       engine: { item: { quantity: 1 } },
       cards: { session: { handle, cart } },
     })
-    if (process.env['SCREENSHOT'] === '1') await takeScreenshot(page)
     expect((await sessionCookie(page)).value === cookie.value, 'the same cookie up to here').toBe(true)
 
     const { login } = await run('SignIn')
@@ -402,10 +401,4 @@ async function sessionCookie(page: Page) {
   const [cookie] = cookies
   given.add(cookie!.value)
   return cookie!
-}
-
-async function takeScreenshot(page: Page): Promise<void> {
-  // Away from the button, which grows under the pointer.
-  await page.mouse.move(960, 740)
-  await page.screenshot({ path: fileURLToPath(new URL('examples/storefront/graphiql.png', root)) })
 }
