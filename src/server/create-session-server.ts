@@ -98,9 +98,15 @@ const optionNames: Record<Exclude<keyof SessionServerOptions, keyof (SessionOpti
 }
 
 /** What the option `data` declares. @throws {SessionError} CONFIG_INVALID */
-export const dataIn = <Data extends object>(
-  data: string | SessionDataSchema<Data>,
-): SessionDataSchema<Data> => (typeof data === 'string' ? sessionData<Data>(data) : data)
+export function dataIn<Data extends object>(data: string | SessionDataSchema<Data>): SessionDataSchema<Data> {
+  if (typeof data === 'string') return sessionData<Data>(data)
+  const { keys, typeDefs } = (data ?? {}) as Partial<SessionDataSchema<Data>>
+  if (keys instanceof Map && typeof typeDefs === 'string') return data
+  throw new SessionError(
+    'CONFIG_INVALID',
+    'data must be SDL with a type SessionData, or made by sessionData().',
+  )
+}
 
 /** What `createSessionServer` makes: a handler for node:http that also has every member of a Yoga server. */
 export type SessionServer<

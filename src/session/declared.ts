@@ -59,9 +59,16 @@ export interface Declared {
   readonly [isDeclared]?: never
 }
 
-/** What reading a key can give beside its value. */
+/** What reading a key can give beside its value. Keys of a pattern, such as `pref:*`, have no default. */
 export type IfAbsent<Data, Key extends keyof Data> = typeof isDeclared extends keyof Data
-  ? undefined extends Data[Key]
-    ? undefined
-    : never
+  ? Key extends Named<Data>
+    ? undefined extends Data[Key]
+      ? undefined
+      : never
+    : undefined
   : undefined
+
+/** The keys of a type that are no pattern. */
+type Named<Data> = keyof {
+  [Key in keyof Data as {} extends Record<Key, unknown> ? never : Key]: never
+}

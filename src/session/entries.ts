@@ -15,6 +15,13 @@ const suffix = / (\d+)$/
 const endOf = (text: string): RegExpExecArray | null =>
   /\d/.test(text.at(-1) ?? '') ? suffix.exec(text) : null
 
+/** What is known of the text of an entry: its value, undefined where it does not fit, and when it ends (ms). */
+interface Known {
+  readonly text: string
+  readonly value: Json | undefined
+  readonly end: number | undefined
+}
+
 /**
  * The entries of one session as its verbs see them. A stored entry counts as absent for all of them once its time is
  * over, and while it does not fit what is declared of its key, as the declaration may be younger. No verb that only
@@ -26,6 +33,8 @@ export class Entries {
   readonly #handleOf: () => string | null
   /** The keys of which the listener has heard that their value does not fit. */
   #misfits: Set<string> | undefined
+  /** What was read of a key last, as several fields of one request may read it: to judge a text takes time. */
+  readonly #known = new Map<string, Known>()
 
   constructor(declared: DeclaredKeys | undefined, settings: Settings, handleOf: () => string | null) {
     this.#declared = declared
@@ -36,9 +45,26 @@ export class Entries {
   /** The value of a stored text, deeply frozen; undefined where there is none, or one that does not count. */
   read(key: string, text: string | null | undefined): Json | undefined {
     if (text === null || text === undefined) return undefined
+    const { value, end } = this.#know(key, text)
+    return end !== undefined && end <= this.#settings.clock() ? undefined : value
+  }
+
+  /** The value of a text that was written a moment ago, also where its time is over by now. */
+  written(key: string, text: string): Json {
+    return this.#know(key, text).value!
+  }
+
+  #know(key: string, text: string): Known {
+    const known = this.#known.get(key)
+    if (known?.text === text) return known
     const end = endOf(text)
-    if (end && Number(end[1]) <= this.#settings.clock()) return undefined
-    const value = decode(end ? text.slice(0, end.index) : text)
+    const stored = decode(end ? text.slice(0, end.index) : text)
+    const made = { text, end: end ? Number(end[1]) : undefined, value: this.#judged(key, stored) }
+    this.#known.set(key, made)
+    return made
+  }
+
+  #judged(key: string, value: Json): Json | undefined {
     const declared = this.#declared?.get(key)
     if (!declared) return value
     // GraphQL cannot tell an entry that holds null from an absent one.
@@ -55,9 +81,23 @@ export class Entries {
     return isPlain || this.read(key, text) !== undefined
   }
 
+  /** The keys of the entries that count, of those that are stored. */
+  keysOf(stored: ReadonlyMap<string, string>): string[] {
+    return [...stored].filter(([key, text]) => this.has(key, text)).map(([key]) => key)
+  }
+
   /** The entries that count, of those that are stored. */
-  of(stored: ReadonlyMap<string, string>): [key: string, text: string][] {
-    return [...stored].filter(([key, text]) => this.has(key, text))
+  of(stored: ReadonlyMap<string, string>): [key: string, value: Json][] {
+    return [...stored].flatMap(([key, text]) => {
+      const value = this.read(key, text)
+      return value === undefined ? [] : [[key, value] as [string, Json]]
+    })
+  }
+
+  /** Whether none of the stored entries counts. */
+  isNoneOf(stored: ReadonlyMap<string, string>): boolean {
+    for (const [key, text] of stored) if (this.has(key, text)) return false
+    return true
   }
 
   /** The value that an absent key is read as; undefined where none is declared. */

@@ -121,17 +121,17 @@ export class Session<Data extends object = Record<string, Json>> {
    * The order is the same whether verbs share a request or are saved one by one.
    */
   async keys(): Promise<Key<Data>[]> {
-    return (await this.#present()).map(([key]) => key) as Key<Data>[]
+    return this.#unit.entries.keysOf((await this.#unit.view()).entries) as Key<Data>[]
   }
 
   /** Lists keys with their values, in the order of `keys()`. */
   async entries(): Promise<{ [K in Key<Data>]: [K, Frozen<Value<Data, K>>] }[Key<Data>][]> {
-    return (await this.#present()).map(([key, text]) => [key, this.#unit.entries.read(key, text)]) as never
+    return this.#unit.entries.of((await this.#unit.view()).entries) as never
   }
 
   /** Whether the session has no entries, or there is no session. */
   async isEmpty(): Promise<boolean> {
-    return (await this.#present()).length === 0
+    return this.#unit.entries.isNoneOf((await this.#unit.view()).entries)
   }
 
   /**
@@ -208,7 +208,7 @@ export class Session<Data extends object = Record<string, Json>> {
       created = standing === undefined
       return created ? given : undefined
     })
-    if (standing === undefined) standing = this.#unit.entries.read(key, given)
+    if (standing === undefined) standing = this.#unit.entries.written(key, given)
     return { value: standing as Frozen<Value<Data, K>>, created }
   }
 
@@ -240,7 +240,7 @@ export class Session<Data extends object = Record<string, Json>> {
       )
       return stored
     })
-    return this.#unit.entries.read(key, stored) as Frozen<Value<Data, K>>
+    return this.#unit.entries.written(key, stored) as Frozen<Value<Data, K>>
   }
 
   /**
@@ -350,11 +350,6 @@ export class Session<Data extends object = Record<string, Json>> {
   #encode(key: string, value: unknown): string {
     checkKey(key)
     return this.#unit.entries.write(key, value)
-  }
-
-  /** The entries that count, with their texts. */
-  async #present(): Promise<[key: string, text: string][]> {
-    return this.#unit.entries.of((await this.#unit.view()).entries)
   }
 }
 

@@ -142,6 +142,28 @@ describe('a declared key', () => {
     expect(await before().get('count', 'gone')).toEqual(old)
   })
 
+  it('is judged once for each request, however often it is read', async () => {
+    let judged = 0
+    const counted = declared((value) => {
+      judged++
+      return isNumber(value)
+    })
+    const store = memoryStore({ max: 10 })
+    const first: AnySession & { token: string | null } = openSession(store)
+    first.set('count', 1)
+    await first.save()
+    const session: AnySession = openSession(store, first.token, {
+      data: { keys: new Map([['count', counted]]) },
+    })
+    for (let time = 0; time < 5; time++) {
+      expect(await session.get('count')).toBe(1)
+      expect(await session.keys()).toEqual(['count'])
+      expect(await session.entries()).toEqual([['count', 1]])
+      expect(await session.isEmpty()).toBe(false)
+    }
+    expect(judged).toBe(1)
+  })
+
   it('whose value does not fit is told of once for each request', async () => {
     const { open, before, events } = await world()
     const session = before()
@@ -251,6 +273,23 @@ describe('a key with a time of its own', () => {
     expect(await before().get('text')).toEqual(value)
   })
 
+  it.each<[string, (session: AnySession) => Promise<unknown>, unknown]>([
+    ['update', (session) => session.update('brief', () => 1), 1],
+    ['setDefault', (session) => session.setDefault('brief', 1), { value: 1, created: true }],
+  ])('gives what was written, however long %s took', async (_, verb, given) => {
+    const store = memoryStore({ max: 10 })
+    const state = { now: 1_000_000 }
+    const slow = {
+      ...store,
+      async create(...args: Parameters<typeof store.create>) {
+        await store.create(...args)
+        state.now += 60_000
+      },
+    }
+    const session: AnySession = openSession(slow, null, { clock: () => state.now, data: { keys } })
+    expect(await verb(session)).toEqual(given)
+  })
+
   it('of two that pop it at the same time one gets it', async () => {
     const { open } = await world()
     const session = open()
@@ -301,6 +340,7 @@ describe('the declaration', () => {
     interface Data extends Declared {
       count: number
       plain?: string
+      [preference: `pref:${string}`]: boolean | number | string | undefined
     }
     interface Old {
       count: number
@@ -315,6 +355,7 @@ describe('the declaration', () => {
       await old.update('count', (count) => count + 1)
       // @ts-expect-error there is no such key
       await session.get('cuont')
+      expectTypeOf(await session.get('pref:a')).toEqualTypeOf<boolean | number | string | undefined>()
     })
   })
 })

@@ -19,6 +19,7 @@ import {
   specifiedScalarTypes,
   type TypeNode,
 } from 'graphql'
+import { isPromise } from 'graphql-yoga'
 import { asClient } from '../../session/client.ts'
 import type { AnySession } from '../../session/session.ts'
 import type { Json } from '../../session/value.ts'
@@ -105,10 +106,14 @@ const readMember: FieldResolver = (parent: object, args, context, info) => {
   // What every object has is not taken for a member that is left out.
   if (fieldName in Object.prototype && !Object.hasOwn(parent, fieldName)) return null
   const value: unknown = defaultFieldResolver(parent, args, context, info)
+  return isPromise(value) ? value.then((member) => answered(member, returnType)) : answered(value, returnType)
+}
+
+function answered(value: unknown, type: GraphQLOutputType): unknown {
   try {
-    return readAs(value, returnType)
+    return readAs(value, type)
   } catch {
-    // It has the form for an answer already, such as a Date, or a promise of it.
+    // It has the form for an answer already, such as a Date.
     return value
   }
 }
@@ -116,6 +121,7 @@ const readMember: FieldResolver = (parent: object, args, context, info) => {
 /** Gives a stored value in the form that GraphQL takes for an answer, by the schema that is executed. */
 function readAs(value: unknown, type: GraphQLOutputType): unknown {
   if (value === null || value === undefined) return null
+  if (value instanceof Error) return value
   if (isNonNullType(type)) return readAs(value, type.ofType)
   if (isListType(type)) return (value as readonly unknown[]).map((item) => readAs(item, type.ofType))
   return isLeafType(type) ? type.parseValue(value) : value
@@ -166,7 +172,13 @@ function popSessionData(fields: readonly ResolvedField[]): FieldResolver {
     const popped: Record<string, unknown> = {}
     for (const keyName of new Set(keys)) {
       const name = names.get(keyName)!
-      popped[name] = await client.pop(keyOf.get(name)!, undefined)
+      try {
+        popped[name] = await client.pop(keyOf.get(name)!, undefined)
+      } catch (error) {
+        // What was taken out before is nowhere else any more, so that it is answered beside the error.
+        if (Object.values(popped).every((value) => value === undefined)) throw error
+        popped[name] = error
+      }
     }
     return { session, popped }
   }

@@ -124,7 +124,8 @@ export class Judges {
       members ??= this.#members(type)
       const names = notation.names(value)
       if (!names || depth >= maxDepth) return new Misfit()
-      const unknown = names.find(
+      // A member that a newer, or an older, version of the application has stored is not selected, and stays.
+      const unknown = (notation.completes ? names : []).find(
         (name) =>
           !members!.has(name) &&
           !(isNamed && name === '__typename') &&

@@ -322,3 +322,52 @@ it('a context without a session is told where it comes from', async () => {
     )
   }
 })
+
+describe('what was stored by another version of the application', () => {
+  const item = (more: string) => `type SessionData { cart: [Item!]! @session(client: [READ], default: []) }
+    type Item { id: ID!  q: Int! ${more} }`
+
+  it('keeps the members that this one does not know', async () => {
+    const [newer, older] = ['note: String', ''].map((more) => sessionData<any>(item(more)))
+    const store = memoryStore({ max: 10 })
+    const first = openSession<any>(store, null, { data: newer! })
+    first.set('cart', [{ id: '1', q: 1, note: 'gift' }])
+    await first.save()
+    const second = openSession<any>(store, first.token, { data: older! })
+    await second.update('cart', (items: any) => [...items, { id: '2', q: 1 }])
+    expect(await openSession<any>(store, first.token, { data: newer! }).get('cart')).toEqual([
+      { id: '1', q: 1, note: 'gift' },
+      { id: '2', q: 1 },
+    ])
+    const client = clientOf(older!, schemaOf(older!), store)
+    client.cookies.set('__Host-session', first.token!)
+    expect((await client.run('{ session { cart { id q } } }')).data.session.cart).toHaveLength(2)
+  })
+})
+
+describe('popSessionData', () => {
+  it('answers with what it took before it failed', async () => {
+    const data = sessionData<any>(
+      'type SessionData { a: Int @session(client: [READ, WRITE, DELETE]) b: Int @session(client: [READ, WRITE, DELETE]) }',
+    )
+    const store = memoryStore({ max: 10 })
+    let left = Infinity
+    const failing = {
+      ...store,
+      async commit(...args: Parameters<typeof store.commit>) {
+        if (--left < 0) throw new Error('connection refused')
+        return store.commit(...args)
+      },
+    }
+    const client = clientOf(data, schemaOf(data), failing)
+    await client.run('mutation { updateSessionData(data: { a: 1, b: 2 }) { session { id } } }')
+    left = 1
+    const answer = await client.run('mutation { popSessionData(keys: [A, B]) { popped { a b } } }')
+    expect(answer.data.popSessionData.popped).toEqual({ a: 1, b: null })
+    expect(answer.codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+    expect(answer.status).toBe(503)
+    left = 0
+    const nothing = await client.run('mutation { popSessionData(keys: [B]) { popped { b } } }')
+    expect([nothing.data, nothing.status]).toEqual([null, 503])
+  })
+})
