@@ -31,8 +31,6 @@ export class Entries {
   readonly #declared: DeclaredKeys | undefined
   readonly #settings: Settings
   readonly #handleOf: () => string | null
-  /** The keys of which the listener has heard that their value does not fit. */
-  #misfits: Set<string> | undefined
   /** What was read of a key last, as several fields of one request may read it: to judge a text takes time. */
   readonly #known = new Map<string, Known>()
 
@@ -70,7 +68,7 @@ export class Entries {
     // GraphQL cannot tell an entry that holds null from an absent one.
     if (value === null) return undefined
     if (declared.fits(value)) return value
-    this.#tellMisfit(key)
+    this.#settings.emit?.({ type: 'misfit', handle: this.#handleOf(), key })
     return undefined
   }
 
@@ -117,12 +115,5 @@ export class Entries {
       throw new SessionError('SESSION_VALUE_INVALID', `The value for "${key}" does not fit its declaration.`)
     }
     return declared.ttl === undefined ? text : `${text} ${this.#settings.clock() + declared.ttl * 1000}`
-  }
-
-  #tellMisfit(key: string): void {
-    this.#misfits ??= new Set()
-    if (this.#misfits.has(key)) return
-    this.#misfits.add(key)
-    this.#settings.emit?.({ type: 'misfit', handle: this.#handleOf(), key })
   }
 }

@@ -112,13 +112,6 @@ const mutants: readonly Mutant[] = [
     tests: ['session/declared'],
   },
   {
-    guard: 'of a value that does not fit the listener hears once',
-    file: 'session/entries.ts',
-    from: 'if (this.#misfits.has(key)) return',
-    to: '',
-    tests: ['session/declared'],
-  },
-  {
     guard: 'a value that does not fit is not stored',
     file: 'session/entries.ts',
     from: 'if (value === null || !declared.fits(value as Json)) {',
