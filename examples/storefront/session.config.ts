@@ -2,26 +2,14 @@ import { scrypt, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { GraphQLError } from 'graphql'
-import type { Declared, Session, SessionContext, SessionServerConfig } from 'graphql-session'
+import type { Session, SessionContext, SessionServerConfig } from 'graphql-session'
 import { replay } from './replay.ts'
 import { rightsIn } from './rights.ts'
+import type { CartItem, SessionData as ShopSession } from './session.gen.ts'
 import { tabs } from './tabs.ts'
 
-interface CartItem {
-  readonly id: string
-  readonly sku: string
-  readonly quantity: number
-}
-
-/** What this shop keeps in a session, by key. It types `context.session`. */
-export interface ShopSession extends Declared {
-  dark_mode: boolean
-  shopping_cart: readonly CartItem[]
-  currency: 'EUR' | 'USD'
-  user_id?: string
-  login_attempts: number
-  [preference: `pref:${string}`]: string | number | boolean
-}
+/** What this shop keeps in a session, by key: `npm run codegen` writes it. It types `context.session`. */
+export type { ShopSession }
 
 const data = /* GraphQL */ `
   type SessionData {
