@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { CodegenConfig } from '@graphql-codegen/cli'
-import storefront from './examples/storefront/session.config.ts'
 import { sessionPreset } from './src/codegen/preset.ts'
 
 const sdl = readFileSync(new URL('./schema/session.graphql', import.meta.url), 'utf8')
@@ -32,7 +31,7 @@ const config: CodegenConfig = {
         makeResolverTypeCallable: true,
       },
     },
-    'examples/storefront/session.gen.ts': sessionPreset(storefront, {
+    'examples/storefront/session.gen.ts': sessionPreset('examples/storefront/session.config.ts', {
       keys: { 'pref:*': 'string | number | boolean' },
     }),
     'src/graphql/generated/client.ts': {

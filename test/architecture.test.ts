@@ -40,7 +40,7 @@ const rooms: Readonly<Record<string, Room>> = {
     },
   },
   codegen: {
-    rooms: ['session/', 'graphql/data/'],
+    rooms: ['session/', 'graphql/data/', 'server/config-file.ts'],
     packages: {
       graphql: any,
       '@graphql-codegen/typescript': 'preset.ts',

@@ -440,9 +440,9 @@ describe('the tools of a frontend, in an empty folder', elsewhere, () => {
     own = join(folder, 'frontends')
     await mkdir(own)
     await writeFile(join(own, 'package.json'), '{ "private": true, "type": "module" }')
-    const generator = ['cli', 'client-preset', 'typed-document-node', 'typescript-operations'].map(
-      (name) => `@graphql-codegen/${name}`,
-    )
+    const ofGenerator =
+      'cli client-preset typed-document-node typescript typescript-operations typescript-resolvers'
+    const generator = ofGenerator.split(' ').map((name) => `@graphql-codegen/${name}`)
     const others = ['gql.tada', 'relay-compiler', 'relay-runtime', '@graphql-typed-document-node/core']
     const packages = ['graphql', 'graphql-yoga', '@types/node', ...generator, ...others].map(versioned)
     // The command of gql.tada needs the API of TypeScript, which 7 does not have.
@@ -464,7 +464,68 @@ describe('the tools of a frontend, in an empty folder', elsewhere, () => {
     const seen = await tryOut(join(own, name), tools)
     expect(seen).toEqual({ id: 'session', dark: false, cart: [], currency: 'USD' })
   })
+
+  // GraphQL Code Generator loads another copy of graphql for its configuration than Node does.
+  it('graphql-session/codegen, with what graphql has made', { timeout: 60_000 }, async () => {
+    const server = join(own, 'server')
+    await mkdir(server)
+    for (const [name, content] of Object.entries(madeByGraphql)) await writeFile(join(server, name), content)
+    await run(process.execPath, [tools.codegen, '--config', 'codegen.ts'], server)
+    const options = '--noEmit --strict --skipLibCheck --module nodenext --target es2024 --types node'
+    const imports = '--allowImportingTsExtensions --verbatimModuleSyntax --exactOptionalPropertyTypes'
+    const compile = [tools.tsc, ...`${options} ${imports}`.split(' '), 'session.config.ts', 'codegen.ts']
+    await run(process.execPath, compile, server)
+  })
 })
+
+const madeByGraphql = {
+  'codegen.ts': `
+import type { CodegenConfig } from '@graphql-codegen/cli'
+import { sessionPreset } from 'graphql-session/codegen'
+
+const preset = sessionPreset('./session.config.ts', { scalars: { Big: 'number' } })
+export default {
+  generates: { 'generated/': preset, 'session.gen.ts': sessionPreset('session.config.ts') },
+} satisfies CodegenConfig
+`,
+  'session.config.ts': `
+import { GraphQLObjectType, GraphQLScalarType, GraphQLSchema, GraphQLString, parse } from 'graphql'
+import { sessionData, type SessionServerConfig } from 'graphql-session'
+import type { Resolvers } from './generated/resolvers.ts'
+import type { SessionData } from './generated/session-data.ts'
+
+const declaration = \`
+  type SessionData {
+    big: Big @session(client: [READ])
+    target: Target @session(client: [READ])
+  }
+  scalar Big
+  union Target = A | B
+  type A { id: ID! }
+  type B { text: String }
+\`
+const data = sessionData<SessionData>(declaration, { scalars: [new GraphQLScalarType({ name: 'Big' })] })
+const query = new GraphQLObjectType({ name: 'Query', fields: { hello: { type: GraphQLString } } })
+
+const resolvers: Resolvers = {
+  Query: { hello: async (_, __, { session }) => ((await session.get('big')) ?? 0).toFixed() },
+  A: { more: ({ id }) => id.trim() },
+  Session: {
+    async first(session) {
+      const target = await session.get('target')
+      return target?.__typename === 'A' ? target : null
+    },
+  },
+}
+
+export default {
+  data,
+  schema: new GraphQLSchema({ query }),
+  typeDefs: [parse('extend type A { more: String }'), 'extend type Session { first: A }'],
+  resolvers,
+} satisfies SessionServerConfig<SessionData>
+`,
+}
 
 /** Types of packages that have none of their own. */
 const typesElsewhere = { '@types/express': '5', '@types/express-session': '1', '@types/koa': '3' }

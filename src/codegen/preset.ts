@@ -2,6 +2,7 @@
 
 import {
   type ASTNode,
+  type DocumentNode,
   type GraphQLSchema,
   isTypeDefinitionNode,
   Kind,
@@ -10,12 +11,13 @@ import {
   printSchema,
 } from 'graphql'
 import { sessionData, type SessionDataSchema } from '../graphql/data/session-data.ts'
+import { loadConfig, naming } from '../server/config-file.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { isKey } from '../session/value.ts'
 import { dataTypes, type DataTypesOptions } from './data-types.ts'
 
-/** What is typed: the default export of `graphql-session serve --config FILE`, or the options of `createSessionServer`. */
+/** What is typed, as a configuration of `graphql-session serve --config FILE` has it, and the options of `createSessionServer`. */
 export interface TypedConfig {
   /** The declaration of the data, in SDL or as `sessionData` made it. */
   readonly data?: string | SessionDataSchema<object>
@@ -29,8 +31,7 @@ export interface TypedConfig {
 
 /** An output of GraphQL Code Generator: the value of a path in its option `generates`. */
 export interface SessionOutput {
-  /** The published schema, as SDL in several parts. */
-  readonly schema: string[]
+  readonly schema: string
   readonly preset: {
     buildGeneratesSection<Given extends GivenToPreset>(given: Given): Promise<(Given & GeneratedFile)[]>
   }
@@ -42,11 +43,13 @@ export interface GivenToPreset {
   readonly baseOutputDir: string
   /** The option `config`. */
   readonly config: Readonly<Record<string, unknown>>
+  readonly schemaAst?: unknown
 }
 
 /** What a preset gives back for one file. */
 export interface GeneratedFile {
   readonly filename: string
+  readonly schema: DocumentNode
   readonly plugins: Record<string, object>[]
   readonly pluginMap: Record<string, CodegenPlugin>
   readonly documents: never[]
@@ -61,34 +64,41 @@ type Written = string | { content: string; prepend?: string[]; append?: string[]
 
 /**
  * Types the data of a session by its declaration, in GraphQL Code Generator:
- * `generates: { 'src/session.gen.ts': sessionPreset(config) }` writes a module with the interface `SessionData`, for
- * `SessionServerConfig<SessionData>`, `SessionContext<SessionData>` and so on, and the types in it. A path that ends in /
- * gets the same as `session-data.ts`, and beside it `resolvers.ts` with the types of the application's resolvers, which
- * needs `@graphql-codegen/typescript` and `@graphql-codegen/typescript-resolvers`. The option `config` of the output is
- * theirs, and may name another `contextType`.
- * @throws {SessionError} CONFIG_INVALID
+ * `generates: { 'src/session.gen.ts': sessionPreset('./session.config.ts') }` writes a module with the interface
+ * `SessionData`, for `SessionServerConfig<SessionData>`, `SessionContext<SessionData>` and so on, and the types in it. A
+ * path that ends in / gets the same as `session-data.ts`, and beside it `resolvers.ts` with the types of the application's
+ * resolvers, which needs `@graphql-codegen/typescript` and `@graphql-codegen/typescript-resolvers`. The option `config` of
+ * the output is theirs, and may name another `contextType`.
+ * @param config - the file whose default export holds the configuration, from the folder in which the generator runs.
+ * Or what it would export: GraphQL Code Generator may load another copy of graphql for what it imports itself, so that
+ * a schema or scalars made by graphql are to be in a file
+ * @throws {SessionError} CONFIG_INVALID for wrong options. What is wrong with the configuration fails the generator
  */
-export function sessionPreset(
-  { data: given, keys = {}, typeDefs, schema: made }: TypedConfig,
-  options: DataTypesOptions = {},
-): SessionOutput {
+export function sessionPreset(config: string | TypedConfig, options: DataTypesOptions = {}): SessionOutput {
   checkOptions('sessionPreset: the second argument', options, ['scalars', 'keys'])
-  if (given === undefined) throw new SessionError('CONFIG_INVALID', 'sessionPreset needs data.')
-  const data = typeof given === 'string' ? sessionData(given) : given
-  const types = dataTypes(data, { ...options, keys: { ...untyped(keys), ...checkKeys(options.keys) } })
+  const added = checkKeys(options.keys)
   return {
-    // As text: GraphQL Code Generator may load another copy of graphql than it loads its configuration with.
-    schema: [data.typeDefs, ...(made ? [printSchema(made)] : []), ...textsOf(typeDefs)],
+    // GraphQL Code Generator needs one before the file is loaded. This one can be merged with any other.
+    schema: 'scalar JSON',
     preset: {
-      async buildGeneratesSection(from) {
-        const write = (name: string, plugins: Plugins, config = from.config) => ({
-          ...from,
-          filename: from.baseOutputDir + name,
-          plugins: Object.keys(plugins).map((plugin) => ({ [plugin]: {} })),
-          pluginMap: plugins,
-          documents: [],
-          config: { ...config },
-        })
+      async buildGeneratesSection<Given extends GivenToPreset>(from: Given) {
+        const {
+          keys = {},
+          data,
+          schema,
+        } = typeof config === 'string' ? readConfig(await loadConfig(config), config) : readConfig(config)
+        const types = dataTypes(data, { ...options, keys: { ...untyped(keys), ...added } })
+        const { schemaAst: _, ...given } = from
+        const write = (name: string, plugins: Plugins, its = from.config): Given & GeneratedFile =>
+          ({
+            ...given,
+            schema,
+            filename: from.baseOutputDir + name,
+            plugins: Object.keys(plugins).map((plugin) => ({ [plugin]: {} })),
+            pluginMap: plugins,
+            documents: [],
+            config: { ...its },
+          }) as never
         const dataPlugin = { plugin: () => `${header}${types}` }
         if (!from.baseOutputDir.endsWith('/')) return [write('', { dataPlugin })]
         return [
@@ -98,6 +108,22 @@ export function sessionPreset(
       },
     },
   }
+}
+
+interface Read {
+  readonly keys?: object | undefined
+  readonly data: SessionDataSchema<object>
+  /** The published schema. Its parts are merged by the generator. */
+  readonly schema: DocumentNode
+}
+
+function readConfig({ keys, data, typeDefs, schema }: TypedConfig, file?: string): Read {
+  return naming(file, () => {
+    if (data === undefined) throw new SessionError('CONFIG_INVALID', 'sessionPreset needs data.')
+    const read = typeof data === 'string' ? sessionData(data) : data
+    const parts = [read.typeDefs, ...(schema ? [printSchema(schema)] : []), ...textsOf(typeDefs)]
+    return { keys, data: read, schema: parse(parts.join('\n')) }
+  })
 }
 
 const header = '// GraphQL Code Generator writes this file, by graphql-session/codegen.\n\n'

@@ -54,9 +54,8 @@ export default {
 const codegen = `
 import type { CodegenConfig } from '@graphql-codegen/cli'
 import { sessionPreset } from 'graphql-session/codegen'
-import config from './session.config.ts'
 
-export default { generates: { 'generated/': sessionPreset(config) } } satisfies CodegenConfig
+export default { generates: { 'generated/': sessionPreset('./session.config.ts') } } satisfies CodegenConfig
 `
 
 const right = `
@@ -192,18 +191,24 @@ describe('in GraphQL Code Generator', () => {
 })
 
 describe('sessionPreset', () => {
-  it.each<[what: string, given: object, options: object, message: RegExp]>([
-    ['no data', {}, {}, /sessionPreset needs data/],
-    ['wrong data', { data: 'type SessionData { a: Int! }' }, {}, /"a" can be absent/],
-    ['an unknown option', { data: 'type SessionData { a: Int }' }, { scalar: {} }, /no option "scalar"/],
-    [
-      'what is no key',
-      { data: 'type SessionData { a: Int }' },
-      { keys: { 'a b': 'string' } },
-      /"a b" is no key/,
-    ],
-  ])('refuses %s', (_, given, options, message) => {
-    expect(() => sessionPreset(given, options)).toThrow(
+  const data = 'type SessionData { a: Int }'
+  const given = { baseOutputDir: 'session.gen.ts', config: {} }
+
+  it.each<[what: string, options: object, message: RegExp]>([
+    ['an unknown option', { scalar: {} }, /no option "scalar"/],
+    ['what is no key', { keys: { 'a b': 'string' } }, /"a b" is no key/],
+  ])('refuses %s', (_, options, message) => {
+    expect(() => sessionPreset({ data }, options)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    )
+  })
+
+  it.each<[what: string, config: object | string, message: RegExp]>([
+    ['no data', {}, /^sessionPreset needs data/],
+    ['wrong data', { data: 'type SessionData { a: Int! }' }, /"a" can be absent/],
+    ['no file', 'none.config.ts', /none\.config\.ts/],
+  ])('fails the generator for %s', async (_, config, message) => {
+    await expect(sessionPreset(config).preset.buildGeneratesSection(given)).rejects.toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
     )
   })
