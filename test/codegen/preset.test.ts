@@ -38,7 +38,7 @@ const resolvers: Resolvers = {
 
 export default {
   data: \`${data}\`,
-  keys: { 'pref:*': { client: ['read', 'write'] } },
+  keys: { 'pref:*': { client: ['read', 'write'] }, '*': {} },
   typeDefs: [
     'type User { name: String! } extend type Session { user: User }',
     () => \`
@@ -168,7 +168,7 @@ describe('in GraphQL Code Generator', () => {
     }
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
     await generate()
-  })
+  }, 60_000)
   afterAll(() => rm(dirname(workshop.folder), { recursive: true }))
 
   it('types the data and the resolvers, and what is wrong does not compile', async () => {
