@@ -43,6 +43,7 @@ export interface GivenToPreset {
   readonly baseOutputDir: string
   /** The option `config`. */
   readonly config: Readonly<Record<string, unknown>>
+  readonly presetConfig?: object
   readonly schemaAst?: unknown
 }
 
@@ -75,39 +76,62 @@ type Written = string | { content: string; prepend?: string[]; append?: string[]
  * @throws {SessionError} CONFIG_INVALID for wrong options. What is wrong with the configuration fails the generator
  */
 export function sessionPreset(config: string | TypedConfig, options: DataTypesOptions = {}): SessionOutput {
-  checkOptions('sessionPreset: the second argument', options, ['scalars', 'keys'])
-  const added = checkKeys(options.keys)
+  checkOptions('sessionPreset: the second argument', options, optionNames)
+  checkKeys(options.keys)
   return {
     // GraphQL Code Generator needs one before the file is loaded. This one can be merged with any other.
     schema: 'scalar JSON',
-    preset: {
-      async buildGeneratesSection<Given extends GivenToPreset>(from: Given) {
-        const {
-          keys = {},
-          data,
-          schema,
-        } = typeof config === 'string' ? readConfig(await loadConfig(config), config) : readConfig(config)
-        const types = dataTypes(data, { ...options, keys: { ...untyped(keys), ...added } })
-        const { schemaAst: _, ...given } = from
-        const write = (name: string, plugins: Plugins, its = from.config): Given & GeneratedFile =>
-          ({
-            ...given,
-            schema,
-            filename: from.baseOutputDir + name,
-            plugins: Object.keys(plugins).map((plugin) => ({ [plugin]: {} })),
-            pluginMap: plugins,
-            documents: [],
-            config: { ...its },
-          }) as never
-        const dataPlugin = { plugin: () => `${header}${types}` }
-        if (!from.baseOutputDir.endsWith('/')) return [write('', { dataPlugin })]
-        return [
-          write('session-data.ts', { dataPlugin }),
-          write('resolvers.ts', await resolverPlugins(), resolverConfig(from.config, data)),
-        ]
-      },
-    },
+    preset: { buildGeneratesSection: (given) => generate(given, config, options) },
   }
+}
+
+const optionNames = ['scalars', 'keys']
+
+/**
+ * The same by its name, for a configuration in YAML: `preset: graphql-session/codegen`. Its `presetConfig` has the file as
+ * `config`, and the options of `sessionPreset`. Such an output needs a schema, for which `graphql-session/session.graphql`
+ * will do.
+ */
+export const preset: SessionOutput['preset'] = {
+  async buildGeneratesSection(given) {
+    const { presetConfig = {} } = given
+    checkOptions('presetConfig', presetConfig, ['config', ...optionNames])
+    const { config, ...options } = presetConfig as DataTypesOptions & { readonly config?: unknown }
+    if (typeof config !== 'string')
+      throw new SessionError('CONFIG_INVALID', 'presetConfig.config must be a file.')
+    return generate(given, config, options)
+  },
+}
+
+async function generate<Given extends GivenToPreset>(
+  from: Given,
+  config: string | TypedConfig,
+  options: DataTypesOptions,
+): Promise<(Given & GeneratedFile)[]> {
+  const added = checkKeys(options.keys)
+  const {
+    keys = {},
+    data,
+    schema,
+  } = typeof config === 'string' ? readConfig(await loadConfig(config), config) : readConfig(config)
+  const types = dataTypes(data, { ...options, keys: { ...untyped(keys), ...added } })
+  const { schemaAst: _, ...given } = from
+  const write = (name: string, plugins: Plugins, its = from.config): Given & GeneratedFile =>
+    ({
+      ...given,
+      schema,
+      filename: from.baseOutputDir + name,
+      plugins: Object.keys(plugins).map((plugin) => ({ [plugin]: {} })),
+      pluginMap: plugins,
+      documents: [],
+      config: { ...its },
+    }) as never
+  const dataPlugin = { plugin: () => `${header}${types}` }
+  if (!from.baseOutputDir.endsWith('/')) return [write('', { dataPlugin })]
+  return [
+    write('session-data.ts', { dataPlugin }),
+    write('resolvers.ts', await resolverPlugins(), resolverConfig(from.config, data)),
+  ]
 }
 
 interface Read {

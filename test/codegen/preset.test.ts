@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sessionPreset } from '../../src/codegen/preset.ts'
+import { preset, sessionPreset } from '../../src/codegen/preset.ts'
 import { ownWorkshop, run, type Workshop } from '../support/documents/workshop.ts'
 
 const declaration = `
@@ -188,6 +188,26 @@ describe('in GraphQL Code Generator', () => {
     expect(found.join('\n')).toMatch(/session\.config\.ts.*"?cart/)
     expect(found.join('\n')).toMatch(/right\.ts.*dark_mode/)
   })
+
+  it('writes the same where it is named in YAML', async () => {
+    const yaml = `
+schema: node_modules/graphql-session/schema/session.graphql
+generates:
+  named/:
+    preset: graphql-session/codegen
+    presetConfig:
+      config: ./session.config.ts
+`
+    await writeFile(join(folder, 'codegen.yml'), yaml.replace('node_modules', '../node_modules'))
+    const command = [workshop.node, workshop.codegen, '--silent', '--config', 'codegen.yml']
+    expect(await run(command, folder)).toEqual({ output: '', code: 0 })
+    for (const file of ['session-data.ts', 'resolvers.ts']) {
+      const [named, imported] = await Promise.all(
+        ['named', 'generated'].map((name) => readFile(join(folder, name, file), 'utf8')),
+      )
+      expect(named).toBe(imported)
+    }
+  })
 })
 
 describe('sessionPreset', () => {
@@ -209,6 +229,16 @@ describe('sessionPreset', () => {
     ['no file', 'none.config.ts', /none\.config\.ts/],
   ])('fails the generator for %s', async (_, config, message) => {
     await expect(sessionPreset(config).preset.buildGeneratesSection(given)).rejects.toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    )
+  })
+
+  it.each<[what: string, presetConfig: object, message: RegExp]>([
+    ['no file', {}, /^presetConfig\.config must be a file/],
+    ['an unknown option', { file: 'a.ts' }, /^presetConfig has no option "file"/],
+    ['what is no key', { config: 'a.ts', keys: { 'a b': 'string' } }, /"a b" is no key/],
+  ])('fails the generator for %s in presetConfig', async (_, presetConfig, message) => {
+    await expect(preset.buildGeneratesSection({ ...given, presetConfig })).rejects.toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
     )
   })
