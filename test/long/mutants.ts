@@ -3970,7 +3970,15 @@ const root = join(import.meta.dirname, '..', '..')
 const copy = mkdtempSync(join(tmpdir(), 'graphql-session-mutants-'))
 const survivors: string[] = []
 try {
-  for (const part of ['src', 'test', 'examples', 'package.json', 'vitest.config.ts', 'tsconfig.json']) {
+  for (const part of [
+    'src',
+    'test',
+    'examples',
+    'schema',
+    'package.json',
+    'vitest.config.ts',
+    'tsconfig.json',
+  ]) {
     cpSync(join(root, part), join(copy, part), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
