@@ -19,6 +19,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const app = join(root, 'examples/storefront/app')
 const phone = { width: 390, height: 844 }
 
+/** Expects something of a page that has a moment to come to it. */
+function soon(look: () => Promise<unknown>) {
+  return expect.poll(look, { timeout: 10_000 })
+}
+
 let dist: string
 let url: string
 let close: () => Promise<unknown>
@@ -96,7 +101,6 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     context.setDefaultTimeout(10_000)
     const flaws: string[] = []
     context.on('console', (message) => {
-      // Chromium says so of each refused operation, too.
       if (['error', 'warning'].includes(message.type())) flaws.push(message.text())
     })
     context.on('weberror', (error) => flaws.push(error.error().message))
@@ -134,29 +138,25 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     expect(await handleOf(page)).toMatch(/^none yet/)
     expect(await cookieFate(page)).toMatch(/^None/)
     await add(page, 'Tea')
-    await expect.poll(() => cookieFate(page)).toMatch(/^Set/)
+    await soon(() => cookieFate(page)).toMatch(/^Set/)
     const row = page.getByRole('row', { name: 'shopping_cart' })
     await row.getByText('CartItem:tea').waitFor()
     expect(await row.locator('abbr').allInnerTexts()).toEqual(['R', '·', 'D'])
     const left = page.getByRole('timer')
     expect(await left.innerText()).toMatch(/^(?:14 d 00:00:00|13 d 23:59:5\d)$/)
     const atFirst = await left.innerText()
-    await expect.poll(() => left.innerText(), { timeout: 3000 }).not.toBe(atFirst)
+    await soon(() => left.innerText()).not.toBe(atFirst)
     await add(page, 'Tea')
     await add(page, 'Analytical engine')
-    await expect
-      .poll(() => linesOf(page))
-      .toEqual(['2 Tea, 100 g €17.80 ×', '1 Analytical engine €17,000.00 ×'])
+    await soon(() => linesOf(page)).toEqual(['2 Tea, 100 g €17.80 ×', '1 Analytical engine €17,000.00 ×'])
     expect(await cookieFate(page)).toBe('Unchanged.')
     await page.getByLabel('USD').click()
-    await expect
-      .poll(() => linesOf(page))
-      .toEqual(['2 Tea, 100 g $19.80 ×', '1 Analytical engine $19,000.00 ×'])
+    await soon(() => linesOf(page)).toEqual(['2 Tea, 100 g $19.80 ×', '1 Analytical engine $19,000.00 ×'])
     await page.getByRole('button', { name: 'Remove Analytical' }).click()
-    await expect.poll(() => linesOf(page)).toEqual(['2 Tea, 100 g $19.80 ×'])
+    await soon(() => linesOf(page)).toEqual(['2 Tea, 100 g $19.80 ×'])
     expect(await page.locator('.total').innerText()).toContain('$19.80')
     await page.getByRole('switch', { name: 'Dark mode' }).click()
-    await expect.poll(() => themeOf(page)).toBe('dark')
+    await soon(() => themeOf(page)).toBe('dark')
 
     const before = await handleOf(page)
     await signIn(page, 'wrong')
@@ -188,7 +188,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await signIn(page)
     await page.getByRole('button', { name: 'Ada Lovelace' }).click()
     await page.getByRole('button', { name: 'forget this device' }).click()
-    await expect.poll(() => themeOf(page)).toBe('light')
+    await soon(() => themeOf(page)).toBe('light')
     expect(await cookieFate(page)).toMatch(/^Replaced: the old session is deleted/)
     expect(await page.getByLabel('EUR').isChecked()).toBe(true)
   })
@@ -210,7 +210,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     }
     await reach('Dark mode')
     await page.keyboard.press('Space')
-    await expect.poll(() => themeOf(page)).toBe('dark')
+    await soon(() => themeOf(page)).toBe('dark')
     await reach('Sign in')
     await page.keyboard.press('Enter')
     await reach('Username')
@@ -218,22 +218,22 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await page.keyboard.type('lovelace')
     await page.keyboard.press('Enter')
     await page.getByText('Welcome, Ada Lovelace.').waitFor()
-    await expect.poll(() => page.evaluate('document.activeElement.className')).toBe('account')
+    await soon(() => page.evaluate('document.activeElement.className')).toBe('account')
     await reach('EUR')
     await page.keyboard.press('ArrowRight')
     await reach('Add Tea')
     await page.keyboard.press('Enter')
-    await expect.poll(() => linesOf(page)).toEqual(['1 Tea, 100 g $9.90 ×'])
+    await soon(() => linesOf(page)).toEqual(['1 Tea, 100 g $9.90 ×'])
     await reach('Remove Tea')
     await page.keyboard.press('Enter')
-    await expect.poll(() => linesOf(page)).toEqual([expect.stringMatching(/^Nothing yet/)])
+    await soon(() => linesOf(page)).toEqual([expect.stringMatching(/^Nothing yet/)])
     expect(await page.evaluate('document.activeElement.id')).toBe('cart')
     await reach('Write user_id')
     await page.keyboard.press('Enter')
     await page.getByText('SESSION_KEY_FORBIDDEN', { exact: true }).waitFor()
     await reach('Dismiss')
     await page.keyboard.press('Enter')
-    await expect.poll(() => page.getByText('Welcome').count()).toBe(0)
+    await soon(() => page.getByText('Welcome').count()).toBe(0)
     await page.getByRole('button', { name: 'Ada Lovelace' }).focus()
     await page.keyboard.press('Enter')
     await reach('Sign out')
@@ -245,20 +245,20 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     const { open } = await visitor()
     const one = await open()
     await add(one, 'Tea')
-    await expect.poll(() => linesOf(one)).toEqual(['1 Tea, 100 g €8.90 ×'])
+    await soon(() => linesOf(one)).toEqual(['1 Tea, 100 g €8.90 ×'])
     const two = await open()
     await Promise.all([one, two, one, two, one, two].map((page) => add(page, 'Tea')))
     for (const page of [one, two]) {
-      await expect.poll(() => linesOf(page)).toEqual(['7 Tea, 100 g €62.30 ×'])
+      await soon(() => linesOf(page)).toEqual(['7 Tea, 100 g €62.30 ×'])
     }
     await two.getByRole('switch').click()
-    await expect.poll(() => themeOf(one)).toBe('dark')
+    await soon(() => themeOf(one)).toBe('dark')
     await signIn(one)
     await two.getByRole('button', { name: 'Ada Lovelace' }).waitFor()
     await two.getByRole('button', { name: 'Ada Lovelace' }).click()
     await two.getByRole('button', { name: 'Sign out', exact: true }).click()
     await one.getByRole('button', { name: 'Sign in' }).first().waitFor()
-    await expect.poll(() => linesOf(one)).toEqual([expect.stringMatching(/^Nothing yet/)])
+    await soon(() => linesOf(one)).toEqual([expect.stringMatching(/^Nothing yet/)])
     expect(await handleOf(one)).toBe(await handleOf(two))
   })
 
@@ -266,7 +266,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     const { open } = await visitor()
     const one = await open()
     await add(one, 'Tea')
-    await expect.poll(() => linesOf(one)).toEqual(['1 Tea, 100 g €8.90 ×'])
+    await soon(() => linesOf(one)).toEqual(['1 Tea, 100 g €8.90 ×'])
     const two = await open()
     const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     await two.route('**/graphql', async (route) => {
@@ -278,16 +278,16 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await add(one, 'Tea')
     await asked.promise
     await add(one, 'Tea')
-    await expect.poll(() => linesOf(one)).toEqual(['3 Tea, 100 g €26.70 ×'])
+    await soon(() => linesOf(one)).toEqual(['3 Tea, 100 g €26.70 ×'])
     released.resolve()
-    await expect.poll(() => linesOf(two)).toEqual(['3 Tea, 100 g €26.70 ×'])
+    await soon(() => linesOf(two)).toEqual(['3 Tea, 100 g €26.70 ×'])
   })
 
   it('shows the latest of two answers, also where the first one is late', async () => {
     const { context, open } = await visitor()
     const page = await open()
     await add(page, 'Tea')
-    await expect.poll(() => linesOf(page)).toEqual(['1 Tea, 100 g €8.90 ×'])
+    await soon(() => linesOf(page)).toEqual(['1 Tea, 100 g €8.90 ×'])
     const second = Promise.withResolvers<void>()
     let sent = 0
     await context.route('**/graphql', async (route) => {
@@ -309,7 +309,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     const attack = async (name: string) => {
       await page.getByRole('button', { name }).click()
       const answer = page.getByLabel(`Answer to: ${name}`)
-      await expect.poll(() => answer.innerText(), { timeout: 10_000 }).not.toBe('')
+      await soon(() => answer.innerText()).not.toBe('')
       return JSON.parse(await answer.innerText())
     }
     // Also where nobody has a cookie yet: a hundred first writes are in one session.
@@ -341,7 +341,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await add(page, 'Tea')
     await add(page, 'Notes')
     await page.getByRole('switch').click()
-    await expect.poll(() => themeOf(page)).toBe('dark')
+    await soon(() => themeOf(page)).toBe('dark')
     await signIn(page)
     await page.getByText('Welcome').waitFor()
     await context.route('**/graphql', async (route) => {
@@ -390,7 +390,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
       return violations.map(({ id, nodes }: any) => `${id}: ${nodes.map(({ html }: any) => html).join()}`)
     }
     if (theme === 'dark') await page.getByRole('switch').click()
-    await expect.poll(() => themeOf(page)).toBe(theme)
+    await soon(() => themeOf(page)).toBe(theme)
     await add(page, 'Tea')
     await page.getByRole('button', { name: 'Sign in' }).first().click()
     expect(await found()).toEqual([])

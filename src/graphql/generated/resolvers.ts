@@ -131,7 +131,7 @@ export type Session = {
   has: Scalars['Boolean']['output'];
   /** Always the same, so that the caches of clients find the session again after it changed: a client has one. */
   id: Scalars['ID']['output'];
-  /** True when no entry is stored, whoever may read it. */
+  /** True when there is no entry, whoever may read it. */
   isEmpty: Scalars['Boolean']['output'];
   /** True until the session is stored for the first time. */
   isNew: Scalars['Boolean']['output'];

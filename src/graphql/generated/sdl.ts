@@ -20,7 +20,7 @@ type Session {
   handle: ID
   "True until the session is stored for the first time."
   isNew: Boolean!
-  "True when no entry is stored, whoever may read it."
+  "True when there is no entry, whoever may read it."
   isEmpty: Boolean!
   "Names of the entries that this client may read, in the order in which they were first set."
   keys: [String!]!

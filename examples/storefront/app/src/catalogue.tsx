@@ -20,7 +20,7 @@ const places = [1, 2, 3, 4]
 
 export const Catalogue = ({ products, currency }: Props) => (
   <section aria-labelledby="catalogue" aria-busy={!products}>
-    <div className="title">
+    <div className="headline">
       <h2 id="catalogue">Catalogue</h2>
       <Currencies chosen={currency} />
     </div>
