@@ -88,7 +88,9 @@ describe('a caching proxy', needs('nginx'), () => {
       [
         'an error beside it',
         async (visitor, query) => {
-          const answer = await visitor.get(query.replace('{ id', '{ no: value(key: "server_only") id'))
+          const answer = await visitor.get(
+            query.replace('{ handle', '{ no: value(key: "server_only") handle'),
+          )
           expect(answer.codes).toEqual(['SESSION_KEY_FORBIDDEN'])
           return answer
         },
