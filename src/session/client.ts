@@ -83,7 +83,7 @@ export class ClientSession {
       this.#session.checkClientMay(key, 'write')
       const created = this.#unit.absence(key)
       const conforming = this.#conform(key, given())
-      this.#session.set(key, conforming)
+      this.#record([{ key, value: conforming }])
       return { value: conforming, created: () => quiet(created()) }
     })
   }
@@ -93,7 +93,7 @@ export class ClientSession {
     return asked(() => {
       for (const key of Object.keys(data)) this.#session.checkClientMay(key, 'write')
       const entries = Object.entries(data).map(([key, value]) => ({ key, value: this.#conform(key, value) }))
-      this.#session.merge(Object.fromEntries(entries.map(({ key, value }) => [key, value])))
+      this.#record(entries)
       return entries
     })
   }
@@ -141,6 +141,12 @@ export class ClientSession {
   rotate(): Promise<void> {
     // Anybody may ask for this, so that it is no sign of a sign-in as the rotation of a resolver is.
     return asked(() => this.#unit.rotate(false))
+  }
+
+  /** Records values that `#conform` gave, so that they need not be judged again. */
+  #record(entries: readonly { key: string; value: Json }[]): void {
+    const texts = entries.map(({ key, value }) => [key, this.#unit.entries.write(key, value, true)] as const)
+    this.#unit.record(this.#scope(), { entries: new Map(texts) })
   }
 
   #conform(key: string, value: unknown): Json {

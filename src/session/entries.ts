@@ -105,13 +105,14 @@ export class Entries {
 
   /**
    * The text under which a value is stored.
+   * @param isJudged - whether the declaration has made the value what it is
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
    */
-  write(key: string, value: unknown): string {
+  write(key: string, value: unknown, isJudged = false): string {
     const text = encode(key, value, this.#settings.limits)
     const declared = this.#declared?.get(key)
     if (!declared) return text
-    if (value === null || !declared.fits(value as Json)) {
+    if (!isJudged && (value === null || !declared.fits(value as Json))) {
       throw new SessionError('SESSION_VALUE_INVALID', `The value for "${key}" does not fit its declaration.`)
     }
     return declared.ttl === undefined ? text : `${text} ${this.#settings.clock() + declared.ttl * 1000}`
