@@ -7,7 +7,9 @@ import {
   type DefinitionNode,
   type DocumentNode,
   type FieldDefinitionNode,
+  getNamedType,
   type GraphQLSchema,
+  isObjectType,
   isScalarType,
   isSchema,
   isTypeDefinitionNode,
@@ -37,7 +39,7 @@ interface ApplicationSchema {
   readonly resolvers?: unknown
   readonly schema?: GraphQLSchema
   /** The session's own part, where the application has declared its data. @default that of a session without */
-  readonly data?: Pick<SessionDataSchema<object>, 'typeDefs' | 'resolvers'>
+  readonly data?: Pick<SessionDataSchema<object>, 'typeDefs' | 'resolvers' | 'types'>
 }
 
 /**
@@ -48,12 +50,13 @@ export function makeSchema({
   schema: made,
   typeDefs = [],
   resolvers = [],
-  data = { typeDefs: sessionTypeDefs, resolvers: sessionResolvers as never },
+  data = { typeDefs: sessionTypeDefs, resolvers: sessionResolvers as never, types: {} },
 }: ApplicationSchema): GraphQLSchema {
   const sources = sourcesOf(typeDefs, 'typeDefs')
   const check = new Collisions(data.typeDefs)
   if (made) check.made(made, 'schema')
   for (const source of sources) check.source(source)
+  checkScalars(data, [resolvers].flat())
   try {
     const parts = {
       typeDefs: [data.typeDefs, ...sources.map(({ source }) => source as string)],
@@ -205,6 +208,32 @@ function definitionsOf(source: unknown): readonly DefinitionNode[] {
 /** The place of a node in a source. A document of gql, or one made by a program, does not know its lines. */
 const lineIn = (name: string, { loc }: ASTNode): string =>
   loc?.startToken ? place(name, loc.source.body, loc.startToken.line) : name
+
+/**
+ * Refuses another implementation of a scalar that declared data has: its values are judged and stored by the one that
+ * the declaration knows, and would be read by the other.
+ * @throws {SessionError} CONFIG_INVALID
+ */
+function checkScalars({ types, resolvers }: NonNullable<ApplicationSchema['data']>, given: unknown[]): void {
+  const ofSession = new Set(
+    parse(sessionTypeDefs)
+      .definitions.filter((each) => each.kind === Kind.OBJECT_TYPE_DEFINITION)
+      .flatMap(({ name, fields = [] }) => fields.map((field) => `${name.value}.${field.name.value}`)),
+  )
+  for (const type of Object.values(types)) {
+    if (!isObjectType(type)) continue
+    for (const field of Object.values(type.getFields())) {
+      const { name } = getNamedType(field.type)
+      const others = given.map((each) => (each as Record<string, unknown> | null | undefined)?.[name])
+      const isDeclared = isScalarType(types[name]) && !ofSession.has(`${type.name}.${field.name}`)
+      if (!isDeclared || others.every((other) => !other || other === resolvers[name])) continue
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `resolvers: "${name}" is a scalar of the declared data ("${type.name}.${field.name}"). Give its implementation to sessionData in the option "scalars".`,
+      )
+    }
+  }
+}
 
 /** The session's resolvers. A scalar that the application has as well, such as `DateTime`, stays the application's. */
 function ownResolvers(resolvers: object, made: GraphQLSchema | undefined): object {

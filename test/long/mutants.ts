@@ -3124,6 +3124,13 @@ const mutants: readonly Mutant[] = [
     tests: ['server/application-schema'],
   },
   {
+    guard: 'a scalar of declared data has one implementation',
+    file: 'server/schema.ts',
+    from: 'checkScalars(data, [resolvers].flat())',
+    to: '',
+    tests: ['graphql/data/server'],
+  },
+  {
     guard: 'a schema that cannot be merged is refused',
     file: 'server/schema.ts',
     from: "if (made) check.made(made, 'schema')",
@@ -3742,8 +3749,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a file has the headers that protect its visitor',
     file: 'server/static-files.ts',
-    from: '...Object.fromEntries(protectiveHeaders),',
-    to: '',
+    from: '...Object.fromEntries(protectiveHeaders),\n      ...pageHeaders',
+    to: '...pageHeaders',
     tests: ['server/static'],
   },
   {

@@ -1,9 +1,11 @@
 import { GraphQLScalarType } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
-import { sessionData } from '../../../src/graphql/data/session-data.ts'
+import { sessionData, type SessionDataSchema } from '../../../src/graphql/data/session-data.ts'
+import { createSessionServer } from '../../../src/server/create-session-server.ts'
 import { createSessions } from '../../../src/server/create-sessions.ts'
 import { openSession } from '../../../src/server/open-session.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
+import { Client } from '../../support/harness.ts'
 import { clientOf, schemaOf, storefront } from './storefront.ts'
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
@@ -369,5 +371,36 @@ describe('popSessionData', () => {
     left = 0
     const nothing = await client.run('mutation { popSessionData(keys: [B]) { popped { b } } }')
     expect([nothing.data, nothing.status]).toEqual([null, 503])
+  })
+})
+
+describe('a scalar of the application', () => {
+  const declaration = 'type SessionData { d: DateTime @session(client: [READ, WRITE]) }'
+  const DateTime = new GraphQLScalarType({
+    name: 'DateTime',
+    parseValue: (value) => Number(value),
+    serialize: (value) => Number(value),
+  })
+  const serve = (data: string | SessionDataSchema<any>, resolvers: object) =>
+    createSessionServer({
+      data,
+      store: memoryStore({ max: 1 }),
+      logging: false,
+      typeDefs: 'scalar DateTime extend type Query { now: DateTime }',
+      resolvers: { Query: { now: () => 5 }, ...resolvers },
+    })
+
+  it('does not take the place of the one by which declared data is judged', () => {
+    expect(() => serve(declaration, { DateTime })).toThrow(
+      /"DateTime" is a scalar of the declared data .*"scalars"/,
+    )
+    expect(() => serve('type SessionData { n: Int @session(client: [READ]) }', { DateTime })).not.toThrow()
+  })
+
+  it('is the one of declared data where sessionData gets it', async () => {
+    const data = sessionData<any>(declaration, { scalars: [DateTime] })
+    const client = new Client(serve(data, { DateTime }))
+    const mutation = 'mutation { updateSessionData(data: { d: 7 }) { session { d } } }'
+    expect((await client.run(mutation)).data.updateSessionData.session).toEqual({ d: 7 })
   })
 })
