@@ -26,7 +26,7 @@ const suites = process.argv.length > 2 ? process.argv.slice(2) : meetPeers
 const without = new Set(['test/stores/own-store.test.ts', 'test/server/browser.test.ts'])
 
 /** What a skipped test may say. In CI a program that is missing is an error, see needs.ts. */
-const acceptable = [/^not installed /, /^macOS /, /^root may /, /^(?:graphql 16|redis 5) has no /]
+const acceptable = [/^not installed /, /^macOS /, /^(?:graphql 16|redis 5) has no /]
 
 interface Results {
   readonly testResults: readonly {
