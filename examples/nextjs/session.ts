@@ -1,6 +1,5 @@
 // This asks the GraphQL server in the name of the visitor. It runs on the server of pages only.
 
-import 'server-only'
 import { parseSetCookie } from 'cookie'
 import { cookies } from 'next/headers'
 import type { TypedDocumentString } from './documents.gen'

@@ -1,4 +1,4 @@
-// This writes the schema that the storefront publishes, and the types of its page. Its paths are those of the repository.
+// This writes the schema that the storefront publishes, and the types of its pages. Its paths are those of the repository.
 
 import type { CodegenConfig } from '@graphql-codegen/cli'
 import { sessionData } from '../../src/graphql/data/session-data.ts'
@@ -16,6 +16,19 @@ const codegen: CodegenConfig = {
       preset: 'client',
       presetConfig: { fragmentMasking: false },
       config: {
+        useTypeImports: true,
+        enumsAsTypes: true,
+        strictScalars: true,
+        skipTypename: true,
+        scalars: { JSON: 'unknown', JSONObject: 'Record<string, unknown>', DateTime: 'string' },
+      },
+    },
+    'examples/nextjs/documents.gen.ts': {
+      documents: 'examples/nextjs/*.graphql',
+      plugins: ['typescript-operations', 'typed-document-node'],
+      config: {
+        // Documents are texts, so that neither the server of pages nor the browser prints one for each request.
+        documentMode: 'string',
         useTypeImports: true,
         enumsAsTypes: true,
         strictScalars: true,

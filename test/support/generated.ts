@@ -12,7 +12,21 @@ const types = 'src/graphql/generated'
 /** The types of the storefront's session. */
 const storefront = 'examples/storefront/session.gen.ts'
 /** What another configuration writes of the session as the storefront publishes it. */
-const published = ['examples/storefront/schema.graphql', 'examples/storefront/app/generated']
+const published = [
+  'examples/storefront/schema.graphql',
+  'examples/storefront/app/generated',
+  'examples/nextjs/documents.gen.ts',
+]
+/** What these are made of. The example of Next.js has packages of its own beside its documents. */
+const sources = [
+  'codegen.ts',
+  'package.json',
+  'schema',
+  'src',
+  'examples/storefront',
+  'examples/nextjs/session.graphql',
+  'examples/nextjs/operations.graphql',
+]
 const reference = 'docs/reference'
 
 const run = (command: string, args: string[], cwd: string) =>
@@ -36,7 +50,7 @@ export async function staleFiles(): Promise<string[]> {
 
 /** Generates the types in a copy, since graphql-codegen writes only beside its configuration, which reads some of them. */
 async function writeTypes(copy: string): Promise<void> {
-  for (const part of ['codegen.ts', 'package.json', 'schema', 'src', 'examples/storefront']) {
+  for (const part of sources) {
     await cp(join(root, part), join(copy, part), { recursive: true })
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))

@@ -15,7 +15,10 @@ export async function addTea(): Promise<void> {
 }
 
 export async function login(form: FormData): Promise<void> {
-  const field = (name: string): string => String(form.get(name))
+  const field = (name: string): string => {
+    const value = form.get(name)
+    return typeof value === 'string' ? value : ''
+  }
   show(await mutate(LoginDocument, { username: field('username'), password: field('password') }))
 }
 

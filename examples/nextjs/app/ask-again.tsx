@@ -8,10 +8,13 @@ export function AskAgain() {
   const { refresh } = useRouter()
   const [times, setTimes] = useState(0)
   useEffect(() => {
-    const timer = setTimeout(() => {
-      refresh()
-      setTimes(times + 1)
-    }, 100 * 2 ** times)
+    const timer = setTimeout(
+      () => {
+        refresh()
+        setTimes(times + 1)
+      },
+      100 * 2 ** times,
+    )
     return () => clearTimeout(timer)
   }, [refresh, times])
   return <p>One moment …</p>

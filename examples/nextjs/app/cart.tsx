@@ -2,7 +2,11 @@
 
 import { sessionFetch } from 'graphql-session/client'
 import { useState } from 'react'
-import { UpdateSessionDataDocument, type SessionAllFragment, type UpdateSessionDataMutation } from '../documents.gen'
+import {
+  UpdateSessionDataDocument,
+  type SessionAllFragment,
+  type UpdateSessionDataMutation,
+} from '../documents.gen'
 import type { Answer } from '../session'
 
 /** It sends again what was answered by `SESSION_MOVED`: a browser has the new cookie by then. */
@@ -34,7 +38,7 @@ export function Cart({ rendered }: { rendered: SessionAllFragment }) {
           <li key={id}>{`${quantity} ${product.title}`}</li>
         ))}
       </ul>
-      <button onClick={turnDark}>{darkMode ? 'Turn light' : 'Turn dark'}</button>
+      <button onClick={() => void turnDark()}>{darkMode ? 'Turn light' : 'Turn dark'}</button>
     </section>
   )
 }

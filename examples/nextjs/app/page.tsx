@@ -28,8 +28,8 @@ export default async function Page() {
         </form>
       ) : (
         <form action={login}>
-          <input name="username" aria-label="Name" defaultValue="ada" />
-          <input name="password" aria-label="Password" type="password" />
+          <input name="username" aria-label="Name" autoComplete="username" defaultValue="ada" />
+          <input name="password" aria-label="Password" type="password" autoComplete="current-password" />
           <button>Sign in</button>
         </form>
       )}
