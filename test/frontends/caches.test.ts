@@ -5,12 +5,13 @@ import { chromiumArgs } from '../support/chromium.ts'
 import { gate, given, listen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
 import { makeScript } from './bundle.ts'
+import type { kits } from './clients.ts'
 import { parts } from './documents.ts'
 import type { Page, View } from './page.ts'
 import { createShop } from './server.ts'
 import { type Shows, steps } from './steps.ts'
 
-type Kit = 'apollo' | 'apolloTold' | 'graphcache' | 'documents' | 'relay'
+type Kit = keyof typeof kits
 
 /** What a client says in development, and what is not about what it shows. */
 const notices: Partial<Record<Kit, RegExp>> = {
@@ -126,7 +127,7 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     })
   }
 
-  it.each(['apollo', 'graphcache', 'documents', 'relay'] as const)(
+  it.each(['apollo', 'graphcache', 'documents', 'relay', 'tanstack'] as const)(
     'shows what the fields of Session hold: %s',
     async (kit) => {
       const { seen, complaints } = await play(kit, 'typed')
@@ -135,7 +136,7 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     },
   )
 
-  it.runIf(process.env['CI']).each(['apollo', 'apolloTold', 'graphcache', 'documents'] as const)(
+  it.runIf(process.env['CI']).each(['apollo', 'apolloTold', 'graphcache', 'documents', 'tanstack'] as const)(
     'shows what its keys hold: %s',
     async (kit) => {
       const { seen, complaints } = await play(kit, 'byKey')
@@ -144,7 +145,7 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     },
   )
 
-  it.runIf(process.env['CI']).each(['apollo', 'graphcache', 'relay'] as const)(
+  it.runIf(process.env['CI']).each(['apollo', 'graphcache', 'relay', 'tanstack'] as const)(
     'shows the visitor after a logout that selects nothing, until the client begins anew: %s',
     async (kit) => {
       const { tab, load, requests, complaints } = await visit(kit, 'typed')
@@ -168,20 +169,36 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     },
   )
 
-  it('is dark before the server has answered, and afterwards: apollo', async () => {
-    const { tab, load, hold, requests, complaints } = await visit('apollo', 'typed')
-    expect(await load()).toMatchObject({ settings: 'light, EUR' })
-    const answer = gate()
-    hold(answer.promise)
-    const session = { __typename: 'Session', id: 'session', darkMode: true }
-    const payload = { __typename: 'UpdateSessionDataPayload', session }
-    const done = act(tab, 'dark', { data: { darkMode: true } }, { updateSessionData: payload })
-    await tab.waitForRequest('**/graphql')
-    const meanwhile = await tab.evaluate(() => (globalThis as unknown as { page: Page }).page.view())
-    expect(meanwhile).toMatchObject({ settings: 'dark, EUR', cart: '' })
-    answer.resolve()
-    expect(await done).toMatchObject({ view: { settings: 'dark, EUR', cart: '' }, codes: [] })
-    expect(requests).toHaveLength(parts.length + 1)
-    expect(complaints).toEqual([])
-  })
+  it.each(['apollo', 'graphcacheGuesses', 'relay', 'tanstack'] as const)(
+    'shows a change before the server has answered, and takes it back if the server refuses: %s',
+    async (kit) => {
+      const { tab, load, hold, requests, complaints } = await visit(kit, 'typed')
+      expect(await load()).toMatchObject({ settings: 'light, EUR' })
+
+      /** Sends a change of darkMode among others. @returns what is shown while it is under way, and afterwards */
+      async function turn(darkMode: boolean, others = {}) {
+        const answer = gate()
+        hold(answer.promise)
+        const sent = tab.waitForRequest('**/graphql')
+        const done = act(tab, 'dark', { data: { darkMode, ...others } }, { darkMode })
+        await sent
+        const meanwhile = await tab.evaluate(() => (globalThis as unknown as { page: Page }).page.view())
+        answer.resolve()
+        return { meanwhile, ...(await done) }
+      }
+      expect(await turn(true)).toMatchObject({
+        meanwhile: { settings: 'dark, EUR', cart: '' },
+        view: { settings: 'dark, EUR', cart: '' },
+        codes: [],
+      })
+      const tooMuch = [{ id: 'CartItem:engine', sku: 'engine'.repeat(2000), quantity: 1 }]
+      expect(await turn(false, { cart: tooMuch })).toMatchObject({
+        meanwhile: { settings: 'light, EUR', cart: '' },
+        view: { settings: 'dark, EUR', cart: '' },
+        codes: ['SESSION_VALUE_TOO_LARGE'],
+      })
+      expect(requests).toHaveLength(parts.length + 2)
+      expect(complaints).toEqual([])
+    },
+  )
 })

@@ -31,7 +31,7 @@ export type View = Record<string, string | null>
 /** What the tests call in the page. */
 export interface Page {
   /** Sends a mutation by its name, and reads the page in the turn that follows its answer. */
-  act(name: string, variables: Shown, optimistic?: Shown): Promise<{ view: View; codes: unknown[] }>
+  act(name: string, variables: Shown, guess?: Shown): Promise<{ view: View; codes: unknown[] }>
   view(): View
   /** Drops what the client has, and asks for all the parts again. */
   begin(): Promise<View>
@@ -108,9 +108,9 @@ const view = (): View =>
 
 const { watch, send: mutate, forget } = kits[searchParams.get('kit') as keyof typeof kits]()
 
-const act: Page['act'] = async (name, variables, optimistic) => {
+const act: Page['act'] = async (name, variables, guess) => {
   const document = isShipped ? shipped[name] : own[`shop_${name}_Mutation`]
-  const codes = await mutate(document!, variables, optimistic)
+  const codes = await mutate(document!, variables, guess)
   await turn()
   return { view: view(), codes }
 }
@@ -126,8 +126,8 @@ async function watchAll(): Promise<void> {
 }
 
 async function begin(): Promise<View> {
-  await forget()
-  await watchAll()
+  if (!(await forget())) await watchAll()
+  await turn()
   return view()
 }
 

@@ -134,7 +134,7 @@ function isKnown(command: string, { scripts, packages, help }: Commands): boolea
         (name) => /^[A-Z]+$/.test(name) || packages.includes(name.replace(/(?<=.)@.*$/, '')),
       )
     }
-    return ['ci', 'init', 'pkg', 'publish'].includes(first!)
+    return ['ci', 'init', 'pack', 'pkg', 'publish'].includes(first!)
   }
   if (program.replace(/^(?:\.\/)?node_modules\/\.bin\//, '') !== 'graphql-session') return true
   const subcommands = new Set(
