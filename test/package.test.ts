@@ -66,7 +66,7 @@ beforeAll(async () => {
   await run('npm', [...install, tarball, ...(await Promise.all(others))], project)
 }, 300_000)
 
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true }), 60_000)
 
 async function versioned(name: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8'))

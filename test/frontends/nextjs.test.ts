@@ -42,7 +42,8 @@ const asked: IncomingHttpHeaders[] = []
 async function run(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
   const all = { ...process.env, ...env, PATH }
-  const { stdout, stderr } = await promisify(execFile)(args[0]!, args.slice(1), { cwd, env: all })
+  const options = { cwd, env: all, timeout: 150_000 }
+  const { stdout, stderr } = await promisify(execFile)(args[0]!, args.slice(1), options)
   return stdout + stderr
 }
 
@@ -113,7 +114,8 @@ describe('pages that Next.js renders in the name of their visitors', inCI, () =>
     next?.kill('SIGKILL')
     await closeGraphql?.()
     await rm(folder, { recursive: true })
-  })
+    // A folder with the packages of Next.js takes a busy machine a while.
+  }, 60_000)
 
   beforeEach(() => {
     shop = createShop()
