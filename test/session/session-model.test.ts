@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { it } from 'vitest'
 import { openSession, type OpenSession } from '../../src/server/open-session.ts'
 import { sessionCookie } from '../../src/session/cookie.ts'
 import type { Json } from '../../src/session/value.ts'
-import { cookieStore } from '../../src/stores/cookie.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
-import { freshStore, storeName } from '../support/fresh-store.ts'
+import { freshSessionStore } from '../support/fresh-store.ts'
 import { runs } from '../support/runs.ts'
 
 /**
@@ -163,10 +160,6 @@ const commands = [
 ]
 
 const cookie = sessionCookie()
-const sealed = cookieStore({
-  keys: [randomBytes(32).toString('base64')],
-  denyList: memoryStore({ max: 100_000 }),
-})
 
 it(
   'Session does what a plain Map does, whatever is called in which order',
@@ -175,7 +168,7 @@ it(
     await fc.assert(
       // A hundred on average: a history of fixed length could not be shrunk to its cause.
       fc.asyncProperty(fc.commands(commands, { maxCommands: 200, size: 'max' }), async (history) => {
-        const store = storeName === 'cookie' ? sealed : freshStore()
+        const store = freshSessionStore()
         const real: Real = {
           session: openSession(store, null, { cookie }),
           reopen: () => (real.session = openSession(store, real.session.token, { cookie })),

@@ -1,12 +1,14 @@
 // This gives tests a store of the kind that the present run of vitest is about.
 
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterAll, beforeEach, inject } from 'vitest'
-import type { KeyedStore } from '../../src/session/store.ts'
+import type { KeyedStore, SessionStore } from '../../src/session/store.ts'
+import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
@@ -47,3 +49,9 @@ const shared = skip ? null : ((await makers[storeName]?.()) ?? null)
 
 /** A store of that kind. Tests can share the database behind it, since ids are random. */
 export const freshStore = (): KeyedStore => (shared ? { ...shared } : memoryStore({ max: 10_000 }))
+
+/** The same for tests that also hold where a session is kept in its cookie. */
+export const freshSessionStore = (): SessionStore =>
+  storeName === 'cookie'
+    ? cookieStore({ keys: [randomBytes(32).toString('base64')], denyList: memoryStore({ max: 100_000 }) })
+    : freshStore()

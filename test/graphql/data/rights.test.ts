@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { sessionData } from '../../../src/graphql/data/session-data.ts'
 import { createSessionServer } from '../../../src/server/create-session-server.ts'
 import { openSession } from '../../../src/server/open-session.ts'
-import { memoryStore } from '../../../src/stores/memory.ts'
+import { sessionCookie } from '../../../src/session/cookie.ts'
+import { freshSessionStore } from '../../support/fresh-store.ts'
 import { Client, manualClock } from '../../support/harness.ts'
 
 /** What a client may do with each field, which has the same name as its key. */
@@ -28,10 +29,11 @@ type State = 'present' | 'absent' | 'expired' | 'misfit'
 /** A client whose session has each of the keys in a state. The value that is present is 1. */
 async function inState(state: State) {
   const clock = manualClock()
-  const store = memoryStore({ max: 10 })
+  const store = freshSessionStore()
   const settings = { store, clock, data, logging: false } as const
   const client = new Client(createSessionServer(settings))
-  const session = openSession(store, null, state === 'misfit' ? { clock } : { clock, data })
+  const cookie = sessionCookie()
+  const session = openSession(store, null, state === 'misfit' ? { cookie, clock } : { cookie, clock, data })
   session.set('other', 'x')
   if (state !== 'absent') for (const name of names) session.set(name, state === 'misfit' ? 'one' : 1)
   await session.save()
@@ -138,8 +140,8 @@ describe.each<State>(['present', 'absent', 'expired', 'misfit'])('a declared key
   it.each(Object.entries(verbs))('%s', async (_, { send, runs, refusal, answer }) => {
     const outcome: Record<string, unknown> = {}
     const expected: Record<string, unknown> = {}
+    const client = await inState(state)
     for (const name of names) {
-      const client = await inState(state)
       const { codes, data: given } = await client.run(send(name))
       outcome[name] = codes.length > 0 ? [...new Set(codes)] : given.answer
       expected[name] = runs.includes(name) ? answer(state === 'present', name) : [refusal]
@@ -149,8 +151,8 @@ describe.each<State>(['present', 'absent', 'expired', 'misfit'])('a declared key
 
   it('is deleted by null where a client may write and delete it', async () => {
     const outcome: Record<string, unknown> = {}
+    const client = await inState(state)
     for (const name of names) {
-      const client = await inState(state)
       outcome[name] = (
         await client.run(`mutation { updateSessionData(data: { ${name}: null }) { session { id } } }`)
       ).codes
