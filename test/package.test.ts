@@ -211,6 +211,35 @@ describe('a fresh project that installs it', () => {
   )
 })
 
+describe('a checkout', () => {
+  /** The scripts of this one, which has not got what they run. */
+  async function checkout(): Promise<string> {
+    const copy = await mkdtemp(join(folder, 'checkout-'))
+    await cp(join(root, 'package.json'), join(copy, 'package.json'))
+    return copy
+  }
+
+  it('is installed for production without a page, and says what to run for it', async () => {
+    const copy = await checkout()
+    expect(await run('npm', ['run', '--silent', 'prepare'], copy)).toBe('')
+    await expect(run('npm', ['start', '--silent'], copy)).rejects.toThrow(
+      'ended with 1\nThe page of the storefront was not built. Run: npm ci --include=dev\n',
+    )
+  })
+
+  it('is not installed where building the page fails', async () => {
+    const copy = await checkout()
+    await mkdir(join(copy, 'node_modules/vite'), { recursive: true })
+    await mkdir(join(copy, 'node_modules/.bin'))
+    await writeFile(join(copy, 'node_modules/.bin/vite'), '#!/bin/sh\necho "vite $*"; exit 3', {
+      mode: 0o755,
+    })
+    await expect(run('npm', ['run', '--silent', 'prepare'], copy)).rejects.toThrow(
+      'ended with 3\nvite build examples/storefront/app',
+    )
+  })
+})
+
 describe('npm publish', () => {
   const repository = { type: 'git', url: 'git+https://github.com/someone/graphql-session.git' }
   const parts = ['README.md', 'CHANGELOG.md', 'package.json', 'test/support/publish.ts']
