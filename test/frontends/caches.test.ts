@@ -3,7 +3,7 @@ import { type Browser, chromium, type Page as Tab } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { chromiumArgs } from '../support/chromium.ts'
 import { gate, given, listen } from '../support/harness.ts'
-import { chromiumPath, needs } from '../support/needs.ts'
+import { chromiumPath, needs, skippedIf } from '../support/needs.ts'
 import { makeScript } from './bundle.ts'
 import type { kits } from './clients.ts'
 import { parts } from './documents.ts'
@@ -136,8 +136,11 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     },
   )
 
-  it.runIf(process.env['CI']).each(['apollo', 'apolloTold', 'graphcache', 'documents', 'tanstack'] as const)(
+  const onlyInCI = skippedIf(!process.env['CI'], 'each of these takes seconds, and is tried in CI')
+
+  it.each(['apollo', 'apolloTold', 'graphcache', 'documents', 'tanstack'] as const)(
     'shows what its keys hold: %s',
+    onlyInCI,
     async (kit) => {
       const { seen, complaints } = await play(kit, 'byKey')
       expect(seen).toEqual(expected(kit, 'byKey'))
@@ -145,8 +148,9 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     },
   )
 
-  it.runIf(process.env['CI']).each(['apollo', 'graphcache', 'relay', 'tanstack'] as const)(
+  it.each(['apollo', 'graphcache', 'relay', 'tanstack'] as const)(
     'shows the visitor after a logout that selects nothing, until the client begins anew: %s',
+    onlyInCI,
     async (kit) => {
       const { tab, load, requests, complaints } = await visit(kit, 'typed')
       await load()

@@ -288,7 +288,7 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     const page = await open()
     await add(page, 'Tea')
     await soon(() => linesOf(page)).toEqual(['1 Tea, 100 g €8.90 ×'])
-    const second = Promise.withResolvers<void>()
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     let sent = 0
     await context.route('**/graphql', async (route) => {
       const isFirst = ++sent === 1
@@ -296,11 +296,14 @@ describe('the storefront in Chromium', needs('chromium'), () => {
       // The second one is not sent before the first is answered, and so cannot be waited for.
       if (isFirst) await Promise.race([second.promise, setTimeout(300)])
       await route.fulfill({ response })
-      if (!isFirst) second.resolve()
+      if (isFirst) first.resolve()
+      else second.resolve()
     })
     await Promise.all([add(page, 'Tea'), add(page, 'Tea')])
-    await second.promise
-    await page.waitForLoadState('networkidle')
+    await Promise.all([first.promise, second.promise])
+    await soon(() => linesOf(page)).toEqual(['3 Tea, 100 g €26.70 ×'])
+    // An answer that is shown late would be there by then.
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
     expect(await linesOf(page)).toEqual(['3 Tea, 100 g €26.70 ×'])
   })
 
