@@ -113,10 +113,11 @@ describe('a page in Chromium, with a client as it comes', needs('chromium'), () 
     let all: Partial<Shows> = {}
     return steps.map(({ what, loads, [by]: actions, shows, codes = [] }) => {
       all = { ...all, ...shows }
-      const { handle, isNew, keys, entries } = all
+      const { handle, isNew, entries = '' } = all
+      const keys = [...entries.matchAll(/(\w+): /g)].map(([, key]) => key).join(', ')
       // The cache of documents asks again after each mutation, unless it failed, and so sees the session stored.
       const asksAgain = kit === 'documents' && actions.length > 0
-      const shown = by === 'typed' ? all : { handle, isNew, keys, entries }
+      const shown = by === 'typed' ? { ...all, keys } : { handle, isNew, keys, entries }
       return {
         what,
         codes,

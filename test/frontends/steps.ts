@@ -26,7 +26,7 @@ export interface Shows {
   handle: 'none' | 'another' | 'same'
   /** Whether the answer says so to which the session belongs. */
   isNew: 'true' | 'false'
-  keys: string
+  /** Their keys are shown, too. */
   entries: string
 }
 
@@ -45,21 +45,13 @@ export const steps: readonly Step[] = [
     loads: true,
     typed: [],
     byKey: [],
-    shows: {
-      user: 'nobody',
-      cart: '',
-      settings: 'light, EUR',
-      handle: 'none',
-      isNew: 'true',
-      keys: '',
-      entries: '',
-    },
+    shows: { user: 'nobody', cart: '', settings: 'light, EUR', handle: 'none', isNew: 'true', entries: '' },
   },
   {
     what: 'sets dark',
     typed: [update({ darkMode: true })],
     byKey: [set('darkMode', true)],
-    shows: { settings: 'dark, EUR', handle: 'another', keys: 'darkMode', entries: 'darkMode: true' },
+    shows: { settings: 'dark, EUR', handle: 'another', entries: 'darkMode: true' },
   },
   {
     what: 'sets the currency',
@@ -69,7 +61,6 @@ export const steps: readonly Step[] = [
       settings: 'dark, USD',
       handle: 'same',
       isNew: 'false',
-      keys: 'darkMode, currency',
       entries: 'darkMode: true; currency: USD',
     },
   },
@@ -77,82 +68,55 @@ export const steps: readonly Step[] = [
     what: 'adds to the cart twice',
     typed: [add('engine', 1), add('cards', 2)],
     byKey: [set('cart', [engine(1)]), set('cart', [engine(1), cards(2)])],
-    shows: {
-      cart: '1 engine, 2 cards',
-      keys: 'darkMode, currency, cart',
-      entries: 'darkMode: true; currency: USD; cart: 1 engine, 2 cards',
-    },
+    shows: { cart: '1 engine, 2 cards', entries: 'darkMode: true; currency: USD; cart: 1 engine, 2 cards' },
   },
   {
     what: 'changes a quantity',
     typed: [add('engine', 2)],
     byKey: [set('cart', [engine(3), cards(2)])],
-    shows: {
-      cart: '3 engine, 2 cards',
-      entries: 'darkMode: true; currency: USD; cart: 3 engine, 2 cards',
-    },
+    shows: { cart: '3 engine, 2 cards', entries: 'darkMode: true; currency: USD; cart: 3 engine, 2 cards' },
   },
   {
     what: 'removes an item',
     typed: [update({ cart: [cards(2)] })],
     byKey: [set('cart', [cards(2)])],
-    shows: {
-      cart: '2 cards',
-      entries: 'darkMode: true; currency: USD; cart: 2 cards',
-    },
+    shows: { cart: '2 cards', entries: 'darkMode: true; currency: USD; cart: 2 cards' },
   },
   {
     what: 'deletes dark',
     typed: [update({ darkMode: null })],
     byKey: [{ name: 'delete', variables: { key: 'darkMode' } }],
-    shows: {
-      settings: 'light, USD',
-      keys: 'currency, cart',
-      entries: 'currency: USD; cart: 2 cards',
-    },
+    shows: { settings: 'light, USD', entries: 'currency: USD; cart: 2 cards' },
   },
   {
     what: 'pops the cart',
     typed: [{ name: 'pop', variables: { keys: ['CART'] } }],
     byKey: [{ name: 'popKey', variables: { key: 'cart' } }],
-    shows: { cart: '', keys: 'currency', entries: 'currency: USD' },
+    shows: { cart: '', entries: 'currency: USD' },
   },
   {
     what: 'fills the cart',
     typed: [add('engine', 1)],
     byKey: [set('cart', [engine(1)])],
-    shows: {
-      cart: '1 engine',
-      keys: 'currency, cart',
-      entries: 'currency: USD; cart: 1 engine',
-    },
+    shows: { cart: '1 engine', entries: 'currency: USD; cart: 1 engine' },
   },
   {
     what: 'clears',
     typed: [{ name: 'clear' }],
     byKey: [{ name: 'clear' }],
-    shows: { cart: '', settings: 'light, EUR', keys: '', entries: '' },
+    shows: { cart: '', settings: 'light, EUR', entries: '' },
   },
   {
     what: 'fills the cart again',
     typed: [add('engine', 4)],
     byKey: [set('cart', [engine(4)])],
-    shows: {
-      cart: '4 engine',
-      keys: 'cart',
-      entries: 'cart: 4 engine',
-    },
+    shows: { cart: '4 engine', entries: 'cart: 4 engine' },
   },
   {
     what: 'signs in',
     typed: [login('lovelace')],
     byKey: [signIn('lovelace')],
-    shows: {
-      user: 'Ada',
-      handle: 'another',
-      keys: 'cart, userId',
-      entries: 'cart: 4 engine; userId: ada',
-    },
+    shows: { user: 'Ada', handle: 'another', entries: 'cart: 4 engine; userId: ada' },
   },
   {
     what: 'rotates',
@@ -164,12 +128,7 @@ export const steps: readonly Step[] = [
     what: 'sets dark after that',
     typed: [update({ darkMode: true })],
     byKey: [set('darkMode', true)],
-    shows: {
-      settings: 'dark, EUR',
-      handle: 'same',
-      keys: 'cart, userId, darkMode',
-      entries: 'cart: 4 engine; userId: ada; darkMode: true',
-    },
+    shows: { settings: 'dark, EUR', handle: 'same', entries: 'cart: 4 engine; userId: ada; darkMode: true' },
   },
   {
     what: 'mistakes the password',
@@ -182,35 +141,25 @@ export const steps: readonly Step[] = [
     what: 'signs out without a flush',
     typed: [{ name: 'logout', variables: { flush: false } }],
     byKey: [{ name: 'SignOut', variables: { flush: false } }],
-    shows: { user: 'nobody', cart: '', settings: 'light, EUR', keys: '', entries: '' },
+    shows: { user: 'nobody', cart: '', settings: 'light, EUR', entries: '' },
   },
   {
     what: 'fills the cart once more',
     typed: [add('cards', 5)],
     byKey: [set('cart', [cards(5)])],
-    shows: {
-      cart: '5 cards',
-      keys: 'cart',
-      entries: 'cart: 5 cards',
-    },
+    shows: { cart: '5 cards', entries: 'cart: 5 cards' },
   },
   {
     what: 'signs out',
     typed: [{ name: 'logout', variables: { flush: true } }],
     byKey: [{ name: 'flush' }],
-    shows: { cart: '', handle: 'another', isNew: 'true', keys: '', entries: '' },
+    shows: { cart: '', handle: 'another', isNew: 'true', entries: '' },
   },
   {
     what: 'sets dark, and comes back later',
     loads: true,
     typed: [update({ darkMode: true })],
     byKey: [set('darkMode', true)],
-    shows: {
-      settings: 'dark, EUR',
-      handle: 'same',
-      isNew: 'false',
-      keys: 'darkMode',
-      entries: 'darkMode: true',
-    },
+    shows: { settings: 'dark, EUR', handle: 'same', isNew: 'false', entries: 'darkMode: true' },
   },
 ]

@@ -14,8 +14,9 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
  * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
  */
 type Documents = {
-    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        sku\n        title\n        eur: price(currency: EUR)\n        usd: price(currency: USD)\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n": typeof types.SessionFragmentDoc,
-    "\n  query Storefront {\n    catalogue {\n      sku\n      title\n      eur: price(currency: EUR)\n      usd: price(currency: USD)\n    }\n    session {\n      ...Session\n    }\n  }\n": typeof types.StorefrontDocument,
+    "\n  fragment Product on Product {\n    sku\n    title\n    eur: price(currency: EUR)\n    usd: price(currency: USD)\n  }\n": typeof types.ProductFragmentDoc,
+    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n": typeof types.SessionFragmentDoc,
+    "\n  query Storefront {\n    catalogue {\n      ...Product\n    }\n    session {\n      ...Session\n    }\n  }\n": typeof types.StorefrontDocument,
     "\n  mutation AddToCart($sku: ID!) {\n    addToCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.AddToCartDocument,
     "\n  mutation RemoveFromCart($sku: ID!) {\n    removeFromCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.RemoveFromCartDocument,
     "\n  mutation Save($data: SessionDataInput!) {\n    updateSessionData(data: $data) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.SaveDocument,
@@ -26,8 +27,9 @@ type Documents = {
     "\n  mutation ReplayOldCookie {\n    replayOldCookie {\n      answer\n      setsCookie\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.ReplayOldCookieDocument,
 };
 const documents: Documents = {
-    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        sku\n        title\n        eur: price(currency: EUR)\n        usd: price(currency: USD)\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n": types.SessionFragmentDoc,
-    "\n  query Storefront {\n    catalogue {\n      sku\n      title\n      eur: price(currency: EUR)\n      usd: price(currency: USD)\n    }\n    session {\n      ...Session\n    }\n  }\n": types.StorefrontDocument,
+    "\n  fragment Product on Product {\n    sku\n    title\n    eur: price(currency: EUR)\n    usd: price(currency: USD)\n  }\n": types.ProductFragmentDoc,
+    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n": types.SessionFragmentDoc,
+    "\n  query Storefront {\n    catalogue {\n      ...Product\n    }\n    session {\n      ...Session\n    }\n  }\n": types.StorefrontDocument,
     "\n  mutation AddToCart($sku: ID!) {\n    addToCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.AddToCartDocument,
     "\n  mutation RemoveFromCart($sku: ID!) {\n    removeFromCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.RemoveFromCartDocument,
     "\n  mutation Save($data: SessionDataInput!) {\n    updateSessionData(data: $data) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.SaveDocument,
@@ -55,11 +57,15 @@ export function graphql(source: string): unknown;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        sku\n        title\n        eur: price(currency: EUR)\n        usd: price(currency: USD)\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n"): (typeof documents)["\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        sku\n        title\n        eur: price(currency: EUR)\n        usd: price(currency: USD)\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n"];
+export function graphql(source: "\n  fragment Product on Product {\n    sku\n    title\n    eur: price(currency: EUR)\n    usd: price(currency: USD)\n  }\n"): (typeof documents)["\n  fragment Product on Product {\n    sku\n    title\n    eur: price(currency: EUR)\n    usd: price(currency: USD)\n  }\n"];
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Storefront {\n    catalogue {\n      sku\n      title\n      eur: price(currency: EUR)\n      usd: price(currency: USD)\n    }\n    session {\n      ...Session\n    }\n  }\n"): (typeof documents)["\n  query Storefront {\n    catalogue {\n      sku\n      title\n      eur: price(currency: EUR)\n      usd: price(currency: USD)\n    }\n    session {\n      ...Session\n    }\n  }\n"];
+export function graphql(source: "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n"): (typeof documents)["\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Storefront {\n    catalogue {\n      ...Product\n    }\n    session {\n      ...Session\n    }\n  }\n"): (typeof documents)["\n  query Storefront {\n    catalogue {\n      ...Product\n    }\n    session {\n      ...Session\n    }\n  }\n"];
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -5,6 +5,15 @@ import { graphql } from '../generated/gql.ts'
 export type { SessionFragment as Session, StorefrontQuery } from '../generated/graphql.ts'
 
 graphql(`
+  fragment Product on Product {
+    sku
+    title
+    eur: price(currency: EUR)
+    usd: price(currency: USD)
+  }
+`)
+
+graphql(`
   fragment Session on Session {
     id
     handle
@@ -20,10 +29,7 @@ graphql(`
       sku
       quantity
       product {
-        sku
-        title
-        eur: price(currency: EUR)
-        usd: price(currency: USD)
+        ...Product
       }
     }
     entries {
@@ -42,10 +48,7 @@ graphql(`
 export const Storefront = graphql(`
   query Storefront {
     catalogue {
-      sku
-      title
-      eur: price(currency: EUR)
-      usd: price(currency: USD)
+      ...Product
     }
     session {
       ...Session
