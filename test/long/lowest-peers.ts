@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 
 /** The suites that meet a peer. Others are about the package as it is built, and the machine around it. */
 const meetPeers = ['session', 'graphql', 'http', 'server', 'stores', 'client', 'codegen', 'frontends', 'long']
-/** Folders under test; otherwise all of those. */
+/** Folders under test, with those in them; otherwise all of those. */
 const suites = process.argv.length > 2 ? process.argv.slice(2) : meetPeers
 
 /** Files of them that are left out, and why. */
@@ -97,7 +97,11 @@ function versionOf(name: string): string {
 /** Whether all is green, and nothing is left out without a reason that is good here. */
 function passes(): boolean {
   const files = suites
-    .flatMap((suite) => readdirSync(join(copy, 'test', suite)).map((name) => `test/${suite}/${name}`))
+    .flatMap((suite) =>
+      readdirSync(join(copy, 'test', suite), { encoding: 'utf8', recursive: true }).map(
+        (name) => `test/${suite}/${name}`,
+      ),
+    )
     .filter((file) => file.endsWith('.test.ts') && !without.has(file))
   const output = join(copy, 'results.json')
   const vitest = join(copy, 'node_modules', 'vitest', 'vitest.mjs')
