@@ -24,6 +24,7 @@ import {
   type TypeDefinitionNode,
   visit,
 } from 'graphql'
+import { unguarded } from '../graphql/data/guarded-scalar.ts'
 import type { SessionDataSchema } from '../graphql/data/session-data.ts'
 import { sessionResolvers, sessionTypeDefs } from '../graphql/resolvers.ts'
 import { SessionError } from '../session/errors.ts'
@@ -60,7 +61,7 @@ export function makeSchema({
   try {
     const parts = {
       typeDefs: [data.typeDefs, ...sources.map(({ source }) => source as string)],
-      resolvers: [ownResolvers(data.resolvers, made), resolvers].flat() as {}[],
+      resolvers: [ownResolvers(data.resolvers, made), withoutScalarsOf(data, resolvers)].flat() as {}[],
     }
     const schema = made ? mergeSchemas({ schemas: [made], ...parts }) : makeExecutableSchema(parts)
     // Without this, graphql-js reports an invalid schema with each request, and not when the server starts.
@@ -226,13 +227,29 @@ function checkScalars({ types, resolvers }: NonNullable<ApplicationSchema['data'
       const { name } = getNamedType(field.type)
       const others = given.map((each) => (each as Record<string, unknown> | null | undefined)?.[name])
       const isDeclared = isScalarType(types[name]) && !ofSession.has(`${type.name}.${field.name}`)
-      if (!isDeclared || others.every((other) => !other || other === resolvers[name])) continue
+      if (!isDeclared || others.every((other) => !other || isScalarOf(resolvers, name, other))) continue
       throw new SessionError(
         'CONFIG_INVALID',
         `resolvers: "${name}" is a scalar of the declared data ("${type.name}.${field.name}"). Give its implementation to sessionData in the option "scalars".`,
       )
     }
   }
+}
+
+const isScalarOf = (resolvers: object, name: string, given: unknown): boolean => {
+  const own = (resolvers as Record<string, unknown>)[name]
+  return own === given || (isScalarType(own) && unguarded(own) === given)
+}
+
+/** The application's resolvers without the scalars that it gave to `sessionData` as well, which has guarded them. */
+function withoutScalarsOf({ resolvers }: NonNullable<ApplicationSchema['data']>, given: unknown): unknown[] {
+  return [given]
+    .flat()
+    .map((each) =>
+      typeof each === 'object' && each !== null
+        ? Object.fromEntries(Object.entries(each).filter(([name, own]) => !isScalarOf(resolvers, name, own)))
+        : each,
+    )
 }
 
 /** The session's resolvers. A scalar that the application has as well, such as `DateTime`, stays the application's. */

@@ -27,7 +27,7 @@ import { type ResolverContext, sessionResolvers, withSession } from '../resolver
 import { sessionTypes } from './check.ts'
 import { keyNames } from './popped.ts'
 import { isPoppable, type PublishedField } from './publish.ts'
-import { wireForm } from './values.ts'
+import { doesNotFit, fitting, Misfit, wireForm } from './values.ts'
 
 /** The resolvers of fields and scalars, by the names of their types. */
 export type DataResolvers = Readonly<Record<string, GraphQLScalarType | FieldResolvers>>
@@ -131,16 +131,20 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
   const named = new Map(fields.map((field) => [field.name, field]))
   return (_, { data }: { data: Readonly<Record<string, unknown>> }, { session }, { schema }) => {
     const inputs = (schema.getType('SessionDataInput') as GraphQLInputObjectType).getFields()
-    const set: Record<string, Json> = {}
-    const deleted: string[] = []
-    for (const [name, value] of Object.entries(data)) {
-      const { key } = named.get(name)!
-      if (value === null) deleted.push(key)
-      else if (value !== undefined) set[key] = writeAs(value, inputs[name]!.type)
-    }
+    const entries = Object.entries(data).filter(([, value]) => value !== undefined)
+    const deleted = entries.filter(([, value]) => value === null).map(([name]) => named.get(name)!.key)
     // All rights are judged before anything is done: first those that `merge` does not judge.
     for (const key of deleted) session.checkClientMay(key, 'delete')
     const client = asClient(session)
+    const set: Record<string, Json> = {}
+    for (const [name, value] of entries) {
+      if (value === null) continue
+      const { key } = named.get(name)!
+      // The session judges it again, as the scalars of the schema that is executed may be others than those of the declaration.
+      const written = writeAs(value, inputs[name]!.type)
+      if (written instanceof Misfit) client.set(key, () => fitting(written, () => doesNotFit(key, written)))
+      else set[key] = written
+    }
     if (Object.keys(set).length > 0) client.merge(set)
     if (deleted.length === 0) return { session }
     // Where one fails, GraphQL's error of this field takes back what was recorded for it.
@@ -150,17 +154,35 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
 
 const builtIn: ReadonlySet<string> = new Set(specifiedScalarTypes.map(({ name }) => name))
 
-/** Gives a value that GraphQL has coerced in the form that is stored. */
-function writeAs(value: unknown, type: GraphQLInputType): Json {
+/** Gives a value that GraphQL has coerced in the form that is stored, or tells where a scalar has none for it. */
+function writeAs(value: unknown, type: GraphQLInputType): Json | Misfit {
   if (value === null || value === undefined) return null
   if (isNonNullType(type)) return writeAs(value, type.ofType)
-  if (isListType(type)) return (value as readonly unknown[]).map((item) => writeAs(item, type.ofType))
+  if (isListType(type)) {
+    const list: Json[] = []
+    for (const [index, item] of (value as readonly unknown[]).entries()) {
+      const written = writeAs(item, type.ofType)
+      if (written instanceof Misfit) return written.at(index)
+      list.push(written)
+    }
+    return list
+  }
   if (isInputObjectType(type)) {
     const fields = type.getFields()
-    const members = Object.entries(value).map(([name, member]) => [name, writeAs(member, fields[name]!.type)])
-    return Object.fromEntries(members)
+    const object: Record<string, Json> = {}
+    for (const [name, member] of Object.entries(value)) {
+      const written = writeAs(member, fields[name]!.type)
+      if (written instanceof Misfit) return written.at(name)
+      object[name] = written
+    }
+    return object
   }
-  return builtIn.has(type.name) ? (value as Json) : wireForm(type, value)
+  if (builtIn.has(type.name)) return value as Json
+  try {
+    return wireForm(type, value)
+  } catch {
+    return new Misfit()
+  }
 }
 
 function popSessionData(fields: readonly ResolvedField[]): FieldResolver {

@@ -19,6 +19,7 @@ import { sessionResolvers } from '../resolvers.ts'
 import { checkDefinitions, isForEditors, sessionScalars } from './check.ts'
 import { dataType, type Declaration } from './declaration.ts'
 import { flaw } from './flaw.ts'
+import { guardedScalar } from './guarded-scalar.ts'
 
 /** The types of a declaration. */
 interface DeclaredTypes {
@@ -36,7 +37,7 @@ export function scalarsByName(given: unknown = []): ReadonlyMap<string, GraphQLS
   const ours = Object.entries(sessionResolvers).filter(([name]) => sessionScalars.has(name))
   return new Map([
     ...(ours as [string, GraphQLScalarType][]),
-    ...given.map((scalar) => [scalar.name, scalar] as const),
+    ...given.map((scalar) => [scalar.name, guardedScalar(scalar)] as const),
   ])
 }
 

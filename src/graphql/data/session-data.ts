@@ -10,7 +10,7 @@ import {
 import type { DeclaredData, DeclaredKey, KeyRight } from '../../session/declared.ts'
 import { SessionError } from '../../session/errors.ts'
 import { checkOptions } from '../../session/options.ts'
-import { decode, isKey, type Json } from '../../session/value.ts'
+import { decode, type Json } from '../../session/value.ts'
 import { checkKeys, warnOfLists } from './check.ts'
 import { type DataResolvers, dataResolvers } from './data-resolvers.ts'
 import { type DataDeclarations, readDeclaration, type Terms } from './declaration.ts'
@@ -19,7 +19,7 @@ import { flaw } from './flaw.ts'
 import { namedTypes } from './named-types.ts'
 import { given, literal, stored } from './notations.ts'
 import { asDeclared, publish } from './publish.ts'
-import { fitting, type Judge, Judges, Misfit } from './values.ts'
+import { doesNotFit, fitting, type Judge, Judges, Misfit } from './values.ts'
 
 /** The options of `sessionData`. */
 export interface SessionDataOptions {
@@ -171,13 +171,4 @@ function declaredKey({ key, granted, default: standing, ttl, judge }: KeyParts):
     },
     fits: (value) => value !== null && !(judge(value, stored, 0) instanceof Misfit),
   }
-}
-
-function doesNotFit(key: string, { path }: Misfit): SessionError {
-  // The names in a path are part of what the client sent: only possible keys and indexes are repeated.
-  const steps = path.slice(0, 8).map((step) => (/^\d+$/.test(step) || isKey(step) ? step : '…'))
-  return new SessionError(
-    'SESSION_VALUE_INVALID',
-    `The value for "${key}" does not fit its type${steps.length > 0 ? ` at ${steps.join('.')}` : ''}.`,
-  )
 }

@@ -1,5 +1,6 @@
 // This judges values by their declared types, as GraphQL coerces input, and gives the form that is stored.
 
+import { isDeepStrictEqual } from 'node:util'
 import {
   type GraphQLNamedType,
   type GraphQLObjectType,
@@ -12,7 +13,8 @@ import {
   isSpecifiedScalarType,
   isUnionType,
 } from 'graphql'
-import type { Json } from '../../session/value.ts'
+import { SessionError } from '../../session/errors.ts'
+import { isKey, type Json } from '../../session/value.ts'
 import { readNestedDefault } from './declaration.ts'
 import { flaw } from './flaw.ts'
 import { isPlain, literal, type Notation } from './notations.ts'
@@ -108,8 +110,11 @@ export class Judges {
       try {
         const parsed = notation.parse(scalar, value)
         if (parsed === undefined || parsed === null) return new Misfit()
+        if (isBuiltIn) return (notation.completes ? parsed : value) as Json
+        const wire = wireForm(scalar, parsed)
+        // What a scalar cannot answer with does not fit either, or an answer with it would fail.
         if (!notation.completes) return value as Json
-        return isBuiltIn ? (parsed as Json) : wireForm(scalar, parsed)
+        return wire === value || comesBack(scalar, wire) ? wire : new Misfit()
       } catch {
         return new Misfit()
       }
@@ -216,13 +221,29 @@ function once<T>(compute: () => T, fault: () => Error): () => T {
   }
 }
 
+/** Whether a scalar reads the form that it answers with, and answers with it again. Others would be lost when they are read. */
+const comesBack = (scalar: GraphQLScalarType, wire: Json): boolean =>
+  isDeepStrictEqual(wireForm(scalar, scalar.parseValue(wire)), wire)
+
 /**
  * What a scalar says for a value in an answer, as JSON writes it: some give a Date.
- * @throws {TypeError} where JSON has no such value
+ * @throws {TypeError} where JSON has no such value, or null, and whatever the scalar throws
  */
 export function wireForm(scalar: { serialize(value: unknown): unknown }, parsed: unknown): Json {
   const wire = scalar.serialize(parsed)
   // The session itself refuses what of these is not JSON.
   if (isPlain(wire) || Array.isArray(wire)) return wire as Json
-  return JSON.parse(JSON.stringify(wire))
+  const written: Json = JSON.parse(JSON.stringify(wire))
+  if (written === null) throw new TypeError('The scalar has no form for an answer.')
+  return written
+}
+
+/** What is told of a value that does not fit, which is the place in it, and not the value. */
+export function doesNotFit(key: string, { path }: Misfit): SessionError {
+  // The names in a path are part of what the client sent: only possible keys and indexes are repeated.
+  const steps = path.slice(0, 8).map((step) => (/^\d+$/.test(step) || isKey(step) ? step : '…'))
+  return new SessionError(
+    'SESSION_VALUE_INVALID',
+    `The value for "${key}" does not fit its type${steps.length > 0 ? ` at ${steps.join('.')}` : ''}.`,
+  )
 }
