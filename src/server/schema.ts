@@ -148,7 +148,7 @@ class Collisions {
       const own = this.#ours.get(name)
       if (!own) continue
       if (definition.kind === Kind.OBJECT_TYPE_EXTENSION || isRoot(name)) {
-        this.#checkFields(definition as ObjectTypeDefinitionNode, lineOf)
+        this.#checkFields(definition as ObjectTypeDefinitionNode, lineOf, !isRoot(name))
       } else if (isTypeDefinitionNode(definition)) {
         const isSame = isScalar(definition) ? isScalar(own) : print(definition) === print(own)
         if (!isSame) throw isTaken(lineOf(definition.name), 'type', name)
@@ -165,15 +165,19 @@ class Collisions {
     }
   }
 
-  /** Refuses the fields that have the name of one of ours in the same type, but not its type and arguments. */
+  /**
+   * Refuses the fields that have the name of one of ours in the same type, but not its type and arguments.
+   * @param isAdded - whether the fields are meant to be other ones, so that not even the same may be there
+   */
   #checkFields(
     { name: { value: name }, fields = [] }: ObjectTypeDefinitionNode,
     lineOf: (node: ASTNode) => string,
+    isAdded = false,
   ): void {
     const own = (this.#ours.get(name) as ObjectTypeDefinitionNode).fields!
     for (const field of fields) {
       const other = own.find((each) => each.name.value === field.name.value)
-      if (other && signature(other) !== signature(field)) {
+      if (other && (isAdded || signature(other) !== signature(field))) {
         throw isTaken(lineOf(field.name), 'field', `${name}.${field.name.value}`)
       }
     }

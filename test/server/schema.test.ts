@@ -125,6 +125,24 @@ describe('names of the session in typeDefs', () => {
     expect([error.code, error.message]).toEqual(['CONFIG_INVALID', told])
   })
 
+  it.each<[what: string, typeDefs: string]>([
+    ['Session.theme', 'extend type Session { theme: String! }'],
+    ['Session.theme', 'type User { id: ID! } extend type Session { user: User theme: String! }'],
+    ['Trip.id', 'extend type Trip { id: ID! }'],
+    ['Session.id', 'extend type Session { id: ID! }'],
+    ['PoppedSessionData.theme', 'extend type PoppedSessionData { theme: String }'],
+  ])('%s, also where it is the same', (name, typeDefs) => {
+    const data = `
+      type SessionData {
+        theme: String! @session(client: [READ, DELETE], default: "light")
+        trip: Trip @session(client: [READ])
+      }
+      type Trip { id: ID! }`
+    expect(complaint({ data, typeDefs } as never).message).toBe(
+      `typeDefs, line 1 (${typeDefs}): "${name}" ${field}`,
+    )
+  })
+
   it.each<[name: string, typeDefs: NonNullable<SessionServerOptions['typeDefs']>]>([
     ['more fields of Session', 'extend type Session { cart: Int }'],
     ['scalars that both have', 'scalar JSON scalar JSONObject scalar DateTime'],

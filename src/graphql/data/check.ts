@@ -89,7 +89,7 @@ export function checkDefinitions({ definitions }: Declaration, scalars: Readonly
   }
   const known = new Set([
     ...own.map((definition) => (definition as TypeDefinitionNode).name.value),
-    ...scalars,
+    ...sessionScalars,
     ...specifiedScalarTypes.map(({ name }) => name),
   ])
   for (const definition of own) {
@@ -101,7 +101,14 @@ export function checkDefinitions({ definitions }: Declaration, scalars: Readonly
       NamedType(type) {
         const { value } = type.name
         if (value === dataType) throw flaw(`${place} the type ${dataType}, which is the session itself`, type)
-        if (!known.has(value)) throw flaw(`${place} the unknown type "${value}"`, type)
+        if (known.has(value)) return
+        if (!scalars.has(value)) throw flaw(`${place} the unknown type "${value}"`, type)
+        // Tools that read the declaration know of no option.
+        const remedy = `Add: scalar ${value}`
+        throw flaw(
+          `${place} the type "${value}", which the option "scalars" has and the SDL does not. ${remedy}`,
+          type,
+        )
       },
     })
   }

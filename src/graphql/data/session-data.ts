@@ -19,7 +19,7 @@ import { flaw } from './flaw.ts'
 import { namedTypes } from './named-types.ts'
 import { given, literal, stored } from './notations.ts'
 import { asDeclared, publish } from './publish.ts'
-import { doesNotFit, fitting, type Judge, Judges, Misfit } from './values.ts'
+import { checkStorable, doesNotFit, fitting, type Judge, Judges, Misfit } from './values.ts'
 
 /** The options of `sessionData`. */
 export interface SessionDataOptions {
@@ -142,6 +142,9 @@ function readDefault(
       `the default of "${name}" does not fit ${String(type)}${path.length > 0 ? ` at ${path.join('.')}` : ''}`,
       isLiteral ? written.literal : undefined,
     ),
+  )
+  checkStorable(value, (reason) =>
+    flaw(`the default of "${name}" can never be stored: ${reason}`, isLiteral ? written.literal : undefined),
   )
   // Null and absence are one thing. What is decoded is frozen.
   return value === null ? undefined : decode(JSON.stringify(value))

@@ -14,7 +14,7 @@ import {
   isUnionType,
 } from 'graphql'
 import { SessionError } from '../../session/errors.ts'
-import { isKey, type Json } from '../../session/value.ts'
+import { encode, isKey, type Json } from '../../session/value.ts'
 import { readNestedDefault } from './declaration.ts'
 import { flaw } from './flaw.ts'
 import { isPlain, literal, type Notation } from './notations.ts'
@@ -110,11 +110,15 @@ export class Judges {
       try {
         const parsed = notation.parse(scalar, value)
         if (parsed === undefined || parsed === null) return new Misfit()
-        if (isBuiltIn) return (notation.completes ? parsed : value) as Json
+        if (isBuiltIn) {
+          // A number as an ID may have lost digits, too.
+          const isRounded = typeof parsed === 'string' && typeof value === 'number' && !isExact(value)
+          return isRounded ? new Misfit() : ((notation.completes ? parsed : value) as Json)
+        }
         const wire = wireForm(scalar, parsed)
         // What a scalar cannot answer with does not fit either, or an answer with it would fail.
         if (!notation.completes) return value as Json
-        return wire === value || comesBack(scalar, wire) ? wire : new Misfit()
+        return isExact(wire) && (wire === value || comesBack(scalar, wire)) ? wire : new Misfit()
       } catch {
         return new Misfit()
       }
@@ -158,6 +162,12 @@ export class Judges {
     }
   }
 
+  #standing(result: Json | Misfit, fault: (rule: string) => SessionError): Json {
+    const value = fitting(result, () => fault('does not fit its type'))
+    checkStorable(value, (reason) => fault(`can never be stored: ${reason}`))
+    return value
+  }
+
   #members(type: GraphQLObjectType): ReadonlyMap<string, Member> {
     return new Map(
       Object.values(type.getFields()).map((field) => {
@@ -170,10 +180,7 @@ export class Judges {
             isRequired: isNonNullType(field.type),
             judge,
             default: once(
-              () =>
-                written
-                  ? fitting(judge(written, literal, 1), () => fault('does not fit its type'))
-                  : undefined,
+              () => (written ? this.#standing(judge(written, literal, 1), fault) : undefined),
               () => fault('contains itself'),
             ),
           },
@@ -218,6 +225,26 @@ function once<T>(compute: () => T, fault: () => Error): () => T {
       computed = { value: compute() }
     }
     return computed.value
+  }
+}
+
+/** Whether no number is an integer that may have lost digits on its way. Those of `Float` are no integers. */
+const isExact = (value: Json): boolean =>
+  typeof value === 'number'
+    ? !Number.isInteger(value) || Number.isSafeInteger(value)
+    : typeof value !== 'object' || value === null || Object.values(value).every(isExact)
+
+/**
+ * Whether a session can hold the value, whatever the limits of a server are.
+ * @throws what `fault` gives, with the reason
+ */
+export function checkStorable(value: Json, fault: (reason: string) => Error): void {
+  // Numbers are judged by their types: a Float may be larger than an integer.
+  const withoutNumbers = JSON.parse(JSON.stringify(value), (_, each) => (typeof each === 'number' ? 0 : each))
+  try {
+    encode('', withoutNumbers, { valueBytes: Infinity, keys: Infinity, sessionBytes: Infinity })
+  } catch (error) {
+    throw fault((error as SessionError).message.replace(/^.*? cannot be stored: /, ''))
   }
 }
 

@@ -191,6 +191,26 @@ describe('a declaration in SDL is CONFIG_INVALID with', () => {
       fields('a: Money', 'scalar Money'),
       /scalar "Money" needs an implementation/,
     ],
+    [
+      'a default with text that no session can hold',
+      fields('a: String! @session(default: "a\\u0000b")'),
+      /line 2: the default of "a" can never be stored: text must not contain U\+0000/,
+    ],
+    [
+      'a default with a number that loses digits',
+      fields('a: JSON @session(default: { b: [9007199254740993] })'),
+      /the default of "a" does not fit JSON/,
+    ],
+    [
+      'a default that is nested too deeply',
+      fields(`a: JSON @session(default: ${'['.repeat(33)}${']'.repeat(33)})`),
+      /the default of "a" can never be stored: it is nested more than 32 levels deep/,
+    ],
+    [
+      'a default of a field that no session can hold',
+      fields('a: A', 'type A { b: String @session(default: "a\\u0000b") }'),
+      /line 4: the default of "A\.b" can never be stored: text must not contain U\+0000/,
+    ],
     ['no type SessionData', 'type Data { a: Int }', /no type SessionData/],
     ['nothing in it', ' ', /no type SessionData/],
     ['no fields', 'type SessionData', /SessionData has no fields/],
@@ -246,6 +266,21 @@ describe('a declaration as an object is CONFIG_INVALID with', () => {
   ])('the option %s', (_, options, says) => {
     expect(messageOf(storefront, options)).toMatch(says)
   })
+
+  it.each<[where: string, declaration: unknown, options: object, says: RegExp]>([
+    ['a field', fields('a: Money'), {}, /line 2: "a" has the type "Money".*"scalars".* Add: scalar Money\./],
+    [
+      'a field that clients read',
+      fields('a: [Money!] @session(client: [READ])'),
+      {},
+      /"a" has the type "Money".* Add: scalar Money\./,
+    ],
+    ['a field of a type', fields('a: A', 'type A { b: Money }'), {}, /"b" has.* Add: scalar Money\./],
+    ['an object', { a: { type: 'Money' } }, {}, /"a" has the type "Money".* Add: scalar Money\./],
+  ])('a scalar that only its implementation defines, in %s', (_, declaration, options, says) => {
+    const scalars = [new GraphQLScalarType({ name: 'Money' })]
+    expect(messageOf(declaration, { ...options, scalars })).toMatch(says)
+  })
 })
 
 describe('a declaration may have', () => {
@@ -276,11 +311,6 @@ describe('a declaration may have', () => {
     [
       'a scalar that is implemented',
       fields('a: Money', 'scalar Money'),
-      { scalars: [new GraphQLScalarType({ name: 'Money' })] },
-    ],
-    [
-      'a scalar that only its implementation defines',
-      fields('a: Money'),
       { scalars: [new GraphQLScalarType({ name: 'Money' })] },
     ],
     [

@@ -172,7 +172,7 @@ it('a stored value at which a scalar throws by now counts as absent', async () =
 })
 
 it('a scalar is asked once for a value by key that is written as it is answered', () => {
-  const parse = vi.fn(Number)
+  const parse = vi.fn<(value: unknown) => number>(Number)
   const data = sessionData(sdl, { scalars: [scalarOf(parse, String)] })
   expect(data.keys.get('price')!.conform('5')).toBe('5')
   expect(parse).toHaveBeenCalledTimes(1)

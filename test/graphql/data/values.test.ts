@@ -150,7 +150,7 @@ describe('a scalar of the application', () => {
   })
 
   it('is stored as it stands in an answer', () => {
-    const declared = keyOf('[Money!]', '', { scalars: [Money] })
+    const declared = keyOf('[Money!]', 'scalar Money', { scalars: [Money] })
     expect(declared.conform(['007', '0x10'])).toEqual(['7', '16'])
     expect(messageOf(declared, ['1', 'secret'])).toBe('The value for "a" does not fit its type at 1.')
     expect(messageOf(declared, [5])).toBe('The value for "a" does not fit its type at 0.')
@@ -167,7 +167,7 @@ describe('a scalar of the application', () => {
 
   it('cannot be stored where JSON has no such value', () => {
     const Raw = new GraphQLScalarType({ name: 'Money', serialize: (value) => value, parseValue: () => 5n })
-    expect(messageOf(keyOf('Money', '', { scalars: [Raw] }), 'x')).toMatch(/does not fit/)
+    expect(messageOf(keyOf('Money', 'scalar Money', { scalars: [Raw] }), 'x')).toMatch(/does not fit/)
   })
 
   it('gives the default in its own notation', () => {
@@ -176,7 +176,7 @@ describe('a scalar of the application', () => {
       parseValue: String,
       parseLiteral: ({ kind }) => kind,
     })
-    const data = sessionData('type SessionData { a: Money @session(default: { b: 1 }) }', {
+    const data = sessionData('scalar Money type SessionData { a: Money @session(default: { b: 1 }) }', {
       scalars: [Literal],
     })
     expect(data.keys.get('a')!.default).toBe('ObjectValue')
