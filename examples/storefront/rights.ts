@@ -1,4 +1,5 @@
 // This reads from the declaration who may do what with each entry, for the inspector of the page.
+// `sessionData(declaration).fields` has the same, and the package that has it need not be built for this example.
 
 import { Kind, parse, print } from 'graphql'
 
