@@ -119,6 +119,9 @@ function checkDefinition(definition: TypeDefinitionNode, scalars: ReadonlySet<st
   const isTaken = takenTypes.has(name)
   if (isTaken)
     throw flaw(`"${name}" is the name of a type of GraphQL or of the session. Rename it`, definition.name)
+  // Tools such as graphql-tools look types up in plain objects.
+  if (name in Object.prototype)
+    throw flaw(`"${name}" is the name of what every object has. Rename the type`, definition.name)
   checkDirectives(definition, name, definition.kind === Kind.SCALAR_TYPE_DEFINITION ? ['specifiedBy'] : [])
   if (definition.kind === Kind.SCALAR_TYPE_DEFINITION && !scalars.has(name)) {
     throw flaw(`the scalar "${name}" needs an implementation in the option "scalars"`, definition.name)

@@ -404,3 +404,79 @@ describe('a scalar of the application', () => {
     expect((await client.run(mutation)).data.updateSessionData.session).toEqual({ d: 7 })
   })
 })
+
+it('names that every object has are names like others', async () => {
+  const data = sessionData<any>(`
+    type SessionData {
+      toString: String @session(client: [READ, WRITE, DELETE])
+      valueOf: Thing @session(client: [READ, WRITE, DELETE])
+    }
+    type Thing { toString: String @session(default: "x")  hasOwnProperty: [Int] }`)
+  const client = clientOf(data)
+  const fields = 'toString valueOf { toString hasOwnProperty }'
+  const { body } = await client.run(
+    `mutation { updateSessionData(data: { valueOf: { hasOwnProperty: 1 } }) { session { ${fields} } } }`,
+  )
+  const valueOf = { toString: 'x', hasOwnProperty: [1] }
+  expect(body).toEqual({ data: { updateSessionData: { session: { toString: null, valueOf } } } })
+  const popped = `mutation { popSessionData(keys: [TO_STRING, VALUE_OF]) { popped { ${fields} } } }`
+  expect((await client.run(popped)).data.popSessionData.popped).toEqual({ toString: null, valueOf })
+  expect((await client.run('mutation { popSessionData(keys: []) { popped { toString } } }')).body).toEqual({
+    data: { popSessionData: { popped: { toString: null } } },
+  })
+})
+
+describe('a key that is the name of a field of another key', () => {
+  const pick = 'session { darkMode has(key: "dark_mode") entries { id key value } }'
+  const set = `mutation { setSessionKey(key: "darkMode", value: true) { entry { id } ${pick} } }`
+
+  it('is undeclared, and forbidden by each verb', async () => {
+    const client = clientOf(sessionData(storefront))
+    for (const operation of [
+      set,
+      'mutation { updateSession(data: { darkMode: true }) { session { id } } }',
+      'mutation { setDefaultSessionKey(key: "darkMode", value: true) { created } }',
+      'mutation { deleteSessionKey(key: "darkMode") { key } }',
+      'mutation { popSessionKey(key: "darkMode") { found } }',
+      '{ session { has(key: "darkMode") } }',
+      '{ session { value(key: "darkMode") } }',
+      '{ session { entries(keys: ["darkMode"]) { key } } }',
+    ]) {
+      expect((await client.run(operation)).codes, operation).toEqual(['SESSION_KEY_FORBIDDEN'])
+    }
+  })
+
+  it('is another entry where the application grants it, and no value of the field', async () => {
+    const data = sessionData<any>(storefront)
+    const client = new Client(
+      createSessionServer({
+        data,
+        store: memoryStore({ max: 1 }),
+        logging: false,
+        keys: { '*': { client: ['read', 'write', 'delete'] } },
+      }),
+    )
+    const entry = { id: 'SessionEntry:darkMode', key: 'darkMode', value: true }
+    expect((await client.run(set)).data.setSessionKey).toEqual({
+      entry: { id: entry.id },
+      session: { darkMode: false, has: false, entries: [entry] },
+    })
+    const pop = `mutation { popSessionData(keys: [DARK_MODE]) { popped { darkMode } ${pick} } }`
+    expect((await client.run(pop)).data.popSessionData).toEqual({
+      popped: { darkMode: null },
+      session: { darkMode: false, has: false, entries: [entry] },
+    })
+  })
+})
+
+it('what clients may delete alone has a verb by key, and no typed one', async () => {
+  const declaration = 'type SessionData { hint: String @session(client: [DELETE]) }'
+  const data = sessionData<any>(declaration)
+  for (const name of ['SessionDataKey', 'SessionDataInput']) expect(data.types).not.toHaveProperty(name)
+  const client = clientOf(data, schemaOf(data, setting({ hint: 'x' })))
+  await client.run('mutation { prepare }')
+  const { body } = await client.run(
+    'mutation { deleteSessionKey(key: "hint") { key deleted session { isEmpty } } }',
+  )
+  expect(body.data.deleteSessionKey).toEqual({ key: 'hint', deleted: null, session: { isEmpty: true } })
+})

@@ -80,6 +80,7 @@ describe('a value is SESSION_VALUE_INVALID, and does not fit', () => {
     ['a number that is not whole', 'Int', 1.5, ''],
     ['a number beyond 32 bits', 'Int', 2 ** 31, ''],
     ['a number that is none', 'Float', Number.NaN, ''],
+    ['a number as an ID that may have lost digits', 'ID', 2 ** 53, ''],
     ['a name that the enum has not', 'E', 'Z', ''],
     ['a name of every object', 'E', 'constructor', ''],
     ['a number for a name', 'E', 1, ''],
