@@ -121,7 +121,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: "a misfit of a scalar is the client's",
     file: 'graphql/data/data-resolvers.ts',
-    from: 'client.set(key, () => fitting(written, () => doesNotFit(key, written)))',
+    from: 'asClient(session).set(key, () => fitting(written, () => doesNotFit(key, written)))',
     to: 'fitting(written, () => doesNotFit(key, written))',
     tests: ['graphql/data/scalars'],
   },

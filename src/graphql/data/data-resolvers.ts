@@ -131,20 +131,16 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
   const named = new Map(fields.map((field) => [field.name, field]))
   return (_, { data }: { data: Readonly<Record<string, unknown>> }, { session }, { schema }) => {
     const inputs = (schema.getType('SessionDataInput') as GraphQLInputObjectType).getFields()
-    const entries = Object.entries(data).filter(([, value]) => value !== undefined)
-    const deleted = entries.filter(([, value]) => value === null).map(([name]) => named.get(name)!.key)
+    const set: Record<string, Json> = {}
+    const deleted: string[] = []
+    for (const [name, value] of Object.entries(data)) {
+      const { key } = named.get(name)!
+      if (value === null) deleted.push(key)
+      else if (value !== undefined) set[key] = fit(session, key, writeAs(value, inputs[name]!.type))
+    }
     // All rights are judged before anything is done: first those that `merge` does not judge.
     for (const key of deleted) session.checkClientMay(key, 'delete')
     const client = asClient(session)
-    const set: Record<string, Json> = {}
-    for (const [name, value] of entries) {
-      if (value === null) continue
-      const { key } = named.get(name)!
-      // The session judges it again, as the scalars of the schema that is executed may be others than those of the declaration.
-      const written = writeAs(value, inputs[name]!.type)
-      if (written instanceof Misfit) client.set(key, () => fitting(written, () => doesNotFit(key, written)))
-      else set[key] = written
-    }
     if (Object.keys(set).length > 0) client.merge(set)
     if (deleted.length === 0) return { session }
     // Where one fails, GraphQL's error of this field takes back what was recorded for it.
@@ -152,9 +148,19 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
   }
 }
 
+/** @throws {SessionError} SESSION_VALUE_INVALID for a misfit, by a verb of the client, so that it is known as the client's */
+function fit(session: AnySession, key: string, written: Json | Misfit): Json {
+  if (written instanceof Misfit)
+    asClient(session).set(key, () => fitting(written, () => doesNotFit(key, written)))
+  return written as Json
+}
+
 const builtIn: ReadonlySet<string> = new Set(specifiedScalarTypes.map(({ name }) => name))
 
-/** Gives a value that GraphQL has coerced in the form that is stored, or tells where a scalar has none for it. */
+/**
+ * Gives a value that GraphQL has coerced in the form that is stored, or tells where a scalar has none for it. The session
+ * judges it again, as the scalars of the schema that is executed may be others than those of the declaration.
+ */
 function writeAs(value: unknown, type: GraphQLInputType): Json | Misfit {
   if (value === null || value === undefined) return null
   if (isNonNullType(type)) return writeAs(value, type.ofType)
