@@ -3588,8 +3588,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a value of a scalar is stored as it stands in an answer',
     file: 'graphql/data/values.ts',
-    from: 'isBuiltIn ? (parsed as Json) : wireForm(scalar, parsed)',
-    to: 'parsed as Json',
+    from: 'const wire = wireForm(scalar, parsed)\n',
+    to: 'const wire = parsed as Json\n',
     tests: ['graphql/data/values'],
   },
   {
@@ -3636,7 +3636,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a path of a value repeats no name that is no key',
-    file: 'graphql/data/session-data.ts',
+    file: 'graphql/data/values.ts',
     from: "(/^\\d+$/.test(step) || isKey(step) ? step : '…')",
     to: 'step',
     tests: ['graphql/data/values'],
