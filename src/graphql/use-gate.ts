@@ -2,19 +2,13 @@
 
 import type { IncomingMessage } from 'node:http'
 import {
-  type ASTVisitor,
-  type DirectiveNode,
   type DocumentNode,
   type ExecutionResult,
   getOperationAST,
   GraphQLError,
-  Kind,
   NoSchemaIntrospectionCustomRule,
   OperationTypeNode,
-  type SelectionSetNode,
-  type ValidationContext,
   versionInfo,
-  visit,
 } from 'graphql'
 import {
   createGraphQLError,
@@ -57,6 +51,7 @@ import { isOutOfStack, refusingDeepVariables } from './deep-variables.ts'
 import { Documents } from './documents.ts'
 import { asksForParts } from './incremental.ts'
 import { Refusals } from './refusals.ts'
+import { NoConditionalSubscriptions, NoStreamedMutations } from './rules.ts'
 import { onlyErrorsFromSources } from './sources.ts'
 import { ErrorTidier, maxErrors } from './tidy-errors.ts'
 
@@ -427,52 +422,3 @@ const streamInBatch: Refusal = {
   code: 'BAD_REQUEST',
   message: 'A batch takes no subscriptions, @defer or @stream.',
 }
-
-/**
- * Refuses `@defer` and `@stream` in a mutation. They would tell the client of fields before the changes of
- * these fields are saved, and could not take that back where saving fails.
- */
-const NoStreamedMutations = (context: ValidationContext): ASTVisitor => ({
-  OperationDefinition(operation) {
-    if (operation.operation !== OperationTypeNode.MUTATION) return
-    for (const part of [operation, ...context.getRecursivelyReferencedFragments(operation)]) {
-      visit(part, {
-        Directive(directive: DirectiveNode) {
-          if (directive.name.value !== 'defer' && directive.name.value !== 'stream') return
-          context.reportError(
-            createGraphQLError('@defer and @stream are for queries, not for mutations.', {
-              nodes: directive,
-            }),
-          )
-        },
-      })
-    }
-  },
-})
-
-/**
- * Refuses `@skip` and `@include` at the field of a subscription, as graphql-js does from 17 on and the specification
- * demands (5.2.4.1). A subscription without a field would fail in the executor as if the server had a bug.
- */
-const NoConditionalSubscriptions = (context: ValidationContext): ASTVisitor => ({
-  OperationDefinition(operation) {
-    if (operation.operation !== OperationTypeNode.SUBSCRIPTION) return
-    const nodes: DirectiveNode[] = []
-    const met = new Set<string>()
-    const collect = ({ selections }: SelectionSetNode): void => {
-      for (const selection of selections) {
-        const { directives = [] } = selection
-        nodes.push(...directives.filter(({ name }) => name.value === 'skip' || name.value === 'include'))
-        if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet)
-        if (selection.kind !== Kind.FRAGMENT_SPREAD || met.has(selection.name.value)) continue
-        met.add(selection.name.value)
-        const fragment = context.getFragment(selection.name.value)
-        if (fragment) collect(fragment.selectionSet)
-      }
-    }
-    collect(operation.selectionSet)
-    if (nodes.length === 0) return
-    const message = 'The field of a subscription must not depend on @skip or @include.'
-    context.reportError(createGraphQLError(message, { nodes }))
-  },
-})
