@@ -5,7 +5,8 @@ import type { Presented, SentCookie } from './cookie.ts'
 import type { DeclaredKeys } from './declared.ts'
 import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
 import { cookieDeadline, needsNewCookie } from './expiry.ts'
-import { type Departure, type Mark, markRecord, type SessionRecord } from './record.ts'
+import { type Begun, FirstWrites } from './first-write.ts'
+import type { Departure, Mark, SessionRecord } from './record.ts'
 import { choose, tokensOf } from './rivals.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
@@ -18,9 +19,6 @@ import type { Store } from './store.ts'
  * - `flushed`: this request has deleted the session, and its successor is still to be created
  */
 export type Standing = 'absent' | 'unread' | 'stored' | 'flushed'
-
-/** Milliseconds between two looks for the session that another request of the page is about to create, at most. */
-const longestPause = 50
 
 /** How a unit of work was begun. */
 export interface Terms {
@@ -273,69 +271,23 @@ export class StoredSession {
     if (outcome === 'full') throw tooLarge(this.#settings.limits)
     const created: SessionRecord = this.#isKept ? { ...record!, kept: true } : record!
     const begun = await this.#begin(created, now)
-    if (begun === 'joined') return false
-    this.#keep(begun, created)
+    if (begun.is === 'departed') {
+      this.#token = begun.token
+      throw this.#depart(begun.departure)
+    }
+    this.#keep(begun.token, begun.is === 'joined' ? begun.record : created)
     this.#send(now)
+    if (begun.is === 'joined') return false
     this.#settings.emit?.({ type: 'created', handle: this.id! })
     return true
   }
 
-  /**
-   * Stores a new session. Whoever signs in gets a token that no other request has: what the page has begun is moved to
-   * it, and the other requests of the page are told so, lest their answers replace its cookie.
-   * @returns its token, or `joined` when this request goes on in a session that another one has begun
-   */
-  async #begin(record: SessionRecord, now: number): Promise<string> {
-    const { token } = this.issue()
-    const { handOver } = this.#settings
-    const nonce = handOver > 0 ? this.#nonce : null
+  #begin(record: SessionRecord, now: number): Promise<Begun> {
+    const nonce = this.#nonce
     this.#nonce = null
-    if (nonce === null || !this.#store.join) return this.#call(() => this.#store.create(token, record, now))
-    const isApart = this.#isKept || this.#isFlushed
-    const shared = isApart ? this.#store.mint() : token
-    // The nonce is forgotten before the mark is that a session leaves, so that no session begins under its id again.
-    const until = Math.min(now + handOver, record.expiresAt)
-    const joined = await this.#call(() => this.#store.join!(nonce, shared, now, until))
-    if (joined === shared && isApart) {
-      await this.#call(() => this.#store.create(shared, markRecord(this.#mark('moved', now)!), now))
-    }
-    // Whoever came first creates it at the same time. If that fails, each request begins a session of its own.
-    if (joined !== shared && (await this.#whenThere(() => this.#join(joined, isApart, now))) === 'joined') {
-      return 'joined'
-    }
-    return this.#call(() => this.#store.create(token, record, now))
-  }
-
-  /** Tries until there is an answer, for as long as a call to the store may take. @returns null when there is none */
-  async #whenThere<T>(attempt: () => Promise<T | null>): Promise<T | null> {
-    const { timeout } = this.#settings.calls
-    let pause = 1
-    for (let waited = 0; ; waited += pause, pause = Math.min(2 * pause, longestPause)) {
-      const found = await this.#call(attempt)
-      if (found !== null || waited >= timeout) return found
-      await new Promise((resolve) => setTimeout(resolve, pause))
-    }
-  }
-
-  /**
-   * Goes on in the session of another request of the page.
-   * @param isApart - whether this request takes it away from the others
-   * @returns null when it is not there yet, `over` when it was ended instead
-   */
-  async #join(token: string, isApart: boolean, now: number): Promise<'joined' | 'over' | null> {
-    if (this.#isFlushed) {
-      return (await this.#store.delete(token, now, this.#mark('moved', now))) === null ? null : 'over'
-    }
-    const found = isApart
-      ? await this.#store.rotate(token, now, this.#mark('moved', now), this.#isKept)
-      : await this.#store.read(token, now)
-    if (found === null) return null
-    this.#token = token
-    if (typeof found === 'string') throw this.#depart(found)
-    if ('token' in found) this.#keep(found.token, found.record)
-    else this.#keep(token, found)
-    this.#send(now)
-    return 'joined'
+    const { token } = this.issue()
+    const writes = new FirstWrites(this.#store, this.#settings, (verb) => this.#call(verb))
+    return writes.begin({ token, record, nonce, isKept: this.#isKept, isFlushed: this.#isFlushed }, now)
   }
 
   /**

@@ -477,14 +477,14 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'whoever signs in takes the session of the page along',
-    file: 'session/stored-session.ts',
-    from: 'const found = isApart\n      ?',
+    file: 'session/first-write.ts',
+    from: 'const found = isKept\n      ?',
     to: 'const found = false\n      ?',
     tests: ['graphql/join'],
   },
   {
     guard: 'first writes of a page after its sign-in are told of it',
-    file: 'session/stored-session.ts',
+    file: 'session/first-write.ts',
     from: 'if (joined === shared && isApart) {',
     to: 'if (false) {',
     tests: ['graphql/join'],
@@ -498,7 +498,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'the session of another request of the page is waited for',
-    file: 'session/stored-session.ts',
+    file: 'session/first-write.ts',
     from: 'if (found !== null || waited >= timeout) return found',
     to: 'if (found !== null || waited >= 20) return found',
     tests: ['graphql/join'],
@@ -526,9 +526,9 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a nonce does not lead past the mark of its session',
-    file: 'session/stored-session.ts',
-    from: "if (typeof found === 'string') throw this.#depart(found)\n    if ('token' in found)",
-    to: "if (typeof found === 'string') return 'over'\n    if ('token' in found)",
+    file: 'session/first-write.ts',
+    from: "if (typeof found === 'string') return { is: 'departed', token, departure: found }",
+    to: "if (typeof found === 'string') return { is: 'over' }",
     tests: ['graphql/join'],
   },
   {
