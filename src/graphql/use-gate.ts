@@ -42,7 +42,7 @@ import {
   type Refusal,
   type RequestHead,
 } from '../http/gate.ts'
-import { accepts } from '../http/media-types.ts'
+import { accepts, plainerAccept } from '../http/media-types.ts'
 import { SessionError } from '../session/errors.ts'
 import type { OnEvent } from '../session/events.ts'
 import { checkOptions } from '../session/options.ts'
@@ -191,6 +191,7 @@ export class Gate {
           await discardUnread(request, req)
           return endResponse(this.#respond(request, refusal, fetchAPI))
         }
+        tellAccept(request, fetchAPI)
         // Yoga's own `maxRequestBodySize` moves the body into another Request, and gives the parser that one.
         setRequestParser(async (given) => {
           const reading = await this.#read(given, req)
@@ -358,6 +359,19 @@ const namesAccept = /(?:^|,)\s*accept\s*(?:,|$)/i
 
 interface Source {
   readonly body: string
+}
+
+/**
+ * Lets Yoga read from a request what the gate has read there, in a header `Accept` that Yoga would misread: it would run
+ * the operation, and then answer 406 without a body, or in a type that the client refuses. Not every server lets the
+ * headers of a request be changed, so that they are copied.
+ */
+function tellAccept(request: Request, { Headers }: FetchAPI): void {
+  const accept = plainerAccept(request.headers.get('accept'))
+  if (accept === null) return
+  const others = [...request.headers].filter(([name]) => name.toLowerCase() !== 'accept')
+  const headers = new Headers([...others, ['accept', accept]])
+  Object.defineProperty(request, 'headers', { value: headers, configurable: true, enumerable: true })
 }
 
 /** Why a request cannot run such an operation, by its method, its `Accept` or as a batch; null if it can. */

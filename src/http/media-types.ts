@@ -22,10 +22,10 @@ interface Acceptance {
 }
 
 /**
- * The ranges of an Accept header whose weight is not 0 (RFC 9110, 12.5.1). A range with a charset other than
- * UTF-8 is left out, since Yoga answers in UTF-8 only.
+ * The ranges of an Accept header (RFC 9110, 12.5.1). A range with a charset other than UTF-8 has the weight 0, since
+ * Yoga answers in UTF-8 only.
  */
-function acceptances(accept: string): Acceptance[] {
+function ranges(accept: string): Acceptance[] {
   return accept
     .toLowerCase()
     .split(',')
@@ -35,7 +35,24 @@ function acceptances(accept: string): Acceptance[] {
       const weight = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1)
       return { type, weight: charset === undefined || charset === 'charset=utf-8' ? weight : 0 }
     })
-    .filter(({ weight }) => weight > 0)
+}
+
+/** The ranges of an Accept header whose weight is not 0. */
+const acceptances = (accept: string): Acceptance[] => ranges(accept).filter(({ weight }) => weight > 0)
+
+/**
+ * Gives an Accept header that says the same in words which Yoga understands: it takes the quotes of a parameter for a
+ * part of its value (against RFC 9110, 5.6.6), and a weight of 0 for any other.
+ * @returns null where Yoga understands the header as it is
+ */
+export function plainerAccept(accept: string | null | undefined): string | null {
+  if (!accept || !/["=]/.test(accept)) return null
+  const isMisread = accept.includes('"') || ranges(accept).some(({ weight }) => !(weight > 0))
+  return isMisread
+    ? acceptances(accept)
+        .map(({ type }) => type)
+        .join(', ')
+    : null
 }
 
 const covers = (range: string, type: string): boolean =>

@@ -2396,6 +2396,20 @@ const mutants: readonly Mutant[] = [
     tests: ['http/hostile'],
   },
   {
+    guard: 'Yoga reads of Accept what the gate reads',
+    file: 'graphql/use-gate.ts',
+    from: 'tellAccept(request, fetchAPI)\n',
+    to: '\n',
+    tests: ['http/accept'],
+  },
+  {
+    guard: 'a type of the weight 0 is none for Yoga',
+    file: 'http/media-types.ts',
+    from: "accept.includes('\"') || ranges(accept).some(({ weight }) => !(weight > 0))",
+    to: "accept.includes('\"')",
+    tests: ['http/accept'],
+  },
+  {
     guard: 'a subscription needs a stream',
     file: 'graphql/use-gate.ts',
     from: "'text/event-stream') ? null : notAcceptable",
