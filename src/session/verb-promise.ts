@@ -21,11 +21,12 @@ export class VerbPromise<T = unknown> extends Promise<T> {
   }
 
   override finally(onFinally?: (() => void) | null): Promise<T> {
+    this.isTaken = true
     return finallyQuietly.call(this, onFinally) as Promise<T>
   }
 }
 
-const { then: plainThen, finally: plainFinally } = Promise.prototype
+const { then: plainThen } = Promise.prototype
 
 /**
  * Marks a promise as handled, so that Node does not end the process where it is awaited late or never.
@@ -66,10 +67,22 @@ function thenQuietly(
   return withFollowers(next)
 }
 
-function finallyQuietly(this: Following, onFinally?: (() => void) | null): Promise<unknown> {
-  const next: Following = plainFinally.call(this, onFinally)
+/** Does what `Promise.prototype.finally` does (ECMA-262), and tells of a failure whether it is one of the callback. */
+function finallyQuietly(this: Following, onFinally?: (() => unknown) | null): Promise<unknown> {
+  if (typeof onFinally !== 'function') return thenQuietly.call(this)
+  const next: Following = plainThen.call(
+    this,
+    async (value: unknown) => {
+      await onFinally()
+      return value
+    },
+    async (reason: unknown) => {
+      await onFinally()
+      passOn(this, next)
+      throw reason
+    },
+  )
   next[failedByVerb] = false
-  void plainThen.call(this, undefined, () => passOn(this, next))
   return withFollowers(next)
 }
 

@@ -176,6 +176,97 @@ describe('what a callback throws', () => {
   })
 })
 
+/** Ways to follow a promise with a callback, and in which state of the promise the callback is called. */
+const followers: [
+  string,
+  ('kept' | 'failed')[],
+  (promise: Promise<unknown>, call: () => any) => Promise<unknown>,
+][] = [
+  ['then', ['kept'], (promise, call) => promise.then(call)],
+  ['then with both', ['kept', 'failed'], (promise, call) => promise.then(call, call)],
+  ['catch', ['failed'], (promise, call) => promise.catch(call)],
+  ['finally', ['kept', 'failed'], (promise, call) => promise.finally(call)],
+  [
+    'finally of what follows',
+    ['kept', 'failed'],
+    (promise, call) =>
+      promise
+        .then((value) => value)
+        .finally(() => {})
+        .finally(call),
+  ],
+  ['then after it', ['kept', 'failed'], (promise, call) => promise.finally(call).then(String)],
+]
+const bugs: [string, (error: Error) => unknown][] = [
+  [
+    'throws',
+    (error) => {
+      throw error
+    },
+  ],
+  ['gives a promise that fails', (error) => Promise.reject(error)],
+  ['gives one that fails later', (error) => turn().then(() => Promise.reject(error))],
+]
+
+describe.each(
+  followers.flatMap(([name, states, follow]) => states.map((state) => [state, name, follow] as const)),
+)('a callback of a promise that is %s, by %s', (state, _, follow) => {
+  const open = (): AnySession => {
+    const backend = fragile()
+    backend.isDown = true
+    // A store that is down fails a read, and without a token none is made.
+    return state === 'failed'
+      ? openSession(backend.store, 'A'.repeat(43))
+      : openSession(memoryStore({ max: 10 }))
+  }
+  const kinds: [string, (session: AnySession) => Promise<unknown>][] = [
+    ['get', (session) => session.get('cart')],
+    ['pop', (session) => session.pop('cart')],
+    ["a client's keys", (session) => asClient(session).keys()],
+  ]
+
+  it.each(bugs)('that %s replaces the outcome, as with any promise', async (_, call) => {
+    for (const [, verb] of kinds) {
+      const bug = new Error('a bug')
+      await expect(follow(verb(open()), () => call(bug))).rejects.toBe(bug)
+    }
+  })
+
+  it.each(bugs)('that %s is not kept quiet', async (_, call) => {
+    for (const [, verb] of kinds) {
+      const bug = new Error('a bug')
+      void follow(verb(open()), () => call(bug))
+      for (let turns = 0; turns < 6; turns++) await turn()
+      expect(unhandled.splice(0)).toEqual([bug])
+    }
+  })
+})
+
+describe('finally', () => {
+  it('without a function passes the outcome on', async () => {
+    const backend = fragile()
+    const session = openSession(backend.store, 'A'.repeat(43))
+    expect(await openSession(backend.store).get('cart', 1).finally(undefined)).toBe(1)
+    backend.isDown = true
+    await expect(session.get('cart').finally(null)).rejects.toThrow(SessionError)
+    void session.get('cart').finally(undefined)
+    void session.pop('cart').finally(undefined)
+  })
+
+  it('gives what the verb gives, and waits for what its callback gives', async () => {
+    const session = openSession(memoryStore({ max: 10 }))
+    session.set('cart', 1)
+    const order: string[] = []
+    const value = session.get('cart').finally(async () => {
+      await turn()
+      order.push('callback')
+      return 2
+    })
+    expect(await value.then((each) => (order.push('then'), each))).toBe(1)
+    expect(order).toEqual(['callback', 'then'])
+  })
+})
+
 describe('a verb that nobody awaits', () => {
   const gone = fragile()
   const cases: [string, Use, string][] = [

@@ -1255,6 +1255,13 @@ const mutants: readonly Mutant[] = [
     tests: ['graphql/use-session'],
   },
   {
+    guard: 'what a callback of finally throws ends the process, as with any promise',
+    file: 'session/verb-promise.ts',
+    from: '      await onFinally()\n      passOn(this, next)',
+    to: '      passOn(this, next)\n      await onFinally()',
+    tests: ['graphql/not-awaited'],
+  },
+  {
     guard: 'a store that failed is not asked again',
     file: 'session/stored-session.ts',
     from: 'if (this.#failure !== null) throw this.#failure',
