@@ -21,6 +21,7 @@ const overEachStore = [
   'session/session',
   'session/session-model',
   'session/side-by-side',
+  'session/expired-entries',
   'server/storefront',
 ]
 

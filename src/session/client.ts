@@ -98,6 +98,19 @@ export class ClientSession {
     })
   }
 
+  /**
+   * Sets entries and deletes others, in one change: what it deletes makes room for what it sets.
+   * @param keys - to delete, where they are there
+   */
+  change(data: Readonly<Record<string, unknown>>, keys: readonly string[]): void {
+    asked(() => {
+      for (const key of keys) this.#session.checkClientMay(key, 'delete')
+      for (const key of Object.keys(data)) this.#session.checkClientMay(key, 'write')
+      const entries = Object.entries(data).map(([key, value]) => ({ key, value: this.#conform(key, value) }))
+      this.#record(entries, keys)
+    })
+  }
+
   /** @param given - as of `set` */
   setDefault(key: string, given: () => unknown): Promise<{ value: unknown; created: boolean }> {
     return asked(async () => {
@@ -144,9 +157,11 @@ export class ClientSession {
   }
 
   /** Records values that `#conform` gave, so that they need not be judged again. */
-  #record(entries: readonly { key: string; value: Json }[]): void {
+  #record(entries: readonly { key: string; value: Json }[], deleted: readonly string[] = []): void {
     const texts = entries.map(({ key, value }) => [key, this.#unit.entries.write(key, value, true)] as const)
-    this.#unit.record(this.#scope(), { entries: new Map(texts) })
+    this.#unit.record(this.#scope(), {
+      entries: new Map<string, string | null>([...deleted.map((key) => [key, null] as const), ...texts]),
+    })
   }
 
   #conform(key: string, value: unknown): Json {

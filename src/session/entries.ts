@@ -1,5 +1,6 @@
 // This tells which stored entries count, and turns their texts into values and back.
 
+import type { ChangeSet } from './changes.ts'
 import type { DeclaredKeys } from './declared.ts'
 import { SessionError } from './errors.ts'
 import type { Settings } from './settings.ts'
@@ -45,6 +46,12 @@ export class Entries {
     if (text === null || text === undefined) return undefined
     const { value, end } = this.#know(key, text)
     return end !== undefined && end <= this.#settings.clock() ? undefined : value
+  }
+
+  /** Whether the time of a stored text is over. */
+  #isOver(text: string, now: number): boolean {
+    const end = endOf(text)
+    return end !== null && Number(end[1]) <= now
   }
 
   /** The value of a text that was written a moment ago, also where its time is over by now. */
@@ -96,6 +103,45 @@ export class Entries {
   isNoneOf(stored: ReadonlyMap<string, string>): boolean {
     for (const [key, text] of stored) if (this.has(key, text)) return false
     return true
+  }
+
+  /** The stored entries without those whose time is over. */
+  lasting(stored: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+    const now = this.#settings.clock()
+    const lasting = [...stored].filter(([, text]) => !this.#isOver(text, now))
+    return lasting.length === stored.size ? stored : new Map(lasting)
+  }
+
+  /**
+   * Adds to changes that the entries whose time is over are deleted, so that they take no room, and that those which
+   * are set again come last, as new keys do. Each is expected to be as it was read, since others may have set it again.
+   * @param stored - what the session holds, as it was read
+   * @returns the given changes where there is nothing to add
+   */
+  swept(changes: ChangeSet, stored: ReadonlyMap<string, string>): ChangeSet {
+    if (changes.clear) return changes
+    const now = this.#settings.clock()
+    const over = [...stored].filter(
+      ([key, text]) => changes.entries.get(key) !== null && this.#isOver(text, now),
+    )
+    if (over.length === 0) return changes
+    const again = over.filter(([key]) => changes.entries.has(key))
+    const deleted = over.filter(([key]) => !changes.entries.has(key))
+    return {
+      ...changes,
+      expect: new Map([...over, ...changes.expect]),
+      entries: new Map([...deleted.map(([key]) => [key, null] as const), ...changes.entries]),
+      last: new Set([...(changes.last ?? []), ...again.map(([key]) => key)]),
+    }
+  }
+
+  /** Whether changes set a key whose entries last for a time of their own. */
+  setsBrief({ entries }: ChangeSet): boolean {
+    if (!this.#declared) return false
+    for (const [key, text] of entries) {
+      if (text !== null && this.#declared.get(key)?.ttl !== undefined) return true
+    }
+    return false
   }
 
   /** The value that an absent key is read as; undefined where none is declared. */

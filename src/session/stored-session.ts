@@ -293,15 +293,14 @@ export class StoredSession {
   /**
    * Stores the changes.
    * @returns `gone` only when the session was never seen alive; then it is `absent`
-   * @throws {SessionError} SESSION_GONE when it was, SESSION_MOVED, SESSION_TOO_LARGE, SESSION_HEADERS_SENT
+   * @throws {SessionError} SESSION_GONE when it was, SESSION_MOVED, SESSION_HEADERS_SENT
    */
-  async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
+  async commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'full' | 'gone'> {
     if (this.isInToken && this.isSealed) throw headersSent()
     // The new cookie holds the whole record, so that the record has to be known.
     if (this.isInToken) await this.read()
     if (this.#token === null) return 'gone'
     const { outcome, token } = await this.#call(() => this.#store.commit(this.#token!, changes, now))
-    if (outcome === 'full') throw tooLarge(this.#settings.limits)
     if (outcome === 'moved' || outcome === 'ended') throw this.#depart(outcome)
     if (outcome === 'gone') this.#lose()
     if (outcome === 'committed') {

@@ -59,8 +59,8 @@ export class UnitOfWork {
     this.settings = settings
     this.#outlivesFailures = terms.isOpened ?? false
     this.#stored = new StoredSession(store, settings, presented, terms)
-    this.#view = new View(this.#stored, this.#journal, settings)
     this.entries = new Entries(terms.declared, settings, () => this.#stored.id)
+    this.#view = new View(this.#stored, this.#journal, this.entries, settings)
   }
 
   /** Whether the request used its session. Only then does the answer depend on the cookie. */
@@ -222,8 +222,7 @@ export class UnitOfWork {
   #record(scope: object, part: Partial<ChangeSet>, place?: number): void {
     this.#touched = true
     const change = changeSet({ ...part, limit: this.#limitOf(part) })
-    if (change.limit && apply(this.#view.record, change).outcome === 'full')
-      throw tooLarge(this.settings.limits)
+    if (change.limit && this.#isTooLarge(change)) throw tooLarge(this.settings.limits)
     const { isInToken, standing, refusal } = this.#stored
     const begins = standing === 'absent' && adds(change)
     if (begins && refusal) throw refusal
@@ -233,6 +232,14 @@ export class UnitOfWork {
     this.#stored.step()
     // Microtasks run before an immediate: only a request that waits for something outside is still busy then.
     if (standing === 'unread') this.#verifying ??= setImmediate(() => this.#verify())
+  }
+
+  /** Whether the session cannot hold a change, as far as is known: a verb under way may still make room. */
+  #isTooLarge(change: ChangeSet): boolean {
+    if (this.#verbs.isBusy) return false
+    const { record } = this.#view
+    if (apply(record, change).outcome !== 'full') return false
+    return apply({ ...record, entries: this.entries.lasting(record.entries) }, change).outcome === 'full'
   }
 
   /** Forgets the changes that a scope recorded. Changes that were made at once stay. */
@@ -328,8 +335,10 @@ export class UnitOfWork {
     if (failure && this.#journal.isEmpty) return
     if (failure) throw failure
     if (this.#stored.isContested && !this.#journal.isEmpty) await this.#stored.decide()
-    // A new policy gives a new deadline, and that depends on when the session was created.
-    if (this.#journal.sum.policy !== undefined) await this.#stored.read()
+    // A new policy gives a new deadline, and that depends on when the session was created. A key whose time is over
+    // comes last when it is set again, and only its text tells.
+    const { sum: unsaved } = this.#journal
+    if (unsaved.policy !== undefined || this.entries.setsBrief(unsaved)) await this.#stored.read()
     const now = this.settings.clock()
     const { count, isEmpty } = this.#journal
     const { standing, record } = this.#stored
@@ -362,14 +371,39 @@ export class UnitOfWork {
             ? sum
             : { ...sum, activity: this.#activity(now) }
         const { entries, last, expect } = this.#journal.sumOver(record)
-        let outcome = await this.#stored.commit({ ...changes, entries, last, expect }, now)
+        let outcome = await this.#commit({ ...changes, entries, last, expect }, now)
         // Another request has changed a key that only had to be put last.
-        if (outcome === 'conflict') outcome = await this.#stored.commit(changes, now)
+        if (outcome === 'conflict') outcome = await this.#commit(changes, now)
         // The cookie was worthless. What the changes add goes into a new session.
         if (outcome === 'gone') return this.#save()
       }
     }
     this.#journal.forget(count)
+  }
+
+  /**
+   * Stores changes, and deletes along with them the entries whose time is over, as far as they are known. Where there is
+   * no room they are looked for, once.
+   * @throws {SessionError} SESSION_TOO_LARGE, and what `StoredSession.commit` throws
+   */
+  async #commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
+    let outcome = await this.#commitSwept(changes, now)
+    if (outcome !== 'full') return outcome
+    await (this.#stored.needsReading ? this.#stored.read() : this.#stored.reread())
+    const { record } = this.#stored
+    if (record === null) return 'gone'
+    if (this.entries.swept(changes, record.entries) !== changes)
+      outcome = await this.#commitSwept(changes, now)
+    if (outcome === 'full') throw tooLarge(this.settings.limits)
+    return outcome
+  }
+
+  async #commitSwept(changes: ChangeSet, now: number): ReturnType<StoredSession['commit']> {
+    const stored = this.#stored.record?.entries ?? none
+    const swept = this.entries.swept(changes, stored)
+    const outcome = await this.#stored.commit(swept, now)
+    // Another request may have set again, or deleted, what was to be deleted.
+    return outcome === 'conflict' && swept !== changes ? this.#stored.commit(changes, now) : outcome
   }
 
   /** Makes one attempt of `change`. @returns false when another request was faster */
@@ -379,7 +413,8 @@ export class UnitOfWork {
     const own = this.#journal.textOf(key, place) !== undefined
     const clear = this.#journal.clears(place)
     const held = this.#stored.record?.entries ?? none
-    const setAt = next === null ? null : this.#journal.setAt(key, place, held.has(key))
+    const lasting = this.entries.lasting(held)
+    const setAt = next === null ? null : this.#journal.setAt(key, place, lasting.has(key))
     // These were set after this key, so that they have to come after it.
     const later = setAt === null ? [] : this.#journal.storedAfter(key, setAt)
     const moved = later.flatMap((each) => (held.has(each) ? [[each, held.get(each)!] as const] : []))
@@ -393,7 +428,7 @@ export class UnitOfWork {
       limit: this.#limitOf({ entries }),
     })
     if (this.#stored.standing === 'stored') {
-      if ((await this.#stored.commit(changes, now)) !== 'committed') return false
+      if ((await this.#commit(changes, now)) !== 'committed') return false
     } else if (next !== null) {
       // The session begins under the server's own policy. `save` stores a recorded one, with its deadline.
       const expiresAt = deadline('', this.#stored.issue().createdAt, now, this.settings.timeouts)

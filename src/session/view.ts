@@ -1,6 +1,7 @@
 // This computes what a request sees of its session while its changes are not saved yet.
 
 import { apply } from './changes.ts'
+import type { Entries } from './entries.ts'
 import { changedPolicy, deadline, isDue } from './expiry.ts'
 import { adds, type Journal } from './journal.ts'
 import type { SessionRecord } from './record.ts'
@@ -14,11 +15,13 @@ import type { StoredSession } from './stored-session.ts'
 export class View {
   readonly #stored: StoredSession
   readonly #journal: Journal
+  readonly #entries: Entries
   readonly #settings: Settings
 
-  constructor(stored: StoredSession, journal: Journal, settings: Settings) {
+  constructor(stored: StoredSession, journal: Journal, entries: Entries, settings: Settings) {
     this.#stored = stored
     this.#journal = journal
+    this.#entries = entries
     this.#settings = settings
   }
 
@@ -26,7 +29,7 @@ export class View {
   get record(): SessionRecord {
     const record = this.#stored.record ?? this.#stored.blank()
     if (this.#journal.isEmpty) return record
-    const sum = this.#journal.sumOver(this.#stored.record)
+    const sum = this.#entries.swept(this.#journal.sumOver(this.#stored.record), record.entries)
     return apply(record, { ...sum, policy: this.policy, limit: undefined }).record!
   }
 

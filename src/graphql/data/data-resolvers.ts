@@ -138,13 +138,8 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
       if (value === null) deleted.push(key)
       else if (value !== undefined) set[key] = fit(session, key, writeAs(value, inputs[name]!.type))
     }
-    // All rights are judged before anything is done: first those that `merge` does not judge.
-    for (const key of deleted) session.checkClientMay(key, 'delete')
-    const client = asClient(session)
-    if (Object.keys(set).length > 0) client.merge(set)
-    if (deleted.length === 0) return { session }
-    // Where one fails, GraphQL's error of this field takes back what was recorded for it.
-    return Promise.all(deleted.map((key) => client.delete(key))).then(() => ({ session }))
+    asClient(session).change(set, deleted)
+    return { session }
   }
 }
 

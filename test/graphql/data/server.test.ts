@@ -237,6 +237,34 @@ describe('updateSessionData', () => {
     expect((await run('a: null, b: 2')).data.updateSessionData.session).toEqual({ a: null, b: 2 })
   })
 
+  it.each([
+    ['that was read', 'first: readFirst'],
+    ['that was not', ''],
+  ])('makes room in a full session %s by what it deletes', async (_, first) => {
+    const data = sessionData(`type SessionData {
+      a: Int @session(client: [READ, WRITE, DELETE])
+      b: Int @session(client: [READ, WRITE, DELETE])
+    }`)
+    const client = new Client(
+      createSessionServer({
+        data,
+        store: memoryStore({ max: 10 }),
+        limits: { keys: 1 },
+        logging: false,
+        typeDefs: 'extend type Mutation { readFirst: Boolean }',
+        resolvers: {
+          Mutation: { readFirst: (_: unknown, __: unknown, { session }: any) => session.isNew() },
+        },
+      }),
+    )
+    await client.run('mutation { updateSessionData(data: { a: 1 }) { session { a } } }')
+    const { codes } = await client.run(
+      `mutation { ${first} updateSessionData(data: { b: 2, a: null }) { session { id } } }`,
+    )
+    expect(codes).toEqual([])
+    expect((await client.run('{ session { a b } }')).data.session).toEqual({ a: null, b: 2 })
+  })
+
   it('judges all of its parts before it does anything', async () => {
     const data = sessionData(`type SessionData {
       a: Int @session(client: [READ, WRITE])
