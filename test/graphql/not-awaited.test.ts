@@ -204,8 +204,19 @@ const bugs: [string, (error: Error) => unknown][] = [
       throw error
     },
   ],
-  ['gives a promise that fails', (error) => Promise.reject(error)],
-  ['gives one that fails later', (error) => turn().then(() => Promise.reject(error))],
+  [
+    'gives a promise that fails',
+    async (error) => {
+      throw error
+    },
+  ],
+  [
+    'gives one that fails later',
+    async (error) => {
+      await turn()
+      throw error
+    },
+  ],
 ]
 
 describe.each(
@@ -257,11 +268,12 @@ describe('finally', () => {
     const session = openSession(memoryStore({ max: 10 }))
     session.set('cart', 1)
     const order: string[] = []
-    const value = session.get('cart').finally(async () => {
+    const callback = async (): Promise<number> => {
       await turn()
       order.push('callback')
       return 2
-    })
+    }
+    const value = session.get('cart').finally(() => callback() as never)
     expect(await value.then((each) => (order.push('then'), each))).toBe(1)
     expect(order).toEqual(['callback', 'then'])
   })

@@ -108,7 +108,7 @@ describe.each(stores)('entries whose time is over, over the store %s', (_, make)
     await shop.request((session) => session.keys())
     await shop.request((session) => session.set('plain', 2))
     // The whole cookie is read for each write, and so seen.
-    if (make === freshStore) expect(await shop.stored()).toEqual(['b1', 'plain'])
+    expect(await shop.stored()).toEqual(make === freshStore ? ['b1', 'plain'] : ['plain'])
     await shop.request(async (session) => {
       await session.get('plain')
       session.set('plain', 3)
