@@ -44,6 +44,20 @@ export class ClientSession {
     this.#scope = scope
   }
 
+  /**
+   * Checks that the session knows the declaration of keys, by which clients have their rights.
+   * @throws {SessionError} CONFIG_INVALID
+   */
+  needDeclared(keys: Iterable<string>): void {
+    for (const key of keys) {
+      if (this.#rules.declared?.has(key)) continue
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `The session does not know that "${key}" is declared. Give what sessionData() made as useSession({ data }), or as data to whatever else makes the sessions.`,
+      )
+    }
+  }
+
   /** The keys that the client may read. */
   async keys(): Promise<string[]> {
     return (await this.#session.keys()).filter((key) => this.#rules.mayClient('read', key))

@@ -1311,6 +1311,13 @@ const mutants: readonly Mutant[] = [
     tests: ['session/expired-entries'],
   },
   {
+    guard: 'who serves declared data without the option data is told so',
+    file: 'session/client.ts',
+    from: 'if (this.#rules.declared?.has(key)) continue',
+    to: 'continue',
+    tests: ['graphql/data/server'],
+  },
+  {
     guard: 'a store that failed is not asked again',
     file: 'session/stored-session.ts',
     from: 'if (this.#failure !== null) throw this.#failure',
@@ -1579,7 +1586,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a deadline that follows from an expiry depends on the creation',
     file: 'session/unit-of-work.ts',
-    from: 'if (this.#journal.sum.policy !== undefined) await this.#stored.read()',
+    from: 'unsaved.policy !== undefined || ',
     to: '',
     tests: ['graphql/operations', 'graphql/saving'],
   },

@@ -96,8 +96,11 @@ function knownResolvers(fields: readonly ResolvedField[]): Known {
 
 /** The session gives the default of an entry that is absent, and takes one that does not fit for absent. */
 function readField({ key }: ResolvedField): FieldResolver {
-  return async (session: AnySession, _args, _context, { returnType }) =>
-    readAs(await asClient(session).get(key, undefined), returnType)
+  return async (session: AnySession, _args, _context, { returnType }) => {
+    const client = asClient(session)
+    client.needDeclared([key])
+    return readAs(await client.get(key, undefined), returnType)
+  }
 }
 
 /** Reads a member of a stored object, or of one that a resolver of the application has made for an answer. */
@@ -129,7 +132,10 @@ function readAs(value: unknown, type: GraphQLOutputType): unknown {
 
 function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
   const named = new Map(fields.map((field) => [field.name, field]))
+  const keys = fields.map(({ key }) => key)
   return (_, { data }: { data: Readonly<Record<string, unknown>> }, { session }, { schema }) => {
+    const client = asClient(session)
+    client.needDeclared(keys)
     const inputs = (schema.getType('SessionDataInput') as GraphQLInputObjectType).getFields()
     const set: Record<string, Json> = {}
     const deleted: string[] = []
@@ -138,7 +144,7 @@ function updateSessionData(fields: readonly ResolvedField[]): FieldResolver {
       if (value === null) deleted.push(key)
       else if (value !== undefined) set[key] = fit(session, key, writeAs(value, inputs[name]!.type))
     }
-    asClient(session).change(set, deleted)
+    client.change(set, deleted)
     return { session }
   }
 }
@@ -192,6 +198,7 @@ function popSessionData(fields: readonly ResolvedField[]): FieldResolver {
   const keyOf = new Map(poppable.map(({ name, key }) => [name, key]))
   return async (_, { keys }: { keys: readonly string[] }, { session }) => {
     const client = asClient(session)
+    client.needDeclared(keyOf.values())
     const popped: Record<string, unknown> = {}
     for (const keyName of new Set(keys)) {
       const name = names.get(keyName)!

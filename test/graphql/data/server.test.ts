@@ -1,6 +1,8 @@
 import { GraphQLScalarType } from 'graphql'
+import { createYoga } from 'graphql-yoga'
 import { describe, expect, it, vi } from 'vitest'
 import { sessionData, type SessionDataSchema } from '../../../src/graphql/data/session-data.ts'
+import { useSession } from '../../../src/graphql/use-session.ts'
 import { createSessionServer } from '../../../src/server/create-session-server.ts'
 import { createSessions } from '../../../src/server/create-sessions.ts'
 import { openSession } from '../../../src/server/open-session.ts'
@@ -188,6 +190,26 @@ describe('Session', () => {
       session: { isEmpty: true },
       popped: { notice: { __typename: 'Link', href: '/' } },
     })
+  })
+})
+
+describe('the resolvers of a declaration, where the sessions know nothing of it', () => {
+  const data = sessionData(storefront)
+  it.each([
+    ['a field', '{ session { darkMode } }'],
+    ['a field of what a mutation answers', 'mutation { rotateSession { session { userId } } }'],
+    ['updateSessionData', 'mutation { updateSessionData(data: { darkMode: true }) { session { id } } }'],
+    ['nothing to update', 'mutation { updateSessionData(data: {}) { session { id } } }'],
+    ['popSessionData', 'mutation { popSessionData(keys: [CART]) { session { id } } }'],
+  ])('tell the operator which option is missing: %s', async (_, operation) => {
+    const messages: string[] = []
+    const log = (message: unknown): void => void messages.push(String(message))
+    const logging = { debug: log, info: log, warn: log, error: log }
+    const plugins = [useSession({ store: memoryStore({ max: 10 }) })]
+    const client = new Client(createYoga({ schema: schemaOf(data), logging, plugins }))
+    const { codes } = await client.run(operation)
+    expect(codes).toEqual(['CONFIG_INVALID'])
+    expect(messages.join()).toContain('useSession({ data })')
   })
 })
 
