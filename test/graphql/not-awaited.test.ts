@@ -331,13 +331,16 @@ describe('a verb that nobody awaits', () => {
     expect(seen.join('\n')).toContain('SESSION_VALUE_INVALID')
   })
 
-  it('is no news when a resolver has caught it', async () => {
+  it.each<[string, (promise: Promise<unknown>) => Promise<unknown>]>([
+    ['caught it', (promise) => promise.catch(() => {})],
+    ['caught what follows from it', (promise) => promise.finally(() => {}).catch(() => {})],
+  ])('is no news when a resolver has %s', async (_, take) => {
     const { client } = await serve((session) =>
-      session
-        .update('cart', () => {
+      take(
+        session.update('cart', () => {
           throw new Error('a bug in compute')
-        })
-        .catch(() => {}),
+        }),
+      ),
     )
     seen.length = 0
     expect((await client.run('mutation { use }')).body).toEqual({ data: { use: true } })

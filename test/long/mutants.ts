@@ -2979,8 +2979,15 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a failure that somebody took is told by nobody else',
     file: 'session/verb-promise.ts',
-    from: 'this.isTaken = true',
-    to: '',
+    from: 'this.isTaken = true\n    return thenQuietly',
+    to: 'return thenQuietly',
+    tests: ['graphql/not-awaited'],
+  },
+  {
+    guard: 'also where it was taken by finally',
+    file: 'session/verb-promise.ts',
+    from: 'this.isTaken = true\n    return finallyQuietly',
+    to: 'return finallyQuietly',
     tests: ['graphql/not-awaited'],
   },
   {
@@ -3790,8 +3797,8 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'nothing is done where one entry may not be deleted',
-    file: 'graphql/data/data-resolvers.ts',
-    from: "for (const key of deleted) session.checkClientMay(key, 'delete')",
+    file: 'session/client.ts',
+    from: "for (const key of keys) this.#session.checkClientMay(key, 'delete')",
     to: '',
     tests: ['graphql/data/server'],
   },
