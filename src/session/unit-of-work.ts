@@ -387,8 +387,11 @@ export class UnitOfWork {
    * @throws {SessionError} SESSION_TOO_LARGE, and what `StoredSession.commit` throws
    */
   async #commit(changes: ChangeSet, now: number): Promise<'committed' | 'conflict' | 'gone'> {
+    const known = this.#stored.record
     let outcome = await this.#commitSwept(changes, now)
     if (outcome !== 'full') return outcome
+    // Nothing was over when it was read.
+    if (known && this.entries.swept(changes, known.entries) === changes) throw tooLarge(this.settings.limits)
     await (this.#stored.needsReading ? this.#stored.read() : this.#stored.reread())
     const { record } = this.#stored
     if (record === null) return 'gone'
