@@ -204,7 +204,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     }
     this.#options = options
     this.#settings = resolveSettings(options)
-    this.#rules = keyRules(keys, declaredIn(options.data))
+    this.#rules = keyRules(keys, declaredIn(options.data, this.#settings.limits))
     const secure = this.#withStore(sessionCookie(cookie))
     this.#secure = cookie.secure === false ? null : secure
     // The store bounds a sealed session by the longest name that its cookie can get.

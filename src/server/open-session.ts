@@ -114,7 +114,7 @@ export function openSession<Data extends object = Record<string, Json>>(
   const presented = token === null || typeof token === 'string' || Array.isArray(token) ? token : ''
   const { sameSite } = cookie ?? sessionCookie()
   const mayBegin = !request || !holdsCookiesBack(siteOf(request), sameSite)
-  const rules = keyRules(settings.keys ?? {}, declaredIn(settings.data))
+  const rules = keyRules(settings.keys ?? {}, declaredIn(settings.data, resolved.limits))
   return new OpenSession(
     new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, {
       declared: rules.declared,

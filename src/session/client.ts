@@ -185,7 +185,7 @@ export class ClientSession {
   /** @throws {SessionError} when the value cannot be stored under the key */
   #check(key: string, value: unknown): void {
     checkKey(key)
-    encode(key, value, this.#unit.settings.limits)
+    encode(key, value, this.#unit.settings.limits, this.#rules.declared?.has(key))
   }
 }
 

@@ -1,7 +1,7 @@
 // This defines what a session has to know of an entry that the application has declared.
 
 import { SessionError } from './errors.ts'
-import type { Json } from './value.ts'
+import { encode, type Json, type Limits } from './value.ts'
 
 /**
  * What a client may be allowed to do with a key. `popSessionKey` needs `read` and `delete`, and
@@ -19,9 +19,11 @@ export interface DeclaredKey {
   readonly ttl: number | undefined
   /**
    * Gives the form in which a value is stored that a client or a resolver gave.
+   * @param isOfResolver - whether parts that are not declared are kept: a resolver writes back what it has read, also
+   * what another version of the application has stored
    * @throws {SessionError} SESSION_VALUE_INVALID, naming the place in the value, and not the value
    */
-  conform(value: unknown): Json
+  conform(value: unknown, isOfResolver?: boolean): Json
   /** Whether a stored value fits the declaration, which may be younger than the value. */
   fits(value: Json): boolean
 }
@@ -42,11 +44,28 @@ export interface DeclaredData<Data extends object = Record<string, Json>> {
 
 /**
  * The declared entries of the option `data`; undefined where it is left out.
- * @throws {SessionError} CONFIG_INVALID
+ * @throws {SessionError} CONFIG_INVALID, also for a default that could not be written
  */
-export function declaredIn(data: DeclaredData<object> | undefined): DeclaredKeys | undefined {
-  if (data === undefined || (data as Partial<DeclaredData> | null)?.keys instanceof Map) return data?.keys
-  throw new SessionError('CONFIG_INVALID', 'data must be made by sessionData().')
+export function declaredIn(data: DeclaredData<object> | undefined, limits: Limits): DeclaredKeys | undefined {
+  if (data === undefined) return undefined
+  if (!((data as Partial<DeclaredData> | null)?.keys instanceof Map)) {
+    throw new SessionError('CONFIG_INVALID', 'data must be made by sessionData().')
+  }
+  for (const [key, { default: standing }] of data.keys) {
+    if (standing !== undefined) checkDefault(key, standing, limits)
+  }
+  return data.keys
+}
+
+function checkDefault(key: string, standing: Json, limits: Limits): void {
+  try {
+    encode(key, standing, limits, true)
+  } catch {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      `data: the default of "${key}" is larger than limits.valueBytes, which is ${limits.valueBytes} bytes of JSON.`,
+    )
+  }
 }
 
 declare const isDeclared: unique symbol

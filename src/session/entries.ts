@@ -2,7 +2,6 @@
 
 import type { ChangeSet } from './changes.ts'
 import type { DeclaredKeys } from './declared.ts'
-import { SessionError } from './errors.ts'
 import type { Settings } from './settings.ts'
 import { decode, encode, type Json } from './value.ts'
 
@@ -155,12 +154,11 @@ export class Entries {
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
    */
   write(key: string, value: unknown, isJudged = false): string {
-    const text = encode(key, value, this.#settings.limits)
     const declared = this.#declared?.get(key)
-    if (!declared) return text
-    if (!isJudged && (value === null || !declared.fits(value as Json))) {
-      throw new SessionError('SESSION_VALUE_INVALID', `The value for "${key}" does not fit its declaration.`)
-    }
+    const { limits } = this.#settings
+    const given = encode(key, value, limits, declared !== undefined)
+    if (!declared) return given
+    const text = isJudged ? given : encode(key, declared.conform(value, true), limits, true)
     return declared.ttl === undefined ? text : `${text} ${this.#settings.clock() + declared.ttl * 1000}`
   }
 }

@@ -89,10 +89,11 @@ export function checkKey(key: unknown): asserts key is string {
 
 /**
  * Writes a value as JSON text. It refuses a value that would not come back equal.
+ * @param isTyped - whether the numbers are judged by their declared types: a float may be larger than an integer
  * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE
  */
-export function encode(key: string, value: unknown, limits: Limits): string {
-  const flaw = flawOf(value, 0)
+export function encode(key: string, value: unknown, limits: Limits, isTyped = false): string {
+  const flaw = flawOf(value, 0, isTyped)
   if (flaw !== null) {
     throw new SessionError('SESSION_VALUE_INVALID', `The value for "${key}" cannot be stored: ${flaw}.`)
   }
@@ -141,16 +142,16 @@ function deepFreeze<T>(value: T): T {
 }
 
 /** Tells why JSON would refuse the value or change it silently; null when it would not. */
-function flawOf(value: unknown, depth: number): string | null {
+function flawOf(value: unknown, depth: number, isTyped: boolean): string | null {
   switch (typeof value) {
     case 'boolean':
       return null
     case 'string':
       return textFlaw(value)
     case 'number':
-      return numberFlaw(value)
+      return numberFlaw(value, isTyped)
     case 'object':
-      return value === null ? null : objectFlaw(value, depth + 1)
+      return value === null ? null : objectFlaw(value, depth + 1, isTyped)
     case 'undefined':
       return 'undefined is not JSON; delete the key, or store null'
     default:
@@ -163,14 +164,14 @@ function textFlaw(text: string): string | null {
   return text.isWellFormed() ? null : 'text must be well-formed Unicode, without lone surrogates'
 }
 
-function numberFlaw(number: number): string | null {
+function numberFlaw(number: number, isTyped: boolean): string | null {
   if (!Number.isFinite(number)) return 'NaN and Infinity are not JSON'
-  return Number.isInteger(number) && !Number.isSafeInteger(number)
+  return !isTyped && Number.isInteger(number) && !Number.isSafeInteger(number)
     ? 'integers beyond 2^53-1 lose digits; store them as text'
     : null
 }
 
-function objectFlaw(value: object, depth: number): string | null {
+function objectFlaw(value: object, depth: number, isTyped: boolean): string | null {
   if (depth > maxDepth) return `it is nested more than ${maxDepth} levels deep, or refers to itself`
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function' && !(value instanceof Date)) {
     return 'JSON would store what its toJSON() returns; store that'
@@ -180,7 +181,7 @@ function objectFlaw(value: object, depth: number): string | null {
       return 'JSON would drop the names that the array has beside its items'
     // A loop reads a hole of the array as undefined, which Array.prototype.every would skip.
     for (const item of value as unknown[]) {
-      const flaw = flawOf(item, depth)
+      const flaw = flawOf(item, depth, isTyped)
       if (flaw !== null) return flaw
     }
     return null
@@ -192,7 +193,7 @@ function objectFlaw(value: object, depth: number): string | null {
   }
   if (Object.getOwnPropertySymbols(value).length > 0) return 'JSON has no symbol keys'
   for (const [name, inner] of Object.entries(value)) {
-    const flaw = textFlaw(name) ?? flawOf(inner, depth)
+    const flaw = textFlaw(name) ?? flawOf(inner, depth, isTyped)
     if (flaw !== null) return flaw
   }
   return null

@@ -86,8 +86,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'members that another version has stored are kept',
     file: 'graphql/data/values.ts',
-    from: '(notation.completes ? names : [])',
-    to: 'names',
+    from: ' && !notation.keepsUnknown) return',
+    to: ') return',
     tests: ['graphql/data/server'],
   },
   {
@@ -196,6 +196,41 @@ const mutants: readonly Mutant[] = [
     tests: ['server/schema'],
   },
   {
+    guard: 'a resolver keeps what another version has stored',
+    file: 'session/entries.ts',
+    from: 'declared.conform(value, true)',
+    to: 'declared.conform(value)',
+    tests: ['graphql/data/resolver-writes'],
+  },
+  {
+    guard: 'what is kept is no prototype',
+    file: 'graphql/data/values.ts',
+    from: 'Object.fromEntries([...Object.entries(object), ...kept])',
+    to: 'Object.assign(object, ...kept.map(([name, part]) => { object[name] = part; return {} }))',
+    tests: ['graphql/data/resolver-writes'],
+  },
+  {
+    guard: 'a Float may be larger than an integer',
+    file: 'session/value.ts',
+    from: 'return !isTyped && Number',
+    to: 'return Number',
+    tests: ['graphql/data/resolver-writes'],
+  },
+  {
+    guard: 'a client may write such a Float',
+    file: 'session/client.ts',
+    from: ', this.#rules.declared?.has(key))',
+    to: ')',
+    tests: ['graphql/data/resolver-writes'],
+  },
+  {
+    guard: 'a default that is too large is refused',
+    file: 'session/declared.ts',
+    from: 'if (standing !== undefined) checkDefault(key, standing, limits)',
+    to: '',
+    tests: ['graphql/data/resolver-writes'],
+  },
+  {
     guard: 'what was taken out before a failure is answered',
     file: 'graphql/data/data-resolvers.ts',
     from: 'if (Object.values(popped).every((value) => value === undefined)) throw error',
@@ -219,9 +254,9 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a value that does not fit is not stored',
     file: 'session/entries.ts',
-    from: 'if (!isJudged && (value === null || !declared.fits(value as Json))) {',
-    to: 'if (false) {',
-    tests: ['session/declared'],
+    from: 'isJudged ? given : encode',
+    to: 'true ? given : encode',
+    tests: ['session/declared', 'graphql/data/resolver-writes'],
   },
   {
     guard: 'an entry that lasts for a time is stored with its end',
@@ -3665,7 +3700,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an unknown part of a value is refused',
     file: 'graphql/data/values.ts',
-    from: 'if (unknown !== undefined) return new Misfit().at(unknown)',
+    from: 'if (unknown.length > 0 && !notation.keepsUnknown) return new Misfit().at(unknown[0]!)',
     to: '',
     tests: ['graphql/data/values'],
   },

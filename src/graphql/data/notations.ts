@@ -6,6 +6,8 @@ import { type ConstValueNode, type GraphQLScalarType, Kind } from 'graphql'
 export interface Notation {
   /** Whether a single value stands for a list of one, and what is left out of an object gets its default. */
   readonly completes: boolean
+  /** Whether parts of an object that are not declared are left as they are. */
+  readonly keepsUnknown: boolean
   isNull(value: unknown): boolean
   items(value: unknown): readonly unknown[] | null
   names(value: unknown): readonly string[] | null
@@ -19,9 +21,10 @@ export interface Notation {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** Values that are written: what a client or a resolver gives. */
+/** Values that a client writes, or that a declaration has. */
 export const given: Notation = {
   completes: true,
+  keepsUnknown: false,
   isNull: (value) => value === null || value === undefined,
   items: (value) => (Array.isArray(value) ? value : null),
   names: (value) => (isPlain(value) ? Object.keys(value) : null),
@@ -32,12 +35,16 @@ export const given: Notation = {
   parse: (scalar, value) => scalar.parseValue(value),
 }
 
+/** Values that a resolver writes, which may have read them, with what another version of the application has stored. */
+export const ofResolver: Notation = { ...given, keepsUnknown: true }
+
 /** Values as they are stored. The declaration may be younger, and nothing is filled in when they are read. */
-export const stored: Notation = { ...given, completes: false }
+export const stored: Notation = { ...ofResolver, completes: false }
 
 /** Values in the notation of GraphQL, in which a name of an enum is no text. */
 export const literal: Notation = {
   completes: true,
+  keepsUnknown: false,
   isNull: (value) => node(value).kind === Kind.NULL,
   items: (value) => (node(value).kind === Kind.LIST ? (value as { values: [] }).values : null),
   names: (value) => fieldsOf(value)?.map((field) => field.name.value) ?? null,

@@ -17,7 +17,7 @@ import { type DataDeclarations, readDeclaration, type Terms } from './declaratio
 import { declaredTypes, scalarsByName } from './declared-types.ts'
 import { flaw } from './flaw.ts'
 import { namedTypes } from './named-types.ts'
-import { given, literal, stored } from './notations.ts'
+import { given, literal, ofResolver, stored } from './notations.ts'
 import { asDeclared, publish } from './publish.ts'
 import { checkStorable, doesNotFit, fitting, type Judge, Judges, Misfit } from './values.ts'
 
@@ -163,14 +163,14 @@ function declaredKey({ key, granted, default: standing, ttl, judge }: KeyParts):
     granted,
     default: standing,
     ttl,
-    conform(value) {
+    conform(value, isOfResolver = false) {
       if (value === null || value === undefined) {
         throw new SessionError(
           'SESSION_VALUE_INVALID',
           `The value for "${key}" cannot be null. Delete the key instead.`,
         )
       }
-      return fitting(judge(value, given, 0), (misfit) => doesNotFit(key, misfit))
+      return fitting(judge(value, isOfResolver ? ofResolver : given, 0), (misfit) => doesNotFit(key, misfit))
     },
     fits: (value) => value !== null && !(judge(value, stored, 0) instanceof Misfit),
   }

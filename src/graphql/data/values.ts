@@ -134,13 +134,13 @@ export class Judges {
       const names = notation.names(value)
       if (!names || depth >= maxDepth) return new Misfit()
       // A member that a newer, or an older, version of the application has stored is not selected, and stays.
-      const unknown = (notation.completes ? names : []).find(
+      const unknown = names.filter(
         (name) =>
           !members!.has(name) &&
           !(isNamed && name === '__typename') &&
           notation.member(value, name) !== undefined,
       )
-      if (unknown !== undefined) return new Misfit().at(unknown)
+      if (unknown.length > 0 && !notation.keepsUnknown) return new Misfit().at(unknown[0]!)
       const object: Record<string, Json> = isNamed ? { __typename: type.name } : {}
       for (const [name, member] of members) {
         const part = notation.member(value, name)
@@ -149,7 +149,9 @@ export class Judges {
         if (result instanceof Misfit) return result.at(name)
         if (result !== undefined) object[name] = result
       }
-      return object
+      // A name such as __proto__ would not become a member by an assignment.
+      const kept = unknown.map((name) => [name, notation.member(value, name) as Json] as const)
+      return kept.length > 0 ? Object.fromEntries([...Object.entries(object), ...kept]) : object
     }
   }
 
@@ -239,10 +241,8 @@ const isExact = (value: Json): boolean =>
  * @throws what `fault` gives, with the reason
  */
 export function checkStorable(value: Json, fault: (reason: string) => Error): void {
-  // Numbers are judged by their types: a Float may be larger than an integer.
-  const withoutNumbers = JSON.parse(JSON.stringify(value), (_, each) => (typeof each === 'number' ? 0 : each))
   try {
-    encode('', withoutNumbers, { valueBytes: Infinity, keys: Infinity, sessionBytes: Infinity })
+    encode('', value, { valueBytes: Infinity, keys: Infinity, sessionBytes: Infinity }, true)
   } catch (error) {
     throw fault((error as SessionError).message.replace(/^.*? cannot be stored: /, ''))
   }
