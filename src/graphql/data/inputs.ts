@@ -40,20 +40,19 @@ export function inputDefinitions(
         return { ...node, name: { kind: Kind.NAME, value: inputName(name) } }
       },
     })
-  const data = fields.map((node) => inputField(node, toInput(nullable(node.type), node.name.value)))
+  const data = fields.map((node) =>
+    inputField(node, node.name.value, toInput(nullable(node.type), node.name.value)),
+  )
   const inputs: DefinitionNode[] = []
   for (const { fields: members = [], name, description } of written) {
     inputs.push({
       kind: Kind.INPUT_OBJECT_TYPE_DEFINITION,
       name: { ...name, value: inputName(name.value) },
       ...(description && { description }),
-      fields: members.map((member) =>
-        inputField(
-          member,
-          toInput(member.type, `${name.value}.${member.name.value}`),
-          readNestedDefault(member),
-        ),
-      ),
+      fields: members.map((member) => {
+        const place = `${name.value}.${member.name.value}`
+        return inputField(member, place, toInput(member.type, place), readNestedDefault(member))
+      }),
     })
   }
   const document = parse(
@@ -75,9 +74,17 @@ export function inputDefinitions(
 
 function inputField(
   { name, description, directives = [] }: FieldDefinitionNode,
+  place: string,
   type: TypeNode,
   defaultValue?: InputValueDefinitionNode['defaultValue'],
 ): InputValueDefinitionNode {
+  // graphql-js takes such a member of a variable for given where the client has left it out.
+  if (name.value in Object.prototype) {
+    throw flaw(
+      `clients write "${place}", which is the name of what every object has. Rename it; a field keeps its key with "key"`,
+      name,
+    )
+  }
   // GraphQL has no deprecated input that has to be given.
   const isRequired = type.kind === Kind.NON_NULL_TYPE && !defaultValue
   return {

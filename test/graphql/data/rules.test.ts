@@ -184,6 +184,16 @@ describe('a declaration in SDL is CONFIG_INVALID with', () => {
       fields('a: constructor', 'type constructor { b: Int }'),
       /line 4: "constructor" is the name of what every object has/,
     ],
+    [
+      'a field that clients write, of the name of what every object has',
+      fields('toString: Int @session(client: [WRITE])'),
+      /line 2: clients write "toString", which is the name of what every object has/,
+    ],
+    [
+      'such a member of what clients write',
+      fields('a: [A] @session(client: [READ, WRITE])', 'type A { b: Int  hasOwnProperty: Int }'),
+      /clients write "A\.hasOwnProperty"/,
+    ],
     ['extend', fields('a: Int', 'extend type SessionData { b: Int }'), /line 4: .*extend/],
     [
       'extend of an enum',
