@@ -28,8 +28,11 @@ export function levelStore(db: ClassicLevel): KeyedStore {
   return {
     create: (id, record) =>
       inTurn(id, async () => {
-        if (await rows.has(id)) throw new Error('There is a session under this id already.')
-        await put(id, record).write({ sync: true })
+        const row = await rows.get(id)
+        if (toRecord(row, record.createdAt)) throw new Error('There is a session under this id already.')
+        const batch = put(id, record)
+        if (row) batch.del(dated(id, row.expiresAt), { sublevel: deadlines })
+        await batch.write({ sync: true })
       }),
     read: async (id, now) => seen(toRecord(await rows.get(id), now)),
     commit: (id, changes, now) =>

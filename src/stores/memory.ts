@@ -51,6 +51,11 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
     return record.expiresAt > now ? record : null
   }
 
+  const remove = (id: string): void => {
+    signedIn.delete(id)
+    visitors.delete(id)
+  }
+
   /** Evicts until there is room for one more session of the size. */
   const makeRoom = (size: number): void => {
     for (;;) {
@@ -87,7 +92,9 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
 
   return {
     async create(id, record) {
-      if (signedIn.has(id) || visitors.has(id)) throw new Error('The id is in use.')
+      const isThere = signedIn.has(id) || visitors.has(id)
+      if (isThere && find(id, record.createdAt) !== null) throw new Error('The id is in use.')
+      if (isThere) remove(id)
       if (!put(id, record, record.kept)) {
         throw new SessionError('SESSION_TOO_LARGE', 'The session is larger than the store has room for.')
       }
@@ -103,8 +110,7 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
     async delete(id, now, mark) {
       const found = seen(find(id, now))
       if (typeof found === 'string') return found
-      signedIn.delete(id)
-      visitors.delete(id)
+      remove(id)
       if (found && mark) put(id, markRecord(mark))
       return found
     },

@@ -83,7 +83,10 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
   return {
     async create(id, { createdAt, expiresAt, policy, entries }) {
       const values = [id, String(createdAt), String(expiresAt), policy, JSON.stringify([...entries])]
-      if ((await run(sql.create, values)).length === 0) throw skewed('PostgreSQL')
+      const [row] = await run(sql.create, values)
+      const { created, late } = row as { created: boolean; late: boolean }
+      if (late) throw skewed('PostgreSQL')
+      if (!created) throw new Error('The id is in use.')
     },
     async read(id, now) {
       return toRecord((await run(sql.read, [id]))[0], now)
@@ -125,9 +128,16 @@ function statements(table: string): Statements {
   const columns = 'created_at::text AS created, expires_at::text AS expires, policy, entries::text'
   return {
     // What the clock of the database calls expired is not there for anybody else, and so it is not stored.
-    create: `INSERT INTO ${table} (id, created_at, expires_at, policy, entries)
-      SELECT $1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb
-      WHERE $3::text::bigint > ${itsTime} RETURNING 1 AS created`,
+    create: `WITH late AS MATERIALIZED (
+        SELECT $3::text::bigint <= ${itsTime} AS late
+      ), made AS (
+        INSERT INTO ${table} AS old (id, created_at, expires_at, policy, entries)
+        SELECT $1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb FROM late WHERE NOT late
+        ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, expires_at = excluded.expires_at,
+          policy = excluded.policy, entries = excluded.entries
+        WHERE old.expires_at <= excluded.created_at RETURNING 1
+      )
+      SELECT late, EXISTS (SELECT FROM made) AS created FROM late`,
     read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
     commit: commitStatement(table),
     // The row is locked first, as in a commit, and the answer is what it held then. A mark stays, as does a

@@ -109,10 +109,14 @@ export function redisStore(
  */
 const scripts = {
   create: script(`
-    if redis.call('EXISTS', KEYS[1]) == 1 then return 'in use' end
     if not string.match(ARGV[1], '^%d+$') then return 'no instant' end
+    local isThere = redis.call('EXISTS', KEYS[1]) == 1
+    local ends = isThere and string.match(redis.call('HGET', KEYS[1], '') or '', '^%S+ (%S+)')
+    local createdAt = tonumber(string.match(ARGV[3] or '', '^%S+'))
+    if isThere and not (ends and createdAt and tonumber(ends) <= createdAt) then return 'in use' end
     local time = redis.call('TIME')
     if tonumber(ARGV[1]) <= time[1] * 1000 + time[2] / 1000 then return 'skewed' end
+    if isThere then redis.call('DEL', KEYS[1]) end
     for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
     redis.call('PEXPIREAT', KEYS[1], ARGV[1])
     return 'created'`),

@@ -69,7 +69,10 @@ export function sqliteStore(
   }
   // Only of a file of its own does the store know that it stays in WAL, and so keeps that file.
   const files = filesOf(db, isOwn ? ['', '-wal'] : [''])
-  const insert = db.prepare('INSERT INTO graphql_session (id, expires_at, record) VALUES (?, ?, ?)')
+  const insert = db.prepare(`
+    INSERT INTO graphql_session (id, expires_at, record) VALUES (?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, record = excluded.record
+    WHERE graphql_session.expires_at <= ?`)
   const select = db.prepare('SELECT record FROM graphql_session WHERE id = ? AND expires_at > ?')
   const update = db.prepare('UPDATE graphql_session SET expires_at = ?, record = ? WHERE id = ?')
   const remove = db.prepare('DELETE FROM graphql_session WHERE id = ?')
@@ -117,7 +120,11 @@ export function sqliteStore(
   }
 
   return {
-    create: (id, record) => alone(() => void insert.run(id, record.expiresAt, pack(record))),
+    create: (id, record) =>
+      alone(() => {
+        const { changes } = insert.run(id, record.expiresAt, pack(record), record.createdAt)
+        if (Number(changes) === 0) throw new Error('The id is in use.')
+      }),
     async read(id, now) {
       checkFiles(files)
       return seen(find(id, now))

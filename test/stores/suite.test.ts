@@ -12,14 +12,17 @@ const isAlive = (row: SessionRecord | undefined, now: number): row is SessionRec
   row !== undefined && row.expiresAt > now
 
 /** Right, as every verb runs within one turn of the event loop. Bugs are planted by replacing what it consists of. */
-function mapStore(rows: Rows = new Map(), change: typeof apply = apply): Required<Omit<KeyedStore, 'check'>> {
+function mapStore(
+  rows: Rows = new Map(),
+  change: typeof apply = apply,
+): Required<Omit<KeyedStore, 'check' | 'notices'>> {
   const find = (id: string, now: number): SessionRecord | null => {
     const row = rows.get(id)
     return isAlive(row, now) ? row : null
   }
   return {
     async create(id, record) {
-      if (rows.has(id)) throw new Error('The id is in use.')
+      if (find(id, record.createdAt)) throw new Error('The id is in use.')
       rows.set(id, record)
     },
     async read(id, now) {
@@ -84,7 +87,7 @@ function naiveStore(rows: Rows = new Map()): KeyedStore {
   }
   return {
     async create(id, record) {
-      if (await load(id, 0)) throw new Error('The id is in use.')
+      if (await load(id, record.createdAt)) throw new Error('The id is in use.')
       rows.set(id, record)
     },
     read: (id, now) => load(id, now).then(seen),
@@ -148,7 +151,9 @@ function optimisticStore(
   }
   return {
     async create(id, record) {
-      if (!(await swap(id, 0, record))) throw new Error('The id is in use.')
+      const row = rows.get(id)
+      const isFree = !isAlive(row?.record, record.createdAt)
+      if (!isFree || !(await swap(id, row?.version ?? 0, record))) throw new Error('The id is in use.')
     },
     async read(id, now) {
       const row = rows.get(id)
@@ -206,7 +211,7 @@ const bugs: readonly Planted[] = [
   },
   {
     bug: 'overwrites on create',
-    breaks: ['S02'],
+    breaks: ['S02', 'S25'],
     store: () => planted((_, rows) => ({ create: async (id, record) => void rows.set(id, record) })),
   },
   {
@@ -218,6 +223,17 @@ const bugs: readonly Planted[] = [
           if (await right.read(id, 0)) throw new Error('The id is in use.')
           await setImmediate()
           rows.set(id, record)
+        },
+      })),
+  },
+  {
+    bug: 'keeps the id of what has expired until it is swept',
+    breaks: ['S25'],
+    store: () =>
+      planted((right, rows) => ({
+        async create(id, record) {
+          if (rows.has(id)) throw new Error('The id is in use.')
+          await right.create(id, record)
         },
       })),
   },

@@ -569,6 +569,24 @@ const promises: readonly Guarantee[] = [
     },
   },
   {
+    id: 'S25',
+    title: 'MUST put a new record in the place of one that has expired when it was created, and of no other',
+    async check(store) {
+      const id = await created(store, holding(['a', '1'], ['b', '2']))
+      const late: SessionRecord = { ...holding(['c', '3']), createdAt: end - 1, expiresAt: end + 1000 }
+      await assert.rejects(store.create(id, late), 'a create took the place of what had not expired')
+      assertSame(await store.read(id, now), holding(['a', '1'], ['b', '2']))
+      const next = { ...late, createdAt: end }
+      await assert.doesNotReject(store.create(id, next), 'what has expired keeps its id')
+      assertSame(await store.read(id, end), next)
+      const left = await created(store)
+      await store.delete(left, now, { as: 'moved', until: end })
+      await assert.rejects(store.create(left, late), 'a create took the place of a mark')
+      await assert.doesNotReject(store.create(left, next), 'a mark that has ended keeps its id')
+      assertSame(await store.read(left, end), next)
+    },
+  },
+  {
     id: 'M01',
     title: 'MUST answer what the mark says that a delete leaves, until it ends, and leave it where it is',
     async check(store) {
