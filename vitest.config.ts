@@ -22,6 +22,10 @@ const overEachStore = [
   'session/session-model',
   'session/side-by-side',
   'session/expired-entries',
+  'graphql/live',
+  'graphql/devices',
+  'session/owners',
+  'session/owner-races',
   'server/storefront',
 ]
 

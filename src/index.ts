@@ -40,10 +40,11 @@ export {
   type SessionLogger,
   type Sessions,
 } from './server/create-sessions.ts'
+export { devicesOf, type DevicesOfSettings, endDevices, type EndDevicesSettings } from './server/devices.ts'
 export { type OpenSession, openSession, type OpenSettings } from './server/open-session.ts'
-export type { AnySession, Frozen, Session } from './session/session.ts'
+export type { AnySession, Frozen, IdentifyOptions, Session, SessionDevice } from './session/session.ts'
 export { type GraphiQLOptions, useGraphiQLPage } from './server/graphiql.ts'
-export type { SessionSettings } from './session/settings.ts'
+export type { DeviceOptions, SessionSettings } from './session/settings.ts'
 export type { KeyedStore, SealedStore, SessionStore } from './session/store.ts'
 export { type GateOptions, useSessionGate } from './graphql/use-gate.ts'
 export type { OperationLimits } from './graphql/complexity.ts'

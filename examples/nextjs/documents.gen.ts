@@ -47,7 +47,7 @@ export type AddToCartMutationVariables = Exact<{
 }>;
 
 
-export type AddToCartMutation = { addToCart: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type AddToCartMutation = { addToCart: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export type LoginMutationVariables = Exact<{
   username: string;
@@ -55,52 +55,52 @@ export type LoginMutationVariables = Exact<{
 }>;
 
 
-export type LoginMutation = { login: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type LoginMutation = { login: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
-export type SessionAllFragment = { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> };
+export type SessionAllFragment = { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> };
 
 export type GetSessionQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type GetSessionQuery = { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } };
+export type GetSessionQuery = { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } };
 
 export type UpdateSessionDataMutationVariables = Exact<{
   data: SessionDataInput;
 }>;
 
 
-export type UpdateSessionDataMutation = { updateSessionData: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type UpdateSessionDataMutation = { updateSessionData: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export type PopSessionDataMutationVariables = Exact<{
   keys: Array<SessionDataKey> | SessionDataKey;
 }>;
 
 
-export type PopSessionDataMutation = { popSessionData: { popped: { darkMode: boolean | null, currency: Currency | null, userId: string | null, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }> | null }, session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type PopSessionDataMutation = { popSessionData: { popped: { darkMode: boolean | null, currency: Currency | null, userId: string | null, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }> | null }, session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export type ClearSessionMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ClearSessionMutation = { clearSession: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type ClearSessionMutation = { clearSession: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export type LogoutMutationVariables = Exact<{
   flush?: boolean;
 }>;
 
 
-export type LogoutMutation = { logout: { flushed: boolean, session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type LogoutMutation = { logout: { flushed: boolean, session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export type RotateSessionMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type RotateSessionMutation = { rotateSession: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type RotateSessionMutation = { rotateSession: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export type SetSessionExpiryMutationVariables = Exact<{
   expiry: SessionExpiryInput;
 }>;
 
 
-export type SetSessionExpiryMutation = { setSessionExpiry: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
+export type SetSessionExpiryMutation = { setSessionExpiry: { session: { id: string, handle: string | null, isNew: boolean, isEmpty: boolean, keys: Array<string>, createdAt: string | null, expiresAt: string | null, expiresIn: number | null, expiresAtBrowserClose: boolean, hasFlash: boolean, darkMode: boolean, currency: Currency, userId: string | null, hidden: number, entries: Array<{ id: string, key: string, value: unknown }>, cart: Array<{ id: string, sku: string, quantity: number, product: { sku: string, title: string } }>, user: { id: string, name: string } | null, rights: Array<{ key: string, may: Array<EntryRight> }> } } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -136,6 +136,7 @@ export const SessionAllFragmentDoc = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -182,6 +183,7 @@ export const AddToCartDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -227,6 +229,7 @@ export const LoginDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -270,6 +273,7 @@ export const GetSessionDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -315,6 +319,7 @@ export const UpdateSessionDataDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -374,6 +379,7 @@ export const PopSessionDataDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -419,6 +425,7 @@ export const ClearSessionDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -465,6 +472,7 @@ export const LogoutDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -510,6 +518,7 @@ export const RotateSessionDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
@@ -555,6 +564,7 @@ export const SetSessionExpiryDocument = new TypedDocumentString(`
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id

@@ -94,13 +94,15 @@ function translateError(error: GraphQLError, hasHeaders = true): GraphQLError {
  * @param hasHeaders - whether the answer can still get a status and headers
  */
 export function toGraphQL(
-  { code, message, outcome, retryable }: SessionError,
+  { code, message, outcome, retryable, maxAge, reason }: SessionError,
   located?: GraphQLError,
   hasHeaders = true,
 ): GraphQLError {
   return reworded(located, message, {
     code,
     ...(outcome && { outcome }),
+    ...(maxAge !== undefined && { maxAge }),
+    ...(reason && { reason }),
     // Without a place, it may be of a verb that nobody awaited: its resolver has gone on.
     ...(retryable && located && { retryable }),
     ...(hasHeaders && code.startsWith('SESSION_STORE_') && { http: unavailable }),

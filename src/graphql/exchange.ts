@@ -19,6 +19,7 @@ import type { Json } from '../session/value.ts'
 import { checkStore, openStore } from '../stores/open.ts'
 import { failed, mistakesIn, type Part, toGraphQL, translate, unavailable } from './errors.ts'
 import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
+import { saveAlong, saved } from './save-along.ts'
 import { maxErrors } from './tidy-errors.ts'
 
 /**
@@ -233,6 +234,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
         mayBegin,
         nonce: nonceOf(head.header(joinHeader)),
         hasHeaders,
+        userAgent: () => head.header('user-agent'),
       }),
       cookie,
       this.#rules,
@@ -340,35 +342,6 @@ export class Exchanges<Data extends object = Record<string, Json>> {
 
 const ignore = (): void => {}
 
-/**
- * Saves, and returns the failure instead of throwing it: a throw in Yoga's `onResultProcess` would run its
- * hooks again, and then answer with a stack trace.
- */
-async function saved(unit: UnitOfWork, log: (failure: unknown) => void): Promise<unknown> {
-  try {
-    for (const failure of await unit.untold()) {
-      if (isOfSession(failure)) throw failure
-      log(
-        failure instanceof SessionError
-          ? `A verb without await: ${failure.code}: ${failure.message}`
-          : failure,
-      )
-    }
-    if (unit.needsSaving) await unit.save()
-    return null
-  } catch (error) {
-    return error
-  }
-}
-
-/**
- * Whether a failure of a verb that nobody awaited is the session's and not a mistake of the resolver. Then
- * something that the answer would tell of has not happened.
- */
-const isOfSession = (failure: unknown): boolean =>
-  failure instanceof SessionError &&
-  /^SESSION_(?:GONE|MOVED|AMBIGUOUS|CROSS_SITE|CONFLICT|STORE_\w+)$/.test(failure.code)
-
 const tell = (result: ExecutionResult, failure: SessionError): ExecutionResult => ({
   ...result,
   errors: [toGraphQL(failure), ...(result.errors ?? [])],
@@ -376,56 +349,3 @@ const tell = (result: ExecutionResult, failure: SessionError): ExecutionResult =
 
 const tellsOfStore = ({ extensions }: GraphQLError): boolean =>
   String(extensions?.['code']).startsWith('SESSION_STORE_')
-
-/**
- * Wraps a stream so that each part, and its end, is delivered only when the changes recorded until then are
- * stored. Changes that could not be stored are dropped, and the client is told once. That also ends an answer
- * in parts (`@defer`, `@stream`), as its later parts would add to data that was taken back. Each part begins anew
- * with the store: what failed in one part, the store for example, need not fail in the next.
- */
-function saveAlong<Each extends object>(
-  parts: AsyncIterable<Each>,
-  unit: UnitOfWork,
-  log: (failure: unknown) => void,
-): AsyncGenerator<Each> {
-  const source = parts[Symbol.asyncIterator]()
-  let isOver = false
-  const afterSaving = async (step: IteratorResult<Each>): Promise<IteratorResult<Each>> => {
-    const failure = await saved(unit, log)
-    log(unit.failure ?? failure)
-    if (!failure) return step
-    unit.discard()
-    const isInParts = 'hasNext' in (step.value ?? {})
-    if (!isInParts) return { done: false, value: failed(failure) as never }
-    isOver = true
-    unit.close()
-    // The source is not waited for, as it may wait for a resolver itself.
-    source.return?.().catch(() => {})
-    return { done: false, value: { ...failed(failure), hasNext: false } as never }
-  }
-  return {
-    async next() {
-      if (isOver) return { done: true, value: undefined }
-      unit.recover()
-      return afterSaving(await source.next())
-    },
-    async return(value: unknown) {
-      unit.recover()
-      const step = (await source.return?.(value)) ?? { done: true, value }
-      const failure = await saved(unit, log)
-      log(unit.failure ?? failure)
-      return step
-    },
-    async throw(error: unknown) {
-      if (!source.throw) throw error
-      unit.recover()
-      return afterSaving(await source.throw(error))
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async [Symbol.asyncDispose]() {
-      await this.return(undefined)
-    },
-  }
-}

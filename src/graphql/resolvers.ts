@@ -8,6 +8,7 @@ import type { Expiry } from '../session/expiry.ts'
 import type { AnySession } from '../session/session.ts'
 import type { Resolvers, SessionExpiryInput } from './generated/resolvers.ts'
 import { sdl } from './generated/sdl.ts'
+import { changesOf } from './session-changes.ts'
 
 /** What the resolvers need in the GraphQL context. `useSession` puts it there. */
 export interface ResolverContext {
@@ -60,7 +61,15 @@ export const sessionResolvers: Resolvers = {
 
   Query: withSession({
     session: (_, __, { session }) => session,
+    mySessions: (_, __, { session }) => session.devices(),
   }),
+
+  Subscription: {
+    sessionChanged: withSession({
+      subscribe: (_: unknown, __: unknown, { session }: ResolverContext) => changesOf(session),
+      resolve: (session: AnySession | null) => session,
+    }) as never,
+  },
 
   Session: {
     id: () => 'session',
@@ -122,6 +131,24 @@ export const sessionResolvers: Resolvers = {
       asClient(session).setExpiry(toExpiry(expiry))
       return { session }
     },
+
+    popFlash: async (_, __, { session }) => ({ session, values: await session.popFlash() }),
+
+    revokeSession: async (_, { id }, { session }) => ({
+      session,
+      id,
+      revoked: await asClient(session).endDevice(id),
+    }),
+
+    revokeOtherSessions: async (_, __, { session }) => ({
+      session,
+      count: await asClient(session).endOtherDevices(),
+    }),
+
+    revokeAllSessions: async (_, __, { session }) => ({
+      session,
+      count: await asClient(session).endAllDevices(),
+    }),
   }),
 }
 

@@ -1,10 +1,11 @@
-// This is the command `graphql-session`: it reads the arguments, and runs `serve`, `migrate`, `sweep` or a printer.
+// This is the command `graphql-session`: it reads the arguments, and runs what they name.
 
 import { parseArgs } from 'node:util'
 import { SessionError } from '../session/errors.ts'
 import { postgresSchema } from '../stores/postgres.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
+import { checkDeviceArguments, type DeviceArguments, runDevices } from './devices-command.ts'
 import { invalid } from './invalid.ts'
 import { isPostgres, postgresTable } from './postgres-backend.ts'
 import { printers, publishedBy } from './published.ts'
@@ -17,6 +18,10 @@ Usage
                                           serves GraphQL at /graphql, beside /health/live and /health/ready
   graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
+  graphql-session devices --owner USER [--count] [--json]
+                                          lists the devices on which a user is signed in
+  graphql-session end --owner USER (--device ID | --all) [--json]
+                                          signs a device of a user out, or all of them, for good
   graphql-session print-schema --config FILE
                                           prints the schema that the server publishes, for the tools of a frontend
   graphql-session print-documents --config FILE
@@ -32,6 +37,11 @@ Options
   --port N        port to listen on, whatever the environment says; 0 takes a free one
   --static DIR    a folder with an index.html, e.g. a build of Vite: its files are served beside GraphQL, and
                   the page wherever a browser navigates to no file. They are listed at the start
+  --owner USER    the user, as the application calls it in session.identify
+  --device ID     the device, as devices lists it
+  --all           all devices of the user, and all sign-ins that are under way
+  --count         only how many devices there are
+  --json          for programs
   -h, --help      this text
   -v, --version   the version
 
@@ -78,6 +88,11 @@ async function runCommand(args: string[], version: string): Promise<void> {
       port: { type: 'string' },
       static: { type: 'string' },
       print: { type: 'boolean' },
+      owner: { type: 'string' },
+      device: { type: 'string' },
+      all: { type: 'boolean' },
+      count: { type: 'boolean' },
+      json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
     },
@@ -88,12 +103,19 @@ async function runCommand(args: string[], version: string): Promise<void> {
   }
   if (values.version) return console.log(version)
   const isPrinter = command !== undefined && Object.hasOwn(printers, command)
-  const isKnown = isPrinter || command === 'serve' || command === 'migrate' || command === 'sweep'
+  const isOfDevices = command === 'devices' || command === 'end'
+  const isKnown =
+    isPrinter || isOfDevices || command === 'serve' || command === 'migrate' || command === 'sweep'
   if (!isKnown || others.length > 0) {
-    throw invalid('say "graphql-session serve", migrate, sweep, print-schema or print-documents, or --help')
+    throw invalid(
+      'say "graphql-session serve", migrate, sweep, devices, end, print-schema or print-documents, or --help',
+    )
   }
-  if (values.config !== undefined && command !== 'serve' && !isPrinter) {
-    throw invalid('--config is for serve, print-schema and print-documents')
+  if (values.config !== undefined && command !== 'serve' && !isPrinter && !isOfDevices) {
+    throw invalid('--config is for serve, devices, end, print-schema and print-documents')
+  }
+  for (const name of ['owner', 'device', 'all', 'count', 'json'] as const) {
+    if (values[name] !== undefined && !isOfDevices) throw invalid(`--${name} is for devices and end`)
   }
   for (const name of ['host', 'port', 'static'] as const) {
     if (values[name] !== undefined && command !== 'serve') throw invalid(`--${name} is for serve`)
@@ -101,7 +123,9 @@ async function runCommand(args: string[], version: string): Promise<void> {
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
   if (command === 'serve') await serve(values, version)
   else if (values.print) console.log(schemaFor(process.env).trimEnd())
-  else if (command === 'migrate' || command === 'sweep') await withBackend(command)
+  else if (command === 'migrate') await withBackend(command, migrate)
+  else if (command === 'sweep') await withBackend(command, sweep)
+  else if (isOfDevices) await onDevices(command, values)
   else await print(command, values.config)
 }
 
@@ -116,16 +140,26 @@ async function print(command: string, file: string | undefined): Promise<void> {
 const stores = {
   migrate: 'postgres://USER@HOST:PORT/DATABASE',
   sweep: 'postgres://USER@HOST:PORT/DATABASE or sqlite:PATH',
+  devices: 'what the server has',
+  end: 'what the server has',
 }
 
-async function withBackend(command: keyof typeof stores): Promise<void> {
+async function onDevices(command: 'devices' | 'end', given: DeviceArguments): Promise<void> {
+  checkDeviceArguments(command, given)
+  await withBackend(command, (backend) => runDevices(command, backend, given))
+}
+
+async function withBackend(
+  command: keyof typeof stores,
+  work: (backend: Backend) => Promise<void>,
+): Promise<void> {
   const { SESSION_STORE } = process.env
   if (SESSION_STORE === undefined) {
     throw invalid(`SESSION_STORE is not set. For ${command} set it to ${stores[command]}`)
   }
   const backend = await openBackend(SESSION_STORE, process.env)
   try {
-    await (command === 'migrate' ? migrate(backend) : sweep(backend))
+    await work(backend)
   } finally {
     await backend.close?.()
   }

@@ -120,6 +120,7 @@ export function openSession<Data extends object = Record<string, Json>>(
       declared: rules.declared,
       isOpened: true,
       mayBegin,
+      userAgent: () => request && siteOf(request).header('user-agent'),
     }),
     rules,
   )

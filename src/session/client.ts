@@ -31,7 +31,7 @@ export class ClientSession {
     mindVerbs(
       this.prototype,
       ['keys', 'has', 'get', 'entries'],
-      ['setDefault', 'delete', 'pop', 'flush', 'rotate'],
+      ['setDefault', 'delete', 'pop', 'flush', 'rotate', 'endDevice', 'endOtherDevices', 'endAllDevices'],
       (client, promise) => client.#unit.watch(promise),
     )
   }
@@ -168,6 +168,18 @@ export class ClientSession {
   rotate(): Promise<void> {
     // Anybody may ask for this, so that it is no sign of a sign-in as the rotation of a resolver is.
     return asked(() => this.#unit.rotate(false))
+  }
+
+  endDevice(id: string): Promise<boolean> {
+    return asked(() => this.#session.endDevice(id))
+  }
+
+  endOtherDevices(): Promise<number> {
+    return asked(() => this.#session.endOtherDevices())
+  }
+
+  endAllDevices(): Promise<number> {
+    return asked(() => this.#session.endAllDevices())
   }
 
   /** Records values that `#conform` gave, so that they need not be judged again. */

@@ -17,6 +17,8 @@ export interface DeclaredKey {
   readonly default: Json | undefined
   /** Seconds from its last write after which the entry is absent; undefined where it lasts as long as the session. */
   readonly ttl: number | undefined
+  /** Whether what a visitor has stored stays when somebody signs in. @default false */
+  readonly keepsOnSignIn?: boolean
   /**
    * Gives the form in which a value is stored that a client or a resolver gave.
    * @param isOfResolver - whether parts that are not declared are kept: a resolver writes back what it has read, also

@@ -2,6 +2,7 @@
 
 import type { ChangeSet } from './changes.ts'
 import type { DeclaredKeys } from './declared.ts'
+import { isReserved } from './owner.ts'
 import type { Settings } from './settings.ts'
 import { decode, encode, type Json } from './value.ts'
 
@@ -78,9 +79,9 @@ export class Entries {
     return undefined
   }
 
-  /** Whether a stored text counts. */
+  /** Whether a stored text counts. Entries of this package itself do not. */
   has(key: string, text: string | null | undefined): boolean {
-    if (text === null || text === undefined) return false
+    if (text === null || text === undefined || isReserved(key)) return false
     const isPlain = !this.#declared?.has(key) && endOf(text) === null
     return isPlain || this.read(key, text) !== undefined
   }
@@ -93,7 +94,7 @@ export class Entries {
   /** The entries that count, of those that are stored. */
   of(stored: ReadonlyMap<string, string>): [key: string, value: Json][] {
     return [...stored].flatMap(([key, text]) => {
-      const value = this.read(key, text)
+      const value = isReserved(key) ? undefined : this.read(key, text)
       return value === undefined ? [] : [[key, value] as [string, Json]]
     })
   }

@@ -1,6 +1,7 @@
 // This lists the codes of all errors that a session or the gate answers with, and defines the error class.
 
 import type { Departure } from './record.ts'
+import type { Ending } from './watch.ts'
 
 /** Why a session refuses something. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
@@ -33,6 +34,11 @@ export type SessionErrorCode =
    */
   | 'SESSION_MOVED'
   /**
+   * The session of an open stream has ended, by a sign-out, by another device of its owner, or by its deadline. `reason`
+   * tells which. The stream ends with it.
+   */
+  | 'SESSION_ENDED'
+  /**
    * The change comes too late: it needs a cookie or a save, and the headers of this response have left, or it came
    * over a WebSocket and there are none.
    */
@@ -53,6 +59,17 @@ export type SessionErrorCode =
   | 'SESSION_STORE_TIMEOUT'
   /** The session is kept in its cookie, and without a `denyList` it cannot be ended before its time. */
   | 'SESSION_NOT_REVOCABLE'
+  /**
+   * `identify` was given a ticket that is too old, or the owner's sign-ins were ended since it was taken, as after a
+   * change of the password. Nobody was signed in.
+   */
+  | 'SESSION_SIGN_IN_ENDED'
+  /** The owner is signed in on as many devices as `devices.max` allows, and `devices.whenFull` is `'refuse'`. */
+  | 'SESSION_TOO_MANY_DEVICES'
+  /** The verb needs somebody who is signed in by `identify`, and nobody is. */
+  | 'SESSION_NOT_SIGNED_IN'
+  /** The user has not proved within `maxAge` seconds to be the owner: ask for the password, and call `confirm`. */
+  | 'SESSION_NOT_FRESH'
   /**
    * An option is not valid; the message names it. It is thrown at start, except for a schema that validates
    * asynchronously, which only its first use can tell.
@@ -97,11 +114,17 @@ export class SessionError extends Error {
    * where it had, as a resolver may have charged a card by then. The code is SESSION_MOVED.
    */
   readonly retryable: true | undefined
+  /** Seconds within which the user has to have proved to be the owner. The code is SESSION_NOT_FRESH. */
+  readonly maxAge: number | undefined
+  /** Why the session of a stream has ended. The code is SESSION_ENDED. */
+  readonly reason: 'signed-out' | 'expired' | undefined
   /** What graphql-js copies into the error that a client gets, whatever server runs it. */
   readonly extensions: {
     readonly code: SessionErrorCode
     readonly outcome?: 'unknown'
     readonly retryable?: true
+    readonly maxAge?: number
+    readonly reason?: 'signed-out' | 'expired'
   }
 
   /**
@@ -111,16 +134,26 @@ export class SessionError extends Error {
   constructor(
     code: SessionErrorCode,
     message: string,
-    options: { cause?: unknown; outcome?: 'unknown'; retryable?: true } = {},
+    options: {
+      cause?: unknown
+      outcome?: 'unknown'
+      retryable?: true
+      maxAge?: number
+      reason?: 'signed-out' | 'expired'
+    } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.outcome = options.outcome
     this.retryable = options.retryable
+    this.maxAge = options.maxAge
+    this.reason = options.reason
     this.extensions = {
       code,
       ...(options.outcome && { outcome: options.outcome }),
       ...(options.retryable && { retryable: options.retryable }),
+      ...(options.maxAge !== undefined && { maxAge: options.maxAge }),
+      ...(options.reason && { reason: options.reason }),
     }
   }
 }
@@ -171,4 +204,40 @@ export const tooLarge = ({ keys, sessionBytes }: { keys: number; sessionBytes: n
   new SessionError(
     'SESSION_TOO_LARGE',
     `A session holds at most ${keys} keys and ${sessionBytes} bytes, and no more than its store has room for. Nothing was stored; delete what is no longer needed.`,
+  )
+
+/** The error with which a stream ends, as its session does. */
+export function streamEnded(ending: Ending): SessionError {
+  if (ending === 'moved') {
+    return new SessionError(
+      'SESSION_MOVED',
+      'The cookie was replaced, for example by a sign-in, and the stream ends. Begin it again, with the new cookie.',
+      { retryable: true },
+    )
+  }
+  if (ending === 'unavailable') {
+    return new SessionError(
+      'SESSION_STORE_UNAVAILABLE',
+      'The session store is not available, so that nobody can tell whether the session goes on. Try again later.',
+    )
+  }
+  return new SessionError('SESSION_ENDED', 'The session has ended, and the stream ends with it.', {
+    reason: ending === 'expired' ? 'expired' : 'signed-out',
+  })
+}
+
+export const notSignedIn = (): SessionError =>
+  new SessionError('SESSION_NOT_SIGNED_IN', 'Nobody is signed in to this session.')
+
+export const notFresh = (maxAge: number): SessionError =>
+  new SessionError(
+    'SESSION_NOT_FRESH',
+    `This needs a user who has proved to be the owner within the last ${maxAge} seconds. Ask for the password again.`,
+    { maxAge },
+  )
+
+export const notRevocable = (): SessionError =>
+  new SessionError(
+    'SESSION_NOT_REVOCABLE',
+    'This session is kept in its cookie, and the server has no list of ended ones: it cannot be ended before its time. Clear it instead.',
   )

@@ -16,6 +16,10 @@ export type SessionEvent =
   | { readonly type: 'rotated'; readonly handle: string; readonly previousHandle: string }
   /** The session was deleted by `flush`, or by an expiry that is past. */
   | { readonly type: 'flushed'; readonly handle: string }
+  /** `identify` signed an owner in. The session has a new handle. */
+  | { readonly type: 'signed-in'; readonly handle: string }
+  /** A device was ended by another one of its owner, by an administrator, or as there were too many. */
+  | { readonly type: 'revoked'; readonly handle: string }
   /** The session ended while a request used it: `SESSION_GONE`. */
   | { readonly type: 'gone'; readonly handle: string }
   /** Other requests changed the key at each attempt: `SESSION_CONFLICT`. */

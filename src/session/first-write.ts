@@ -1,5 +1,6 @@
 // This begins a session, so that the first writes of one page which run at once begin one and not several.
 
+import { withoutOwner } from './owner.ts'
 import { type Departure, type Mark, markRecord, type SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
@@ -95,10 +96,12 @@ export class FirstWrites {
   ): Promise<Found | null> {
     if (isFlushed) return (await this.#store.delete(token, now, mark)) === null ? null : { is: 'over' }
     const found = isKept
-      ? await this.#store.rotate(token, now, mark, isKept)
+      ? await this.#store.rotate(token, now, mark, (record) => ({ ...withoutOwner(record), kept: true }))
       : await this.#store.read(token, now)
     if (found === null) return null
     if (typeof found === 'string') return { is: 'departed', token, departure: found }
-    return 'token' in found ? { is: 'joined', ...found } : { is: 'joined', token, record: found }
+    return 'token' in found
+      ? { is: 'joined', token: found.token, record: found.record }
+      : { is: 'joined', token, record: found }
   }
 }

@@ -34,6 +34,12 @@ export interface KeyDeclaration {
    * @default any JSON
    */
   readonly schema?: ValueSchema
+  /**
+   * Whether what a visitor has stored stays when `identify` signs an owner in, a shopping cart for example. A page of
+   * another person may have stored it.
+   * @default 'drop'
+   */
+  readonly onSignIn?: 'keep' | 'drop'
 }
 
 /**
@@ -62,6 +68,8 @@ export interface KeyRules {
   /** What the application has declared of its entries; undefined where it has declared none. */
   readonly declared: DeclaredKeys | undefined
   mayClient(right: KeyRight, key: string): boolean
+  /** Whether what a visitor has stored stays at a sign-in. */
+  keepsOnSignIn(key: string): boolean
   /**
    * Gives the value to store for a value that a client gave: what the key's schema makes of it.
    * @param check - called before a schema sees the value; throws for one that could not be stored
@@ -74,6 +82,7 @@ export interface KeyRules {
 interface Rule {
   readonly granted: ReadonlySet<KeyRight>
   readonly schema: ValueSchema | undefined
+  readonly keepsOnSignIn: boolean
 }
 
 const rights: readonly unknown[] = ['read', 'write', 'delete'] satisfies KeyRight[]
@@ -99,6 +108,7 @@ export function keyRules(declarations: KeyDeclarations, declared?: DeclaredKeys)
     exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix))?.[1]
   return {
     declared,
+    keepsOnSignIn: (key) => (declared?.get(key) ?? find(key))?.keepsOnSignIn ?? false,
     mayClient: (right, key) => (declared?.get(key) ?? find(key))?.granted.has(right) ?? false,
     conform(key, value, check) {
       const ofData = declared?.get(key)
@@ -121,8 +131,8 @@ function readDeclaration(name: string, declaration: KeyDeclarations[string]): Ru
       `keys: ${JSON.stringify(name)} is neither a key nor a prefix ending in *.`,
     )
   }
-  checkOptions(`keys.${name}`, declaration, ['client', 'schema'])
-  const { client = [], schema } = declaration
+  checkOptions(`keys.${name}`, declaration, ['client', 'schema', 'onSignIn'])
+  const { client = [], schema, onSignIn = 'drop' } = declaration
   if (!Array.isArray(client) || !client.every((right) => rights.includes(right))) {
     throw new SessionError(
       'CONFIG_INVALID',
@@ -135,7 +145,10 @@ function readDeclaration(name: string, declaration: KeyDeclarations[string]): Ru
       `keys.${name}.schema must be a Standard Schema (https://standardschema.dev), e.g. of Zod.`,
     )
   }
-  return { granted: new Set(client), schema }
+  if (onSignIn !== 'keep' && onSignIn !== 'drop') {
+    throw new SessionError('CONFIG_INVALID', `keys.${name}.onSignIn must be 'keep' or 'drop'.`)
+  }
+  return { granted: new Set(client), schema, keepsOnSignIn: onSignIn === 'keep' }
 }
 
 /** Validates a value. As the messages of a schema may quote it, the error tells only the place in it. */

@@ -3,9 +3,12 @@
 import type { IfAbsent, KeyRight } from './declared.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
+import { flashKey, noticesIn, withNotice } from './flash.ts'
 import type { KeyRules } from './key-declarations.ts'
+import { checkNumber, checkOptions } from './options.ts'
+import type { Device } from './owner-index.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
-import { checkKey, type Json, type Refused, type Storable } from './value.ts'
+import { checkKey, encode, type Json, type JsonInput, type Refused, type Storable } from './value.ts'
 import { mindVerbs } from './verb-promise.ts'
 
 type Key<Data> = keyof Data & string
@@ -37,6 +40,38 @@ type Known<Given, Data> = {
   [
     Name in Exclude<keyof Given & string, Key<Data>>
   ]: Refused<'There is no such key, or it is one of several.'>
+}
+
+/**
+ * How `identify` signs an owner in.
+ * @typeParam Name - the application's keys
+ */
+export interface IdentifyOptions<Name extends string = string> {
+  /** Of `ticket`, taken before the password was looked at. @default taken now, which is late */
+  readonly ticket?: string
+  /** What the owner is shown of the device, at most 64 characters. @default none */
+  readonly label?: string
+  /** The keys of the entries that a visitor has stored and the owner keeps. @default those declared with `onSignIn` */
+  readonly keep?: readonly Name[]
+  /** Any text that changes with the owner's password. Only a digest of it is stored. @default none */
+  readonly stamp?: string
+}
+
+/** A device on which an owner is signed in. */
+export interface SessionDevice {
+  /** The handle of the device, which stays when the session gets a new secret. It opens nothing. */
+  readonly id: string
+  /** Whether it is the device of this session. */
+  readonly current: boolean
+  readonly signedInAt: Date
+  /** When it was last used, in steps of an hour at most. */
+  readonly lastSeenAt: Date
+  /** When it ends at the latest, however much it is used. */
+  readonly expiresAt: Date
+  /** The `User-Agent` of the sign-in: printable ASCII, at most 256 characters. */
+  readonly userAgent: string | null
+  /** What the application has called it. */
+  readonly label: string | null
 }
 
 /** A value as a session gives it. It is deeply frozen: a change in place throws instead of being lost. */
@@ -82,8 +117,21 @@ export class Session<Data extends object = Record<string, Json>> {
       [
         ...(['get', 'has', 'keys', 'entries', 'isEmpty', 'handle', 'isNew', 'save'] as const),
         ...(['createdAt', 'expiresAt', 'expiresIn', 'expiresAtBrowserClose'] as const),
+        ...(['owner', 'hasFlash', 'ticket', 'devices', 'requireFresh', 'checkStamp'] as const),
       ],
-      ['delete', 'pop', 'setDefault', 'update', 'flush', 'rotate'],
+      [
+        ...(['delete', 'pop', 'setDefault', 'update', 'flush', 'rotate'] as const),
+        ...([
+          'flash',
+          'popFlash',
+          'identify',
+          'claim',
+          'confirm',
+          'endDevice',
+          'endOtherDevices',
+          'endAllDevices',
+        ] as const),
+      ],
       (session, promise) => session.#unit.watch(promise),
     )
   }
@@ -273,6 +321,161 @@ export class Session<Data extends object = Record<string, Json>> {
   }
 
   /**
+   * Leaves a notice that is shown once, e.g. "You are signed in.", for whoever takes it by `popFlash` first: no other
+   * request, poll or tab uses it up. It acts at once. The last 32 are kept.
+   * @param value - any JSON
+   * @param options - `ttl`: seconds after which nobody gets it any more; 300 where it is left out
+   * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE, SESSION_CONFLICT, SESSION_GONE
+   * @throws {SessionError} SESSION_HEADERS_SENT; CONFIG_INVALID for another `ttl`
+   */
+  async flash(value: JsonInput, options: { readonly ttl?: number } = {}): Promise<void> {
+    checkOptions('flash', options, ['ttl'])
+    const { ttl = 300 } = options
+    checkNumber('flash.ttl', ttl, 'seconds')
+    const { limits, clock } = this.#unit.settings
+    const added = encode('flash', value, limits)
+    await this.#unit.change(flashKey, (text) => withNotice(text, added, clock() + ttl * 1000, clock()))
+  }
+
+  /**
+   * Takes all notices, the oldest first. Of two requests at the same time one gets them.
+   * @throws {SessionError} SESSION_CONFLICT, SESSION_GONE
+   */
+  async popFlash(): Promise<Json[]> {
+    let taken: Json[] = []
+    await this.#unit.change(flashKey, (text) => {
+      taken = noticesIn(text, this.#unit.settings.clock()).map(([value]) => value)
+      return text === null ? undefined : null
+    })
+    return taken
+  }
+
+  /** Whether there is a notice for `popFlash` to take. */
+  async hasFlash(): Promise<boolean> {
+    const { entries } = await this.#unit.view()
+    return noticesIn(entries.get(flashKey), this.#unit.settings.clock()).length > 0
+  }
+
+  /** Who is signed in by `identify`; null for a visitor. */
+  async owner(): Promise<string | null> {
+    return (await this.#unit.owned())?.owner ?? null
+  }
+
+  /**
+   * Gives a ticket for a sign-in, to be taken before the password is looked at, and handed to `identify`. It is void
+   * once the owner's devices were ended (`endOtherDevices`, `endAllDevices`), so that nobody is signed in with a
+   * password that was changed meanwhile, and after 15 minutes. It is no secret, and can be kept in the session between
+   * the steps of a sign-in.
+   * @throws {SessionError} SESSION_NOT_REVOCABLE
+   */
+  async ticket(owner: string): Promise<string> {
+    return this.#unit.ticket(ownerName(owner))
+  }
+
+  /**
+   * Signs an owner in: the session gets a new secret and handle, as by `rotate`, and is one of the owner's devices. Call
+   * it once the owner has proved who it is. Without a session it stores one. Like Django's `login`, it ends the session
+   * of somebody else first, and goes on in a fresh one.
+   *
+   * Of what a visitor has stored only the entries in `keep` stay, since a page of another person may have stored them.
+   * If the same owner is signed in already, all entries stay. What the request has recorded is saved, too.
+   * @param owner - the id of the user, 1 to 256 characters. It is stored in the session
+   * @throws {SessionError} SESSION_SIGN_IN_ENDED where the ticket is void, SESSION_TOO_MANY_DEVICES: nobody is signed in
+   * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
+   */
+  async identify(owner: string, options: IdentifyOptions<Key<Data>> = {}): Promise<void> {
+    checkOptions('identify', options, ['ticket', 'label', 'keep', 'stamp'])
+    const { ticket, label, keep, stamp } = options
+    const kept = keep && new Set<string>(keep)
+    await this.#unit.signIn(ownerName(owner), {
+      ticket: ticket ?? null,
+      keeps: (key) => kept?.has(key) ?? this.#rules.keepsOnSignIn(key),
+      label: label === undefined ? undefined : labelOf(label),
+      stamp,
+    })
+  }
+
+  /**
+   * Makes a stored session of nobody one of the owner's devices, under the same handle. It is for sessions that were
+   * signed in before the application called `identify`.
+   * @returns whether the owner is signed in to it: false where somebody else is, or nothing is stored
+   * @throws {SessionError} SESSION_TOO_MANY_DEVICES, SESSION_GONE, SESSION_NOT_REVOCABLE
+   */
+  claim(owner: string, options: { readonly label?: string } = {}): Promise<boolean> {
+    const { label } = options
+    return this.#unit.asOwner(
+      (signedIn) => signedIn.claim(ownerName(owner), label === undefined ? undefined : labelOf(label)),
+      true,
+    )
+  }
+
+  /** Lists the devices on which the owner is signed in, the last that signed in first; none for a visitor. */
+  async devices(): Promise<SessionDevice[]> {
+    const current = (await this.#unit.owned())?.device
+    const devices = await this.#unit.asOwner((signedIn) => signedIn.list(), true)
+    return devices.map((device) => toDevice(device, current))
+  }
+
+  /**
+   * Ends a device of the owner: its session is deleted before the promise resolves, and never comes back. The current
+   * one goes on in a fresh session, as after `flush`.
+   * @param id - of `devices`
+   * @returns whether it was signed in; false for an id of nobody, and of somebody else
+   * @throws {SessionError} SESSION_NOT_FRESH, SESSION_HEADERS_SENT
+   */
+  endDevice(id: string): Promise<boolean> {
+    return this.#unit.asOwner((signedIn) => signedIn.end(id))
+  }
+
+  /**
+   * Ends all devices of the owner but this one, and every sign-in that has its ticket from before. Call it once a new
+   * password is stored (ASVS 5.0, 7.4.3).
+   * @returns how many were signed in
+   * @throws {SessionError} SESSION_NOT_FRESH; SESSION_GONE where this device was ended meanwhile
+   */
+  endOtherDevices(): Promise<number> {
+    return this.#unit.asOwner((signedIn) => signedIn.endOthers(), true)
+  }
+
+  /**
+   * Ends all devices of the owner, and goes on in a fresh session, as after `flush`.
+   * @returns how many were signed in, with this one
+   * @throws {SessionError} SESSION_NOT_FRESH, SESSION_HEADERS_SENT
+   */
+  endAllDevices(): Promise<number> {
+    return this.#unit.asOwner((signedIn) => signedIn.endAll())
+  }
+
+  /**
+   * Takes note that the user has proved again to be the owner, by the password for example. The session gets a new
+   * secret and handle (ASVS 5.0, 7.2.4).
+   * @throws {SessionError} SESSION_NOT_SIGNED_IN, SESSION_GONE, SESSION_HEADERS_SENT
+   */
+  confirm(): Promise<void> {
+    return this.#unit.asOwner((signedIn) => signedIn.confirm())
+  }
+
+  /**
+   * Throws unless the user has proved within the last seconds to be the owner, by `identify` or `confirm`. Activity does
+   * not count.
+   * @param seconds - a whole number above 0
+   * @throws {SessionError} SESSION_NOT_SIGNED_IN; SESSION_NOT_FRESH, with `maxAge`; CONFIG_INVALID
+   */
+  async requireFresh(seconds: number): Promise<void> {
+    checkNumber('requireFresh', seconds, 'seconds')
+    await this.#unit.asOwner(async (signedIn) => signedIn.requireFresh(seconds), true)
+  }
+
+  /**
+   * Compares what `identify` was given as `stamp`, e.g. the hash of the owner's password, with what it is now, like
+   * Django's `get_session_auth_hash`. It finds a session that a failover of the store has brought back.
+   * @returns false where it differs, or nobody is signed in: end the session with `flush`
+   */
+  async checkStamp(stamp: string): Promise<boolean> {
+    return this.#unit.asOwner(async (signedIn) => signedIn.fits(stamp), true)
+  }
+
+  /**
    * Sets when the session ends, like Django's `set_expiry`. The absolute timeout of the server still applies, and
    * so does what a client wishes by `setSessionExpiry`, if that is nearer. A client cannot undo this.
    * @param expiry - seconds without activity, `'browser-close'`, a date (a past one ends the session when the
@@ -358,3 +561,28 @@ export class Session<Data extends object = Record<string, Json>> {
 export type AnySession = Session<any>
 
 const toDate = (at: number | null): Date | null => (at === null ? null : new Date(at))
+
+export const toDevice = (
+  { id, at, seenAt, until, userAgent, label }: Device,
+  current?: string,
+): SessionDevice => ({
+  id,
+  current: id === current,
+  signedInAt: new Date(at),
+  lastSeenAt: new Date(seenAt),
+  expiresAt: new Date(until),
+  userAgent: userAgent ?? null,
+  label: label ?? null,
+})
+
+/** @throws {SessionError} CONFIG_INVALID */
+export function ownerName(owner: string): string {
+  if (typeof owner === 'string' && owner.length > 0 && owner.length <= 256 && owner.isWellFormed())
+    return owner
+  throw new SessionError('CONFIG_INVALID', 'An owner must be named by a text of 1 to 256 characters.')
+}
+
+function labelOf(label: string): string {
+  if (typeof label === 'string' && label.length <= 64 && label.isWellFormed()) return label
+  throw new SessionError('CONFIG_INVALID', 'The label of a device must be a text of at most 64 characters.')
+}

@@ -19,6 +19,8 @@ export interface SessionSettings {
    * @default 60
    */
   readonly handOverTimeout?: number
+  /** The devices on which one owner may be signed in by `identify`, each option in place of its default. */
+  readonly devices?: DeviceOptions
   /** Upper bounds of what can be stored, each in place of the default that `Limits` names. */
   readonly limits?: Partial<Limits>
   /**
@@ -37,11 +39,30 @@ export interface SessionSettings {
   readonly clock?: () => number
 }
 
+/** What holds for the devices of an owner. */
+export interface DeviceOptions {
+  /** How many devices an owner may have at the same time, at most 1000. @default 100 */
+  readonly max?: number
+  /**
+   * What a sign-in beyond that does: it ends the device that was not seen for longest, or it is
+   * SESSION_TOO_MANY_DEVICES.
+   * @default 'end-oldest'
+   */
+  readonly whenFull?: 'end-oldest' | 'refuse'
+  /**
+   * Seconds since a user proved to be the owner, by `identify` or `confirm`, within which other devices can be ended
+   * (ASVS 5.0, 7.5.2); else that is SESSION_NOT_FRESH. Devices are listed in any case.
+   * @default null, no limit
+   */
+  readonly fresh?: number | null
+}
+
 /** The names of all settings, to refuse unknown ones. The compiler finds a name that is missing here. */
 export const settingNames: Record<keyof SessionSettings, true> = {
   idleTimeout: true,
   absoluteTimeout: true,
   handOverTimeout: true,
+  devices: true,
   limits: true,
   storeTimeout: true,
   storeCalls: true,
@@ -62,6 +83,7 @@ export interface Settings {
   readonly timeouts: Timeouts
   /** Milliseconds for which a replaced session leaves a mark; 0: none. */
   readonly handOver: number
+  readonly devices: Required<DeviceOptions>
   readonly limits: Limits
   readonly calls: CallLimits
   /** Tells the listener of an event; undefined when there is none. */
@@ -89,6 +111,7 @@ export function resolveSettings(options: SessionSettings): Settings {
   checkNumber('limits.sessionBytes', sessionBytes, 'bytes')
   checkNumber('storeTimeout', storeTimeout, 'milliseconds')
   checkNumber('storeCalls', storeCalls, 'calls')
+  const devices = resolveDevices(options.devices ?? {})
   if (idleTimeout > absoluteTimeout) {
     throw new SessionError('CONFIG_INVALID', 'idleTimeout must not be longer than absoluteTimeout.')
   }
@@ -101,9 +124,22 @@ export function resolveSettings(options: SessionSettings): Settings {
   return {
     timeouts: { idleTimeout, absoluteTimeout },
     handOver: handOverTimeout * 1000,
+    devices,
     limits: { valueBytes, keys, sessionBytes },
     calls: { timeout: storeTimeout, inFlight: storeCalls },
     emit: emitterOf(options.onEvent),
     clock,
   }
+}
+
+function resolveDevices(options: DeviceOptions): Required<DeviceOptions> {
+  checkOptions('devices', options, ['max', 'whenFull', 'fresh'])
+  const { max = 100, whenFull = 'end-oldest', fresh = null } = options
+  checkNumber('devices.max', max, 'devices')
+  if (max > 1000) throw new SessionError('CONFIG_INVALID', 'devices.max must not be more than 1000.')
+  if (whenFull !== 'end-oldest' && whenFull !== 'refuse') {
+    throw new SessionError('CONFIG_INVALID', "devices.whenFull must be 'end-oldest' or 'refuse'.")
+  }
+  if (fresh !== null) checkNumber('devices.fresh', fresh, 'seconds')
+  return { max, whenFull, fresh }
 }

@@ -4,6 +4,7 @@ import type { ChangeSet, Outcome } from './changes.ts'
 import type { SessionCookie } from './cookie.ts'
 import type { Departure, Mark, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
+import type { Listener, Notices } from './watch.ts'
 
 /**
  * What a storage backend implements. An id is 43 characters of base64url, the text of an entry is compact
@@ -15,7 +16,10 @@ import type { Settings } from './settings.ts'
  * becomes SESSION_STORE_UNAVAILABLE, unless it is a `SessionError` with a code of its own.
  */
 export interface KeyedStore {
-  /** Inserts a record. It throws for an id in use, whose record or mark stays as it is. */
+  /**
+   * Inserts a record. It throws for an id in use, whose record or mark stays as it is. What has expired when the new
+   * record was created, at its `createdAt`, is as good as deleted, and is replaced.
+   */
   create(id: string, record: SessionRecord): Promise<void>
   /** Reads a record. @returns null when there is no such session, or what the mark says that it left */
   read(id: string, now: number): Promise<SessionRecord | Departure | null>
@@ -46,6 +50,8 @@ export interface KeyedStore {
    * @returns which promises the configuration of the backend does not keep, a line each with the remedy
    */
   check?(): Promise<readonly string[]>
+  /** Tells of sessions that ended, so that open streams end with them. Without it they are read once a second. */
+  readonly notices?: Notices
 }
 
 /**
@@ -71,6 +77,13 @@ export interface SealedStore<Revocable extends boolean = boolean> {
 
 /** Where sessions are kept. */
 export type SessionStore = KeyedStore | SealedStore
+
+/** What a rotation has made, and the record as the old token had it last. */
+export interface Rotated {
+  readonly token: string
+  readonly record: SessionRecord
+  readonly before: SessionRecord
+}
 
 /** A store as sessions use it: the verbs of a `KeyedStore` by token instead of id, and rotation. */
 export interface Store {
@@ -101,13 +114,35 @@ export interface Store {
   delete(token: string, now: number, mark?: Mark): Promise<SessionRecord | Departure | null>
   /**
    * Moves a session to a new token, voids the old one at once, and leaves the mark if one is given.
-   * @param isKept - whether it is evicted last from then on; where it is false, that stays as it was
-   * @returns null when there is no such session, or what the mark says that it left
+   * @param carry - makes the record that the new token gets, of the last one of the old token
+   * @returns both; null when there is no such session, or what the mark says that it left
    */
   rotate(
     token: string,
     now: number,
-    mark?: Mark,
-    isKept?: boolean,
-  ): Promise<{ token: string; record: SessionRecord } | Departure | null>
+    mark: Mark | undefined,
+    carry: (record: SessionRecord) => SessionRecord,
+  ): Promise<Rotated | Departure | null>
+  /**
+   * Watches a session for an open stream. Resolves once no end is missed.
+   * @returns ends it
+   */
+  watch(token: string, listener: Listener): Promise<() => void>
+  /** Where the devices of owners are listed. Without it no session can be ended before its time. */
+  readonly owners?: OwnerStore
+}
+
+/** What the devices of owners need of a store: a place for its own record, and sessions by their id. */
+export interface OwnerStore {
+  /** Where the records of owners are kept. */
+  readonly records: Pick<KeyedStore, 'create' | 'read' | 'commit'>
+  /** The full name of the cookie, since owners of two applications may have one name. */
+  readonly name: string
+  /** Finds a session. @returns `unread` where it has not been ended, and its record is in the cookie */
+  find(id: string, now: number): Promise<SessionRecord | Departure | 'unread' | null>
+  /**
+   * Ends a session for good.
+   * @param until - when it ends in any case. Milliseconds since the epoch
+   */
+  end(id: string, now: number, until: number, mark: Mark | undefined): Promise<void>
 }

@@ -1,15 +1,16 @@
 // This calls the store for one request, and keeps what is known of the session and of the cookie to set.
 
-import { apply, type ChangeSet, none } from './changes.ts'
+import { apply, type ChangeSet, changeSet, none } from './changes.ts'
 import type { Presented, SentCookie } from './cookie.ts'
 import type { DeclaredKeys } from './declared.ts'
 import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
-import { cookieDeadline, needsNewCookie } from './expiry.ts'
+import { cookieDeadline, deadline, needsNewCookie } from './expiry.ts'
 import { type Begun, FirstWrites } from './first-write.ts'
 import type { Departure, Mark, SessionRecord } from './record.ts'
 import { choose, tokensOf } from './rivals.ts'
 import type { Settings } from './settings.ts'
-import type { Store } from './store.ts'
+import type { OwnerStore, Store } from './store.ts'
+import type { Listener } from './watch.ts'
 
 /**
  * What a request knows of its session in the store.
@@ -43,7 +44,18 @@ export interface Terms {
    * @default true
    */
   readonly hasHeaders?: boolean
+  /** Gives the `User-Agent` of the request, by which its owner knows the device. @default none */
+  readonly userAgent?: () => string | null | undefined
 }
+
+/** A session that was moved or deleted, as the store had it last. */
+export interface Left {
+  readonly id: string
+  readonly record: SessionRecord
+}
+
+const asItIs = (record: SessionRecord): SessionRecord => record
+const keeping = (record: SessionRecord): SessionRecord => ({ ...record, kept: true })
 
 /** What the answer does with the cookie: set it, delete it, or nothing (null). */
 export type CookieChange = SentCookie | 'clear' | null
@@ -212,6 +224,20 @@ export class StoredSession {
     this.#sealed = true
   }
 
+  /** Where the devices of owners are listed; undefined where no session can be ended before its time. */
+  get owners(): OwnerStore | undefined {
+    return this.#store.owners
+  }
+
+  /**
+   * Watches the session for an open stream.
+   * @returns ends it; null where nothing is stored that could end
+   */
+  async watch(listener: Omit<Listener, 'record'>): Promise<(() => void) | null> {
+    if (this.#standing !== 'stored') return null
+    return this.#store.watch(this.#token!, { ...listener, record: this.#record! })
+  }
+
   /** Whether the token holds the session, so that every change needs a new cookie. */
   get isInToken(): boolean {
     return this.#store.isInToken
@@ -343,13 +369,14 @@ export class StoredSession {
 
   /**
    * Deletes the session. If another request has just ended it, that is as good.
-   * @returns whether it was stored
+   * @returns its last state; null where it was not stored
    * @throws {SessionError} SESSION_MOVED, SESSION_NOT_REVOCABLE, SESSION_AMBIGUOUS
    */
-  async flush(now: number): Promise<boolean> {
+  async flush(now: number): Promise<Left | null> {
     // What follows a flush, as a sign-in may, is nothing that other requests of the page share.
     this.#isFlushed = true
     if (this.isContested) await this.decide()
+    const { id } = this
     const last = await this.#delete(now)
     this.#successor = null
     this.#isKept = false
@@ -360,31 +387,44 @@ export class StoredSession {
     }
     if (this.#standing === 'unread') this.#cookie = 'clear'
     if (this.#standing !== 'flushed') this.#leave('absent')
-    return last !== null
+    return last && { id: id!, record: last }
   }
 
   /**
    * Moves the session to a new token.
    * @param isKept - whether it is evicted last from then on, also where it is still to be created
+   * @param carry - makes the record that it goes on with
+   * @returns what it was before; null where there was none
    * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE, SESSION_AMBIGUOUS
    */
-  async rotate(now: number, isKept: boolean): Promise<void> {
+  async rotate(now: number, isKept: boolean, carry = asItIs): Promise<Left | null> {
     if (this.isContested) await this.decide()
     this.#successor = null
     this.#isKept ||= isKept
     const token = this.#token
-    if (token === null) return
+    if (token === null) return null
     const mark = this.#mark('moved', now)
-    const rotated = await this.#call(() => this.#store.rotate(token, now, mark, isKept))
+    const carried = isKept ? (record: SessionRecord) => keeping(carry(record)) : carry
+    const rotated = await this.#call(() => this.#store.rotate(token, now, mark, carried))
     if (typeof rotated === 'string') throw this.#depart(rotated)
-    if (rotated === null) return this.#lose()
-    if (!this.#isAlive(rotated.record, now)) {
+    if (rotated === null) this.#lose()
+    else if (!this.#isAlive(rotated.record, now)) {
       await this.#call(() => this.#store.delete(rotated.token, now))
-      return this.#lose()
+      this.#lose()
     }
+    if (rotated === null || this.#standing === 'absent') return null
     this.#keep(rotated.token, rotated.record)
     this.#send(now)
-    this.#settings.emit?.({ type: 'rotated', handle: this.id!, previousHandle: this.idOf(token) })
+    const id = this.idOf(token)
+    this.#settings.emit?.({ type: 'rotated', handle: this.id!, previousHandle: id })
+    return { id, record: rotated.before }
+  }
+
+  /** Stores an empty session, unless there is one. @throws {SessionError} as `create` */
+  async begin(now: number): Promise<void> {
+    if (this.#standing === 'stored') return
+    const expiresAt = deadline('', this.issue().createdAt, now, this.#settings.timeouts)
+    await this.create(changeSet({ expiresAt }), now)
   }
 
   /** Takes the values of several cookies. @returns the only token; null where there is none, or more than one */

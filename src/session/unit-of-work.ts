@@ -7,12 +7,15 @@ import { headersSent, SessionError, tooLarge } from './errors.ts'
 import { deadline } from './expiry.ts'
 import { adds, Journal } from './journal.ts'
 import { OneAtATime } from './one-at-a-time.ts'
+import { type Owned, ownerKey } from './owner.ts'
 import type { Departure, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
+import { SignedIn, type SignIn } from './signed-in.ts'
 import type { Store } from './store.ts'
 import { type CookieChange, type Standing, StoredSession, type Terms } from './stored-session.ts'
 import type { VerbPromise } from './verb-promise.ts'
 import { View } from './view.ts'
+import type { Listener } from './watch.ts'
 
 /** What happens at the end of a request, by what it knows of the session and whether it recorded a change. */
 const atTheEnd = {
@@ -43,7 +46,10 @@ export class UnitOfWork {
   readonly #stored: StoredSession
   readonly #journal = new Journal()
   readonly #view: View
+  readonly #signedIn: SignedIn
   readonly #verbs = new OneAtATime()
+  /** Whether the request tells the end of its session by itself, so that its stream need not end in an error. */
+  tellsEnds = false
   readonly #outlivesFailures: boolean
   /** Verbs that have not ended. These promises never reject. */
   readonly #watched = new Set<Promise<unknown>>()
@@ -61,6 +67,7 @@ export class UnitOfWork {
     this.#stored = new StoredSession(store, settings, presented, terms)
     this.entries = new Entries(terms.declared, settings, () => this.#stored.id)
     this.#view = new View(this.#stored, this.#journal, this.entries, settings)
+    this.#signedIn = new SignedIn(this.#stored, this.#view, settings, terms.userAgent)
   }
 
   /** Whether the request used its session. Only then does the answer depend on the cookie. */
@@ -288,7 +295,7 @@ export class UnitOfWork {
     const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
-      const flushed = await this.#stored.flush(this.settings.clock())
+      const flushed = await this.#signedIn.flush(this.settings.clock())
       this.#journal.forget(place)
       return flushed
     })
@@ -303,7 +310,58 @@ export class UnitOfWork {
     this.#begin()
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
-      await this.#stored.rotate(this.settings.clock(), isKept)
+      await this.#signedIn.rotate(this.settings.clock(), isKept)
+    })
+  }
+
+  /**
+   * Watches the session for an open stream.
+   * @returns ends it; null where nothing is stored that could end
+   */
+  follow(listener: Omit<Listener, 'record'>): Promise<(() => void) | null> {
+    return this.#stored.watch(listener)
+  }
+
+  /** Reads the session anew, as somebody may have changed it. @throws {SessionError} SESSION_MOVED, SESSION_GONE */
+  refresh(): Promise<void> {
+    this.#begin()
+    return this.#verbs.run(() => this.#stored.reread())
+  }
+
+  /** Whose session it is, as this request sees it; null for nobody's. */
+  owned(): Promise<Owned | null> {
+    return this.#read().then(() => this.#signedIn.owned)
+  }
+
+  /** @throws {SessionError} SESSION_NOT_REVOCABLE */
+  ticket(owner: string): Promise<string> {
+    return this.#signedIn.ticket(owner)
+  }
+
+  /**
+   * Does what concerns the owner of the session, in the turn of the verbs.
+   * @param isSealable - whether it can be done once the headers have left
+   * @throws {SessionError} SESSION_HEADERS_SENT
+   */
+  asOwner<T>(verb: (signedIn: SignedIn) => Promise<T>, isSealable = false): Promise<T> {
+    this.#begin()
+    return this.#verbs.run(async () => {
+      if (!isSealable && this.#stored.isSealed) throw headersSent()
+      await this.#readToChange()
+      return verb(this.#signedIn)
+    })
+  }
+
+  /**
+   * Signs an owner in.
+   * @throws {SessionError} SESSION_SIGN_IN_ENDED, SESSION_TOO_MANY_DEVICES, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
+   */
+  signIn(owner: string, signIn: SignIn): Promise<void> {
+    this.#begin()
+    const place = this.#journal.count
+    return this.#verbs.run(async () => {
+      if (this.#stored.isSealed) throw headersSent()
+      if (await this.#signedIn.enter(owner, signIn)) this.#journal.forget(place)
     })
   }
 
@@ -315,7 +373,8 @@ export class UnitOfWork {
     const { standing, record } = this.#stored
     if (standing !== 'stored') return standing === 'flushed'
     const now = this.settings.clock()
-    return this.#view.deadline(now) !== record!.expiresAt || this.#stored.needsNewCookie(now)
+    if (this.#view.deadline(now) !== record!.expiresAt || this.#stored.needsNewCookie(now)) return true
+    return this.#signedIn.isDue(now)
   }
 
   /**
@@ -379,6 +438,7 @@ export class UnitOfWork {
       }
     }
     this.#journal.forget(count)
+    await this.#signedIn.see(now)
   }
 
   /**
@@ -395,8 +455,10 @@ export class UnitOfWork {
     await (this.#stored.needsReading ? this.#stored.read() : this.#stored.reread())
     const { record } = this.#stored
     if (record === null) return 'gone'
-    if (this.entries.swept(changes, record.entries) !== changes)
-      outcome = await this.#commitSwept(changes, now)
+    // Only who has read knows whose session it is, and that this takes no room of the application's.
+    const allowed = record.entries.has(ownerKey) ? { ...changes, limit: this.#limitOf(changes) } : changes
+    if (allowed !== changes || this.entries.swept(changes, record.entries) !== changes)
+      outcome = await this.#commitSwept(allowed, now)
     if (outcome === 'full') throw tooLarge(this.settings.limits)
     return outcome
   }
@@ -478,8 +540,12 @@ export class UnitOfWork {
 
   /** The limit for a change: none if it sets no entry, so that a session over the limit can be emptied. */
   #limitOf({ entries }: Partial<ChangeSet>): ChangeSet['limit'] {
+    if (!entries || !adds({ entries })) return undefined
     const { keys, sessionBytes } = this.settings.limits
-    return entries && adds({ entries }) ? { keys, bytes: sessionBytes } : undefined
+    // What the session says of its owner is nothing that the application can delete.
+    const own = this.#stored.record?.entries.get(ownerKey)
+    if (own === undefined) return { keys, bytes: sessionBytes }
+    return { keys: keys + 1, bytes: sessionBytes + Buffer.byteLength(own) + ownerKey.length }
   }
 }
 

@@ -2,13 +2,14 @@
 
 import { EncryptJWT, errors, jwtDecrypt, type JWTDecryptResult } from 'jose'
 import { apply } from '../session/changes.ts'
-import { SessionError } from '../session/errors.ts'
+import { notRevocable, SessionError } from '../session/errors.ts'
 import { cookieDeadline } from '../session/expiry.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Departure, Mark, SessionRecord } from '../session/record.ts'
 import type { Settings } from '../session/settings.ts'
-import type { KeyedStore, SealedStore, Store } from '../session/store.ts'
+import type { KeyedStore, OwnerStore, SealedStore, Store } from '../session/store.ts'
 import { digest, mint } from '../session/token.ts'
+import { type WatchedStore, Watcher } from '../session/watch.ts'
 import { guarded } from './guarded.ts'
 import { checkKeyedStore } from './keyed.ts'
 import { pack, unpack } from './packed.ts'
@@ -79,6 +80,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
     denyList: options.denyList,
     open(cookie, settings) {
       const denyList = options.denyList && denyListOf(options.denyList, settings)
+      let watcher: Watcher | undefined
 
       /** @param before - what the cookie holds so far. It may shrink where it is over the limit. */
       const seal = async (
@@ -140,20 +142,30 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
           return next === null ? { outcome: 'full', token } : { outcome, token: next }
         },
         delete: revoke,
-        async rotate(token, now, mark) {
+        async rotate(token, now, mark, carry) {
           const sealed = await find(token, now)
           if (sealed === null || typeof sealed === 'string') return sealed
           // It is sealed first, since a session that does not fit must not be ended for it.
-          const successor = await seal(mint(), sealed.record, now, `${token} `)
+          const record = carry(sealed.record)
+          const successor = await seal(mint(), record, now, `${token} `)
           if (successor === null) throw tooLarge(maxCookieBytes)
-          const record = await revoke(token, now, mark)
-          return record === null || typeof record === 'string' ? record : { token: successor, record }
+          const before = await revoke(token, now, mark)
+          if (before === null || typeof before === 'string') return before
+          return { token: successor, record, before }
         },
+        async watch(token, listener) {
+          // Without a list of those that ended it ends at its deadline, however it is watched.
+          watcher ??= new Watcher(denyList?.ownersFor(cookie.fullName) ?? endless, settings.clock)
+          return watcher.watch(store.idOf(token), listener)
+        },
+        ...(denyList && { owners: denyList.ownersFor(cookie.fullName) }),
       }
       return store
     },
   }
 }
+
+const endless: WatchedStore = { find: async () => 'unread' }
 
 /**
  * A session that was opened from a cookie. Its name stays when its entries change, so that an ended name
@@ -242,37 +254,50 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
   const list = guarded(backend, calls)
 
   /** @returns null where the session has not ended */
-  const look = async ({ name }: Sealed, now: number): Promise<Ended | null> => {
-    const record = await list.read(digest(name), now)
+  const look = async (id: string, now: number): Promise<Ended | null> => {
+    const record = await list.read(id, now)
     if (record === null || typeof record === 'string') return record && { departure: record }
     const departure = (['moved', 'ended'] as const).find((as) => Number(record.entries.get(as)) > now)
     return { departure: departure ?? null }
   }
 
+  const end = async (
+    id: string,
+    now: number,
+    expiresAt: number,
+    mark: Mark | undefined,
+  ): Promise<Ended | null> => {
+    try {
+      await list.create(id, { entries: marksOf(mark), createdAt: now, expiresAt, policy: '' })
+      return null
+    } catch (error) {
+      const isUnknown = error instanceof SessionError && error.outcome === 'unknown'
+      const before = isUnknown ? null : await look(id, now)
+      if (before) return before
+      throw error
+    }
+  }
+
   return {
-    look,
+    look: ({ name }: Sealed, now: number) => look(digest(name), now),
     /** Ends a session for good. @returns null, or what another request has ended it as before */
-    async add(sealed: Sealed, now: number, mark: Mark | undefined): Promise<Ended | null> {
+    add({ name, record }: Sealed, now: number, mark: Mark | undefined): Promise<Ended | null> {
       // An older copy of the cookie may have a later deadline, but none after the absolute timeout.
-      const expiresAt = Math.max(
-        sealed.record.expiresAt,
-        sealed.record.createdAt + timeouts.absoluteTimeout * 1000,
-      )
-      try {
-        await list.create(digest(sealed.name), {
-          entries: marksOf(mark),
-          createdAt: now,
-          expiresAt,
-          policy: '',
-        })
-        return null
-      } catch (error) {
-        const isUnknown = error instanceof SessionError && error.outcome === 'unknown'
-        const before = isUnknown ? null : await look(sealed, now)
-        if (before) return before
-        throw error
-      }
+      const expiresAt = Math.max(record.expiresAt, record.createdAt + timeouts.absoluteTimeout * 1000)
+      return end(digest(name), now, expiresAt, mark)
     },
+    /** The owners of sessions that are kept in cookies, which only their own requests bring. */
+    ownersFor: (name: string): OwnerStore => ({
+      records: list,
+      name,
+      async find(id, now) {
+        const ended = await look(id, now)
+        return ended ? (ended.departure ?? 'ended') : 'unread'
+      },
+      async end(id, now, until, mark) {
+        await end(id, now, until, mark)
+      },
+    }),
   }
 }
 
@@ -297,12 +322,6 @@ function readKeys(keys: readonly string[]): [string, Uint8Array][] {
     return [digest(bytes.toString('base64url')).slice(0, 8), bytes]
   })
 }
-
-const notRevocable = (): SessionError =>
-  new SessionError(
-    'SESSION_NOT_REVOCABLE',
-    'This session is kept in its cookie, and the server has no list of ended ones: it cannot be ended before its time. Clear it instead.',
-  )
 
 const tooLarge = (maxCookieBytes: number): SessionError =>
   new SessionError(

@@ -28,15 +28,15 @@ export interface GuardedStore extends KeyedStore {
   /**
    * Moves a record to another id. Both steps are one call for the bounds: a delete after which the create was
    * refused would lose the session.
-   * @param isKept - whether the record is `kept` from then on; where it is false, that stays as it was
-   * @returns null when there is no such session
+   * @param carry - makes the record that the other id gets
+   * @returns the last record of the old id; null when there is no such session
    */
   move(
     id: string,
     successor: string,
     now: number,
-    mark?: Mark,
-    isKept?: boolean,
+    mark: Mark | undefined,
+    carry: (record: SessionRecord) => SessionRecord,
   ): Promise<SessionRecord | Departure | null>
 }
 
@@ -84,15 +84,16 @@ export const probed = (backend: KeyedStore, timeout: number): KeyedStore =>
 function bounded(backend: KeyedStore, traffic: Traffic, limits: CallLimits): GuardedStore {
   const call = caller(traffic, limits, callTimeout(limits.timeout))
   return {
+    ...(backend.notices && { notices: backend.notices }),
     create: (id, record) => call('create', () => backend.create(id, record)),
     read: (id, now) => call('read', () => backend.read(id, now)),
     commit: (id, changes, now) => call('commit', () => backend.commit(id, changes, now)),
     delete: (id, now, mark) => call('delete', () => backend.delete(id, now, mark)),
-    move: (id, successor, now, mark, isKept = false) =>
+    move: (id, successor, now, mark, carry) =>
       call('delete', async () => {
         const found = checked('delete', await backend.delete(id, now, mark))
         if (found === null || typeof found === 'string') return found
-        await backend.create(successor, isKept ? { ...found, kept: true } : found)
+        await backend.create(successor, carry(found))
         return found
       }),
   }

@@ -4,6 +4,7 @@ import { SessionError } from '../session/errors.ts'
 import { openToken, sealToken } from '../session/join.ts'
 import type { KeyedStore, Store } from '../session/store.ts'
 import { digest, idOf as idUnder, isToken, mint } from '../session/token.ts'
+import { Watcher } from '../session/watch.ts'
 import type { GuardedStore } from './guarded.ts'
 
 /** The key of the entry that holds the sealed token of a page. */
@@ -13,8 +14,10 @@ const sealedKey = 'token'
  * Gives a store by token over a backend by id. Each verb calls the backend with the digest of the token, so
  * that no backend sees a token.
  * @param cookieName - `SessionCookie.fullName`
+ * @param clock - gives milliseconds since the epoch
  */
-export function keyed(backend: GuardedStore, cookieName: string): Store {
+export function keyed(backend: GuardedStore, cookieName: string, clock: () => number = Date.now): Store {
+  let watcher: Watcher | undefined
   const idOf = (token: string): string => idUnder(cookieName, token)
   return {
     isInToken: false,
@@ -46,10 +49,23 @@ export function keyed(backend: GuardedStore, cookieName: string): Store {
       return { outcome: await backend.commit(idOf(token), changes, now), token }
     },
     delete: (token, now, mark) => backend.delete(idOf(token), now, mark),
-    async rotate(token, now, mark, isKept = false) {
+    async rotate(token, now, mark, carry) {
       const successor = mint()
-      const found = await backend.move(idOf(token), idOf(successor), now, mark, isKept)
-      return found === null || typeof found === 'string' ? found : { token: successor, record: found }
+      const before = await backend.move(idOf(token), idOf(successor), now, mark, carry)
+      if (before === null || typeof before === 'string') return before
+      return { token: successor, record: carry(before), before }
+    },
+    watch(token, listener) {
+      watcher ??= new Watcher({ find: (id, now) => backend.read(id, now), notices: backend.notices }, clock)
+      return watcher.watch(idOf(token), listener)
+    },
+    owners: {
+      records: backend,
+      name: cookieName,
+      find: (id, now) => backend.read(id, now),
+      async end(id, now, _until, mark) {
+        await backend.delete(id, now, mark)
+      },
     },
   }
 }

@@ -14,4 +14,6 @@ export function checkStore(store: SessionStore): void {
 
 /** Gives the store as sessions use it, with the cookie that carries them. */
 export const openStore = (store: SessionStore, cookie: SessionCookie, settings: Settings): Store =>
-  'open' in store ? store.open(cookie, settings) : keyed(guarded(store, settings.calls), cookie.fullName)
+  'open' in store
+    ? store.open(cookie, settings)
+    : keyed(guarded(store, settings.calls), cookie.fullName, settings.clock)

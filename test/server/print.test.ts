@@ -73,7 +73,7 @@ describe('a command that prints', () => {
       ['print-schema', /print-schema needs --config FILE\.$/m],
       ['print-documents --config a.mjs --port 80', /--port is for serve/],
       ['print-schema --config a.mjs --print', /--print is for migrate/],
-      ['sweep --config a.mjs', /--config is for serve, print-schema and print-documents/],
+      ['sweep --config a.mjs', /--config is for serve, devices, end, print-schema and print-documents/],
     ]
     await Promise.all(refused.map(([args, reason]) => expectRefusal(args.split(' '), {}, reason)))
   })

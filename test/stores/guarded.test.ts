@@ -10,6 +10,8 @@ import { keyed } from '../../src/stores/keyed.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { Client } from '../support/harness.ts'
 
+const same = (given: SessionRecord): SessionRecord => given
+
 const record: SessionRecord = { entries: new Map(), createdAt: 0, expiresAt: 100, policy: '' }
 const limits = { timeout: 2000, inFlight: 3 }
 const never = <T>(): Promise<T> => new Promise(() => {})
@@ -170,7 +172,7 @@ describe('the calls to a guarded store', () => {
     const store = keyed(guarded(slow, { timeout: 2000, inFlight: 2 }), 'sid')
     const token = mint()
     await store.create(token, record, 1)
-    const rotating = store.rotate(token, 1)
+    const rotating = store.rotate(token, 1, undefined, same)
     void outcomeOf(store.read(token, 1))
     deleted.resolve()
     // Others take every place as soon as there is one.
@@ -181,7 +183,7 @@ describe('the calls to a guarded store', () => {
     const rotated = (await rotating) as { token: string }
     expect(await backend.read(idOf('sid', rotated.token), 1)).toEqual(record)
     void outcomeOf(store.read(token, 1))
-    expect(await outcomeOf(store.rotate(rotated.token, 1))).toEqual(unavailable)
+    expect(await outcomeOf(store.rotate(rotated.token, 1, undefined, same))).toEqual(unavailable)
     expect(await backend.read(idOf('sid', rotated.token), 1)).toEqual(record)
   })
 
@@ -269,7 +271,7 @@ describe('a store that answers what is no answer of the verb', () => {
       read: () => store.read('a', 1),
       commit: () => store.commit('a', changeSet({ clear: true }), 1),
       delete: () => store.delete('a', 1),
-      move: () => store.move('a', 'b', 1),
+      move: () => store.move('a', 'b', 1, undefined, same),
     }
     expect(await outcomeOf(calls[verb]())).toEqual(unavailable)
     const { move } = verb === 'delete' ? calls : { move: calls[verb] }

@@ -184,7 +184,7 @@ export function manualClock(now = Date.UTC(2100, 10, 23)): { (): number; forward
 export function watched(store: KeyedStore): KeyedStore & { calls: string[] } {
   const calls: string[] = []
   const watch =
-    <Verb extends keyof KeyedStore>(verb: Verb): KeyedStore[Verb] =>
+    <Verb extends Exclude<keyof KeyedStore, 'notices'>>(verb: Verb): KeyedStore[Verb] =>
     (...args: never[]) => {
       calls.push(verb)
       return (store[verb] as (...args: never[]) => never)(...args)

@@ -44,8 +44,16 @@ export type Mutation = {
   deleteSessionKey: DeleteSessionKeyPayload;
   /** flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and cookie. flush: false deletes every entry and keeps the handle. */
   logout: LogoutPayload;
+  /** Takes the notices that the server has left for this client, the oldest first. Each is given once. */
+  popFlash: PopFlashPayload;
   /** Deletes one entry and returns what it held, or the default. Of two at the same time, one finds it. */
   popSessionKey: PopSessionKeyPayload;
+  /** Signs every device of the owner out, with this one, which goes on in a fresh session. */
+  revokeAllSessions: RevokeSessionsPayload;
+  /** Signs every other device of the owner out, also those that are signing in with what they knew before. */
+  revokeOtherSessions: RevokeSessionsPayload;
+  /** Signs one device of the owner out. An id that names none of them is no error: revoked is false. For the current one this is logout(flush: true). */
+  revokeSession: RevokeSessionPayload;
   /** New secret and handle, same entries, same absolute deadline. The old cookie is worthless at once. */
   rotateSession: RotateSessionPayload;
   /** Sets the entry only where the key is absent, and tells which value stands. */
@@ -75,6 +83,11 @@ export type MutationPopSessionKeyArgs = {
 };
 
 
+export type MutationRevokeSessionArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
 export type MutationSetDefaultSessionKeyArgs = {
   key: Scalars['String']['input'];
   value?: InputMaybe<Scalars['JSON']['input']>;
@@ -96,6 +109,11 @@ export type MutationUpdateSessionArgs = {
   data: Scalars['JSONObject']['input'];
 };
 
+export type PopFlashPayload = SessionPayload & {
+  session: Session;
+  values: Array<Scalars['JSON']['output']>;
+};
+
 export type PopSessionKeyPayload = SessionPayload & {
   /** True if the value was there, and is now yours alone. */
   found: Scalars['Boolean']['output'];
@@ -105,7 +123,22 @@ export type PopSessionKeyPayload = SessionPayload & {
 };
 
 export type Query = {
+  /** The devices on which the owner of this session is signed in, the last that signed in first. Empty for a visitor. */
+  mySessions: Array<SessionDevice>;
   /** The session of this request. Asking for it stores nothing. */
+  session: Session;
+};
+
+export type RevokeSessionPayload = SessionPayload & {
+  id: Scalars['ID']['output'];
+  /** True if the device was signed in. */
+  revoked: Scalars['Boolean']['output'];
+  session: Session;
+};
+
+export type RevokeSessionsPayload = SessionPayload & {
+  /** How many devices were signed in, and are not any more. */
+  count: Scalars['Int']['output'];
   session: Session;
 };
 
@@ -129,6 +162,8 @@ export type Session = {
   handle?: Maybe<Scalars['ID']['output']>;
   /** True when the key is present. A stored null is present. */
   has: Scalars['Boolean']['output'];
+  /** True when there is a notice for popFlash to take. */
+  hasFlash: Scalars['Boolean']['output'];
   /** Always the same, so that the caches of clients find the session again after it changed: a client has one. */
   id: Scalars['ID']['output'];
   /** True when there is no entry, whoever may read it. */
@@ -158,6 +193,23 @@ export type SessionHasArgs = {
 export type SessionValueArgs = {
   default?: InputMaybe<Scalars['JSON']['input']>;
   key: Scalars['String']['input'];
+};
+
+/** A device on which the owner of the session is signed in. */
+export type SessionDevice = {
+  /** True for the device that asks. */
+  current: Scalars['Boolean']['output'];
+  /** When it is signed out at the latest, however much it is used. */
+  expiresAt: Scalars['DateTime']['output'];
+  /** Stays the same when the session gets a new secret, and opens nothing. */
+  id: Scalars['ID']['output'];
+  /** What the application calls it. */
+  label?: Maybe<Scalars['String']['output']>;
+  /** When it was last used, in steps of an hour at most. */
+  lastSeenAt: Scalars['DateTime']['output'];
+  signedInAt: Scalars['DateTime']['output'];
+  /** What its browser called itself at the sign-in, shortened. */
+  userAgent?: Maybe<Scalars['String']['output']>;
 };
 
 /** One key and its value. */
@@ -204,6 +256,11 @@ export type SetSessionKeyPayload = SessionPayload & {
   created?: Maybe<Scalars['Boolean']['output']>;
   entry: SessionEntry;
   session: Session;
+};
+
+export type Subscription = {
+  /** The session of this client, at once and whenever somebody changes it; null when it has ended. */
+  sessionChanged?: Maybe<Session>;
 };
 
 export type UpdateSessionPayload = SessionPayload & {
@@ -284,7 +341,10 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( Omit<ClearSessionPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<DeleteSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<LogoutPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<PopFlashPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<PopSessionKeyPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<RevokeSessionPayload, 'session'> & { session: _RefType['Session'] } )
+    | ( Omit<RevokeSessionsPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<RotateSessionPayload, 'session'> & { session: _RefType['Session'] } )
     | ( Omit<SetDefaultSessionKeyPayload, 'entry' | 'session'> & { entry: _RefType['SessionEntry'], session: _RefType['Session'] } )
     | ( Omit<SetSessionExpiryPayload, 'session'> & { session: _RefType['Session'] } )
@@ -305,10 +365,14 @@ export type ResolversTypes = {
   JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
   LogoutPayload: ResolverTypeWrapper<Omit<LogoutPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  PopFlashPayload: ResolverTypeWrapper<Omit<PopFlashPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   PopSessionKeyPayload: ResolverTypeWrapper<Omit<PopSessionKeyPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  RevokeSessionPayload: ResolverTypeWrapper<Omit<RevokeSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
+  RevokeSessionsPayload: ResolverTypeWrapper<Omit<RevokeSessionsPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   RotateSessionPayload: ResolverTypeWrapper<Omit<RotateSessionPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   Session: ResolverTypeWrapper<AnySession>;
+  SessionDevice: ResolverTypeWrapper<SessionDevice>;
   SessionEntry: ResolverTypeWrapper<EntryResult>;
   SessionExpiryInput: SessionExpiryInput;
   SessionExpiryPolicy: SessionExpiryPolicy;
@@ -317,6 +381,7 @@ export type ResolversTypes = {
   SetSessionExpiryPayload: ResolverTypeWrapper<Omit<SetSessionExpiryPayload, 'session'> & { session: ResolversTypes['Session'] }>;
   SetSessionKeyPayload: ResolverTypeWrapper<SetSessionKeyResult>;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
+  Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
   UpdateSessionPayload: ResolverTypeWrapper<Omit<UpdateSessionPayload, 'entries' | 'session'> & { entries: Array<ResolversTypes['SessionEntry']>, session: ResolversTypes['Session'] }>;
 };
 
@@ -332,10 +397,14 @@ export type ResolversParentTypes = {
   JSONObject: Scalars['JSONObject']['output'];
   LogoutPayload: Omit<LogoutPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   Mutation: Record<PropertyKey, never>;
+  PopFlashPayload: Omit<PopFlashPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   PopSessionKeyPayload: Omit<PopSessionKeyPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   Query: Record<PropertyKey, never>;
+  RevokeSessionPayload: Omit<RevokeSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
+  RevokeSessionsPayload: Omit<RevokeSessionsPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   RotateSessionPayload: Omit<RotateSessionPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   Session: AnySession;
+  SessionDevice: SessionDevice;
   SessionEntry: EntryResult;
   SessionExpiryInput: SessionExpiryInput;
   SessionPayload: ResolversInterfaceTypes<ResolversParentTypes>['SessionPayload'];
@@ -343,6 +412,7 @@ export type ResolversParentTypes = {
   SetSessionExpiryPayload: Omit<SetSessionExpiryPayload, 'session'> & { session: ResolversParentTypes['Session'] };
   SetSessionKeyPayload: SetSessionKeyResult;
   String: Scalars['String']['output'];
+  Subscription: Record<PropertyKey, never>;
   UpdateSessionPayload: Omit<UpdateSessionPayload, 'entries' | 'session'> & { entries: Array<ResolversParentTypes['SessionEntry']>, session: ResolversParentTypes['Session'] };
 };
 
@@ -380,12 +450,22 @@ export type MutationResolvers<ContextType = ResolverContext, ParentType extends 
   clearSession?: Resolver<ResolversTypes['ClearSessionPayload'], ParentType, ContextType>;
   deleteSessionKey?: Resolver<ResolversTypes['DeleteSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationDeleteSessionKeyArgs, 'key'>>;
   logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationLogoutArgs, 'flush'>>;
+  popFlash?: Resolver<ResolversTypes['PopFlashPayload'], ParentType, ContextType>;
   popSessionKey?: Resolver<ResolversTypes['PopSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationPopSessionKeyArgs, 'key'>>;
+  revokeAllSessions?: Resolver<ResolversTypes['RevokeSessionsPayload'], ParentType, ContextType>;
+  revokeOtherSessions?: Resolver<ResolversTypes['RevokeSessionsPayload'], ParentType, ContextType>;
+  revokeSession?: Resolver<ResolversTypes['RevokeSessionPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'id'>>;
   rotateSession?: Resolver<ResolversTypes['RotateSessionPayload'], ParentType, ContextType>;
   setDefaultSessionKey?: Resolver<ResolversTypes['SetDefaultSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationSetDefaultSessionKeyArgs, 'key'>>;
   setSessionExpiry?: Resolver<ResolversTypes['SetSessionExpiryPayload'], ParentType, ContextType, RequireFields<MutationSetSessionExpiryArgs, 'expiry'>>;
   setSessionKey?: Resolver<ResolversTypes['SetSessionKeyPayload'], ParentType, ContextType, RequireFields<MutationSetSessionKeyArgs, 'key'>>;
   updateSession?: Resolver<ResolversTypes['UpdateSessionPayload'], ParentType, ContextType, RequireFields<MutationUpdateSessionArgs, 'data'>>;
+};
+
+export type PopFlashPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['PopFlashPayload'] = ResolversParentTypes['PopFlashPayload']> = {
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  values?: Resolver<Array<ResolversTypes['JSON']>, ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
 export type PopSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['PopSessionKeyPayload'] = ResolversParentTypes['PopSessionKeyPayload']> = {
@@ -397,7 +477,21 @@ export type PopSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentT
 };
 
 export type QueryResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  mySessions?: Resolver<Array<ResolversTypes['SessionDevice']>, ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+};
+
+export type RevokeSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['RevokeSessionPayload'] = ResolversParentTypes['RevokeSessionPayload']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  revoked?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type RevokeSessionsPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['RevokeSessionsPayload'] = ResolversParentTypes['RevokeSessionsPayload']> = {
+  count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
 export type RotateSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['RotateSessionPayload'] = ResolversParentTypes['RotateSessionPayload']> = {
@@ -413,11 +507,22 @@ export type SessionResolvers<ContextType = ResolverContext, ParentType extends R
   expiresIn?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
   handle?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
   has?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<SessionHasArgs, 'key'>>;
+  hasFlash?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   isEmpty?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   isNew?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   keys?: Resolver<Array<ResolversTypes['String']>, ParentType, ContextType>;
   value?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType, RequireFields<SessionValueArgs, 'key'>>;
+};
+
+export type SessionDeviceResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SessionDevice'] = ResolversParentTypes['SessionDevice']> = {
+  current?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  label?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  lastSeenAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  signedInAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
 export type SessionEntryResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SessionEntry'] = ResolversParentTypes['SessionEntry']> = {
@@ -427,7 +532,7 @@ export type SessionEntryResolvers<ContextType = ResolverContext, ParentType exte
 };
 
 export type SessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SessionPayload'] = ResolversParentTypes['SessionPayload']> = {
-  __resolveType: TypeResolveFn<'ClearSessionPayload' | 'DeleteSessionKeyPayload' | 'LogoutPayload' | 'PopSessionKeyPayload' | 'RotateSessionPayload' | 'SetDefaultSessionKeyPayload' | 'SetSessionExpiryPayload' | 'SetSessionKeyPayload' | 'UpdateSessionPayload', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'ClearSessionPayload' | 'DeleteSessionKeyPayload' | 'LogoutPayload' | 'PopFlashPayload' | 'PopSessionKeyPayload' | 'RevokeSessionPayload' | 'RevokeSessionsPayload' | 'RotateSessionPayload' | 'SetDefaultSessionKeyPayload' | 'SetSessionExpiryPayload' | 'SetSessionKeyPayload' | 'UpdateSessionPayload', ParentType, ContextType>;
 };
 
 export type SetDefaultSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['SetDefaultSessionKeyPayload'] = ResolversParentTypes['SetDefaultSessionKeyPayload']> = {
@@ -449,6 +554,10 @@ export type SetSessionKeyPayloadResolvers<ContextType = ResolverContext, ParentT
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
+export type SubscriptionResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
+  sessionChanged?: SubscriptionResolver<Maybe<ResolversTypes['Session']>, "sessionChanged", ParentType, ContextType>;
+};
+
 export type UpdateSessionPayloadResolvers<ContextType = ResolverContext, ParentType extends ResolversParentTypes['UpdateSessionPayload'] = ResolversParentTypes['UpdateSessionPayload']> = {
   entries?: Resolver<Array<ResolversTypes['SessionEntry']>, ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
@@ -463,15 +572,20 @@ export type Resolvers<ContextType = ResolverContext> = {
   JSONObject?: GraphQLScalarType;
   LogoutPayload?: LogoutPayloadResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
+  PopFlashPayload?: PopFlashPayloadResolvers<ContextType>;
   PopSessionKeyPayload?: PopSessionKeyPayloadResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
+  RevokeSessionPayload?: RevokeSessionPayloadResolvers<ContextType>;
+  RevokeSessionsPayload?: RevokeSessionsPayloadResolvers<ContextType>;
   RotateSessionPayload?: RotateSessionPayloadResolvers<ContextType>;
   Session?: SessionResolvers<ContextType>;
+  SessionDevice?: SessionDeviceResolvers<ContextType>;
   SessionEntry?: SessionEntryResolvers<ContextType>;
   SessionPayload?: SessionPayloadResolvers<ContextType>;
   SetDefaultSessionKeyPayload?: SetDefaultSessionKeyPayloadResolvers<ContextType>;
   SetSessionExpiryPayload?: SetSessionExpiryPayloadResolvers<ContextType>;
   SetSessionKeyPayload?: SetSessionKeyPayloadResolvers<ContextType>;
+  Subscription?: SubscriptionResolvers<ContextType>;
   UpdateSessionPayload?: UpdateSessionPayloadResolvers<ContextType>;
 };
 

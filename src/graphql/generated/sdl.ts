@@ -10,6 +10,8 @@ scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-ti
 type Query {
   "The session of this request. Asking for it stores nothing."
   session: Session!
+  "The devices on which the owner of this session is signed in, the last that signed in first. Empty for a visitor."
+  mySessions: [SessionDevice!]!
 }
 
 "What the server remembers of this client between requests, as this client may see it. There is one for each client."
@@ -38,6 +40,8 @@ type Session {
   expiresIn: Int
   "True when the cookie ends with the browser."
   expiresAtBrowserClose: Boolean!
+  "True when there is a notice for popFlash to take."
+  hasFlash: Boolean!
 }
 
 "One key and its value."
@@ -46,6 +50,23 @@ type SessionEntry {
   id: ID!
   key: String!
   value: JSON
+}
+
+"A device on which the owner of the session is signed in."
+type SessionDevice {
+  "Stays the same when the session gets a new secret, and opens nothing."
+  id: ID!
+  "True for the device that asks."
+  current: Boolean!
+  signedInAt: DateTime!
+  "When it was last used, in steps of an hour at most."
+  lastSeenAt: DateTime!
+  "When it is signed out at the latest, however much it is used."
+  expiresAt: DateTime!
+  "What its browser called itself at the sign-in, shortened."
+  userAgent: String
+  "What the application calls it."
+  label: String
 }
 
 type Mutation {
@@ -67,6 +88,19 @@ type Mutation {
   rotateSession: RotateSessionPayload!
   "Says when the session ends, at the latest when the server's own idle and absolute timeouts would end it."
   setSessionExpiry(expiry: SessionExpiryInput!): SetSessionExpiryPayload!
+  "Takes the notices that the server has left for this client, the oldest first. Each is given once."
+  popFlash: PopFlashPayload!
+  "Signs one device of the owner out. An id that names none of them is no error: revoked is false. For the current one this is logout(flush: true)."
+  revokeSession(id: ID!): RevokeSessionPayload!
+  "Signs every other device of the owner out, also those that are signing in with what they knew before."
+  revokeOtherSessions: RevokeSessionsPayload!
+  "Signs every device of the owner out, with this one, which goes on in a fresh session."
+  revokeAllSessions: RevokeSessionsPayload!
+}
+
+type Subscription {
+  "The session of this client, at once and whenever somebody changes it; null when it has ended."
+  sessionChanged: Session
 }
 
 # Built into graphql-js, but unknown to others, e.g. to the composition of Apollo's federation, unless it is defined.
@@ -146,5 +180,23 @@ type RotateSessionPayload implements SessionPayload {
 
 type SetSessionExpiryPayload implements SessionPayload {
   session: Session!
+}
+
+type PopFlashPayload implements SessionPayload {
+  session: Session!
+  values: [JSON!]!
+}
+
+type RevokeSessionPayload implements SessionPayload {
+  session: Session!
+  id: ID!
+  "True if the device was signed in."
+  revoked: Boolean!
+}
+
+type RevokeSessionsPayload implements SessionPayload {
+  session: Session!
+  "How many devices were signed in, and are not any more."
+  count: Int!
 }
 `

@@ -1,0 +1,278 @@
+// This signs an owner in to the session of one request, and keeps the session and the list of devices in step.
+
+import { randomBytes } from 'node:crypto'
+import { changeSet } from './changes.ts'
+import { gone, notFresh, notRevocable, notSignedIn, SessionError } from './errors.ts'
+import { type Device, type DeviceEntry, OwnerIndex } from './owner-index.ts'
+import { isReserved, type Owned, ownerKey, ownerOf, withoutOwner } from './owner.ts'
+import type { SessionRecord } from './record.ts'
+import type { Settings } from './settings.ts'
+import type { StoredSession } from './stored-session.ts'
+import { digest } from './token.ts'
+import type { View } from './view.ts'
+
+/** What a sign-in is made with. */
+export interface SignIn {
+  /** Taken before the password was looked at; null: taken now. */
+  readonly ticket: string | null
+  /** Whether an entry of a visitor stays. */
+  readonly keeps: (key: string) => boolean
+  readonly label: string | undefined
+  readonly stamp: string | undefined
+}
+
+/** Milliseconds between two times at which it is stored that a device was seen, at most. */
+const seenEvery = 60 * 60_000
+
+/**
+ * Whose session a request has, and which devices its owner has. Each step of a sign-in or a rotation comes in the order
+ * that `OwnerIndex` needs: the session is stored without an owner, its device is entered, and then the owner is bound.
+ */
+export class SignedIn {
+  readonly #stored: StoredSession
+  readonly #view: View
+  readonly #settings: Settings
+  readonly #userAgent: () => string | null | undefined
+
+  /** @param userAgent - gives it as the request has it, of any length */
+  constructor(
+    stored: StoredSession,
+    view: View,
+    settings: Settings,
+    userAgent: () => string | null | undefined = () => null,
+  ) {
+    this.#stored = stored
+    this.#view = view
+    this.#settings = settings
+    this.#userAgent = userAgent
+  }
+
+  /** Whose session it is, as far as the request has read it; null for nobody's, also where it is to be cleared. */
+  get owned(): Owned | null {
+    const { record, id } = this.#stored
+    return record?.entries.has(ownerKey) ? ownerOf(this.#view.record, id!) : null
+  }
+
+  /** @throws {SessionError} SESSION_NOT_REVOCABLE where no session can be ended before its time */
+  ticket(owner: string): Promise<string> {
+    return this.#indexOf(owner).ticket(this.#settings.clock())
+  }
+
+  /**
+   * Signs an owner in: to a session with a new token, as in `rotate`, or to a fresh one where somebody else is signed in.
+   * @returns whether what the request has recorded is to be forgotten, as it was somebody else's
+   * @throws {SessionError} SESSION_SIGN_IN_ENDED, SESSION_TOO_MANY_DEVICES
+   */
+  async enter(owner: string, { ticket, keeps, label, stamp }: SignIn): Promise<boolean> {
+    const index = this.#indexOf(owner)
+    const [given] = await Promise.all([ticket ?? this.ticket(owner), this.#stored.read()])
+    const now = this.#settings.clock()
+    const before = this.owned
+    const isOther = before !== null && before.owner !== owner
+    if (isOther) await this.flush(now)
+    const carry = (record: SessionRecord): SessionRecord =>
+      before ? withoutOwner(record) : filtered(record, keeps)
+    await this.#stored.rotate(now, true, carry)
+    if (before && !isOther) await index.leave(before.device, now)
+    await this.#stored.begin(now)
+    const device = randomBytes(9).toString('base64url')
+    const entry = this.#entry(now, label)
+    await index.enter(device, entry, given, now)
+    const isBound = await this.#bind({
+      owner,
+      device,
+      id: this.#stored.id!,
+      seenAt: now,
+      confirmedAt: now,
+      stamp: stamp === undefined ? undefined : shortened(stamp),
+    })
+    if (!isBound) throw gone()
+    this.#settings.emit?.({ type: 'signed-in', handle: this.#stored.id! })
+    return isOther
+  }
+
+  /**
+   * Signs an owner in to a stored session of nobody, without a new token: whoever was signed in by other means.
+   * @returns whether somebody is signed in to it from then on
+   */
+  async claim(owner: string, label: string | undefined): Promise<boolean> {
+    const index = this.#indexOf(owner)
+    await this.#stored.read()
+    if (this.#stored.standing !== 'stored') return false
+    const before = this.owned
+    if (before) return before.owner === owner
+    const now = this.#settings.clock()
+    const device = randomBytes(9).toString('base64url')
+    const entry = this.#entry(now, label)
+    await index.enter(device, entry, await index.ticket(now), now)
+    const owned = { owner, device, id: this.#stored.id!, seenAt: now, confirmedAt: 0 }
+    if (await this.#bind(owned)) return true
+    // Another request has claimed it at the same time.
+    await index.leave(device, now)
+    await this.#stored.reread()
+    return (this.owned as Owned | null)?.owner === owner
+  }
+
+  /**
+   * Moves the session to a new token, and takes its owner along.
+   * @param change - what becomes of whose it is
+   * @throws {SessionError} SESSION_GONE where the device was ended at the same time
+   */
+  async rotate(now: number, isKept: boolean, change = (owned: Owned): Owned => owned): Promise<void> {
+    const before = await this.#stored.rotate(now, isKept, withoutOwner)
+    if (!before) return
+    const owned = ownerOf(before.record, before.id)
+    if (!owned) return
+    const id = this.#stored.id!
+    if (!(await this.#indexOf(owned.owner).move(owned.device, id, now))) {
+      await this.#stored.end(now)
+      throw gone()
+    }
+    await this.#bind(change({ ...owned, id }))
+  }
+
+  /** Deletes the session, and takes its device out. @returns whether it was stored */
+  async flush(now: number): Promise<boolean> {
+    const last = await this.#stored.flush(now)
+    if (last === null) return false
+    const owned = ownerOf(last.record, last.id)
+    // The session is deleted, so that an entry that stays names nothing.
+    if (owned)
+      await this.#indexOf(owned.owner)
+        .leave(owned.device, now)
+        .catch(() => {})
+    return true
+  }
+
+  /** @throws {SessionError} SESSION_NOT_SIGNED_IN */
+  async confirm(): Promise<void> {
+    const now = this.#settings.clock()
+    await this.#stored.read()
+    if (!this.owned) throw notSignedIn()
+    await this.rotate(now, true, (owned) => ({ ...owned, confirmedAt: now }))
+  }
+
+  /** @throws {SessionError} SESSION_NOT_SIGNED_IN, SESSION_NOT_FRESH */
+  requireFresh(seconds: number): void {
+    const { owned } = this
+    if (!owned) throw notSignedIn()
+    if (this.#settings.clock() - owned.confirmedAt > seconds * 1000) throw notFresh(seconds)
+  }
+
+  /** Whether the owner was signed in with this stamp. */
+  fits(stamp: string): boolean {
+    return this.owned?.stamp === shortened(stamp)
+  }
+
+  /** The devices of the owner; none for nobody's session. */
+  async list(): Promise<readonly Device[]> {
+    await this.#stored.read()
+    const { owned } = this
+    return owned ? this.#indexOf(owned.owner).list(this.#settings.clock()) : []
+  }
+
+  /** Ends a device of the owner. @returns whether it was signed in */
+  async end(device: string): Promise<boolean> {
+    await this.#stored.read()
+    const { owned } = this
+    if (!owned) return false
+    const now = this.#settings.clock()
+    if (device === owned.device) return this.flush(now)
+    this.#checkFresh()
+    return this.#indexOf(owned.owner).end(device, now)
+  }
+
+  /** Ends all devices of the owner but this one. @returns how many were signed in */
+  async endOthers(): Promise<number> {
+    await this.#stored.read()
+    const { owned } = this
+    if (!owned) return 0
+    this.#checkFresh()
+    const now = this.#settings.clock()
+    const count = await this.#indexOf(owned.owner).endAll(now, owned.device)
+    if (count !== null) return count
+    await this.#stored.end(now)
+    throw gone()
+  }
+
+  /** Ends all devices of the owner, and goes on in a fresh session. @returns how many were signed in */
+  async endAll(): Promise<number> {
+    await this.#stored.read()
+    const { owned } = this
+    if (!owned) return 0
+    this.#checkFresh()
+    const now = this.#settings.clock()
+    const isEnded = await this.#stored.flush(now)
+    const others = await this.#indexOf(owned.owner).endAll(now)
+    return others! + (isEnded ? 1 : 0)
+  }
+
+  /** Whether it is to be stored that the device was seen, as far as the request has read its session. */
+  isDue(now: number): boolean {
+    const { owned } = this
+    return owned !== null && now - owned.seenAt >= this.#seenEvery
+  }
+
+  /**
+   * Stores that the device was seen, and ends the session if its owner does not list it, as where the store has lost
+   * the end of a device, or the list. It fails silently, since the request has done its work.
+   */
+  async see(now: number): Promise<void> {
+    const { owned } = this
+    if (!owned || !this.isDue(now)) return
+    try {
+      if (await this.#indexOf(owned.owner).has(owned.device, owned.id, now)) {
+        await this.#bind({ ...owned, seenAt: now })
+      } else await this.#stored.end(now)
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+    }
+  }
+
+  #entry(now: number, label: string | undefined): Omit<DeviceEntry, 'generation' | 'since'> {
+    const session = this.#stored.id!
+    const { createdAt } = this.#stored.record!
+    const until = createdAt + this.#settings.timeouts.absoluteTimeout * 1000
+    return { session, at: now, until, userAgent: printable(this.#userAgent()), label }
+  }
+
+  get #seenEvery(): number {
+    return Math.min(seenEvery, (this.#settings.timeouts.idleTimeout * 1000) / 20)
+  }
+
+  #checkFresh(): void {
+    const { fresh } = this.#settings.devices
+    if (fresh !== null) this.requireFresh(fresh)
+  }
+
+  /** Stores whose session it is. @returns false where another request has changed that since it was read */
+  async #bind(owned: Owned): Promise<boolean> {
+    const changes = changeSet({
+      expect: new Map([[ownerKey, this.#stored.record?.entries.get(ownerKey) ?? null]]),
+      entries: new Map([[ownerKey, JSON.stringify(owned)]]),
+    })
+    return (await this.#stored.commit(changes, this.#settings.clock())) === 'committed'
+  }
+
+  #indexOf(owner: string): OwnerIndex {
+    const { owners } = this.#stored
+    if (!owners) throw notRevocable()
+    const { devices, handOver, emit } = this.#settings
+    const onEnd = emit && ((handle: string): void => emit({ type: 'revoked', handle }))
+    return new OwnerIndex(owners, owner, { ...devices, handOver, onEnd })
+  }
+}
+
+/** What is stored of a `User-Agent`: 256 characters of it, none of which controls a terminal. */
+const printable = (userAgent: string | null | undefined): string | undefined =>
+  userAgent?.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 256) || undefined
+
+/** What is stored of a stamp, which may be made from a password. */
+const shortened = (stamp: string): string => digest(`stamp ${stamp}`).slice(0, 22)
+
+function filtered(record: SessionRecord, keeps: (key: string) => boolean): SessionRecord {
+  return {
+    ...record,
+    entries: new Map([...record.entries].filter(([key]) => !isReserved(key) && keeps(key))),
+  }
+}

@@ -1,0 +1,243 @@
+// This watches sessions for those that have an open stream, and tells them when their session ends or changes.
+
+import { type Owned, ownerKey } from './owner.ts'
+import type { Departure, SessionRecord } from './record.ts'
+
+/** Why a session is no more. `expired`: its deadline is over. `unavailable`: the store does not answer. */
+export type Ending = Departure | 'expired' | 'unavailable'
+
+/** What a store is asked for. */
+export interface WatchedStore {
+  /** Finds a session. @returns `unread` where it has not ended, and its record is in the cookie */
+  find(id: string, now: number): Promise<SessionRecord | Departure | 'unread' | null>
+  readonly notices?: Notices | undefined
+}
+
+/** What a store tells of its sessions, on every process that uses it. */
+export interface Notices {
+  /**
+   * Begins to listen. Resolves once nothing is missed that happens from then on.
+   * @param onNotice - called after a session was deleted, or changed by a commit, with its id
+   * @param onGap - called when something may have been missed, e.g. after the connection broke
+   * @returns ends it
+   */
+  listen(
+    onNotice: (id: string, what: 'ended' | 'changed') => void,
+    onGap: () => void,
+  ): Promise<() => Promise<void>>
+  /** Whether changes are told, too. */
+  readonly tellsChanges: boolean
+}
+
+/** Who is told of a session. */
+export interface Listener {
+  /** The session as the listener knows it. */
+  readonly record: SessionRecord
+  /** Called once, when the session is no more. */
+  onEnd(ending: Ending): void
+  /** Called after each change of what the session holds, at once and as often as it is seen. */
+  onChange?(): void
+}
+
+/** Milliseconds after which a session is asked for that may have ended while nobody listened for it yet. */
+const firstLook = 100
+/** Milliseconds between two looks at each session, with what tells of ends, and without it. */
+const backstop = 30_000
+const polling = 900
+/** Milliseconds for which it is listened on when nobody watches any more, as the next stream may begin soon. */
+const linger = 1000
+/** Milliseconds for which a store may fail before the streams of its sessions end. */
+const patience = 10_000
+
+interface Watched {
+  readonly listeners: Set<Listener>
+  expiresAt: number
+  /** What the session held last, to tell a change from a new deadline. */
+  last: string
+  failingSince: number | null
+  isLooking: boolean
+  looksAgain: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+/**
+ * Watches the sessions of one store. A notice only causes a look: whether a session has ended is decided by reading it,
+ * so that notices may be missing, late, doubled or wrong. Who listens is entered before it is made sure that the store
+ * tells of ends, and the session is looked at after that; so no end falls in between.
+ */
+export class Watcher {
+  readonly #store: WatchedStore
+  readonly #clock: () => number
+  readonly #watched = new Map<string, Watched>()
+  #listening: Promise<() => Promise<void>> | null = null
+  #isHeard = false
+  #poll: NodeJS.Timeout | undefined
+  #leaving: NodeJS.Timeout | undefined
+
+  constructor(store: WatchedStore, clock: () => number) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /**
+   * Watches a session. Resolves once no end is missed.
+   * @returns ends it
+   */
+  async watch(id: string, listener: Listener): Promise<() => void> {
+    const watched = this.#watched.get(id) ?? made(listener.record)
+    this.#watched.set(id, watched)
+    watched.listeners.add(listener)
+    this.#plan(id, watched, firstLook)
+    clearTimeout(this.#leaving)
+    await this.#listen()
+    if (listener.onChange) clearTimeout(this.#poll)
+    if (listener.onChange || !this.#poll) this.#poll = this.#nextPoll()
+    return () => {
+      watched.listeners.delete(listener)
+      this.#dropIfUnused(id, watched)
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { notices } = this.#store
+    if (!notices) return
+    this.#listening ??= notices.listen(
+      (id, what) => this.#notice(id, what),
+      () => this.#gap(),
+    )
+    try {
+      await this.#listening
+      this.#isHeard = true
+    } catch {
+      // Sessions are polled until the next one who watches tries again.
+      this.#listening = null
+      this.#isHeard = false
+    }
+  }
+
+  #notice(id: string, what: 'ended' | 'changed'): void {
+    const watched = this.#watched.get(id)
+    if (!watched) return
+    const isWanted = what === 'ended' || [...watched.listeners].some(({ onChange }) => onChange)
+    if (isWanted) void this.#look(id, watched)
+  }
+
+  /** Looks at all sessions, within a second, so that the store does not get all reads at once. */
+  #gap(): void {
+    const spread = Math.min(1000, this.#watched.size)
+    for (const [id, watched] of this.#watched) this.#plan(id, watched, Math.random() * spread)
+  }
+
+  #nextPoll(): NodeJS.Timeout {
+    const tells = this.#isHeard && (this.#store.notices!.tellsChanges || !this.#hasChangeListeners())
+    return setTimeout(
+      () => {
+        this.#poll = this.#watched.size > 0 ? this.#nextPoll() : undefined
+        this.#gap()
+      },
+      tells ? backstop : polling,
+    ).unref()
+  }
+
+  #hasChangeListeners(): boolean {
+    for (const { listeners } of this.#watched.values()) {
+      for (const { onChange } of listeners) if (onChange) return true
+    }
+    return false
+  }
+
+  async #look(id: string, watched: Watched): Promise<void> {
+    if (watched.isLooking) {
+      watched.looksAgain = true
+      return
+    }
+    watched.isLooking = true
+    do {
+      watched.looksAgain = false
+      const now = this.#clock()
+      try {
+        const found = await this.#store.find(id, now)
+        watched.failingSince = null
+        this.#judge(id, watched, found)
+      } catch {
+        watched.failingSince ??= performance.now()
+        if (performance.now() - watched.failingSince >= patience) this.#end(id, watched, 'unavailable')
+        else this.#plan(id, watched, 1000)
+      }
+    } while (watched.looksAgain && watched.listeners.size > 0)
+    watched.isLooking = false
+  }
+
+  #judge(id: string, watched: Watched, found: Awaited<ReturnType<WatchedStore['find']>>): void {
+    const isExpired = watched.expiresAt <= this.#clock()
+    if (found === 'unread') {
+      if (isExpired) this.#end(id, watched, 'expired')
+      else this.#planExpiry(id, watched)
+      return
+    }
+    if (found === null) return this.#end(id, watched, isExpired ? 'expired' : 'ended')
+    if (typeof found === 'string') return this.#end(id, watched, found)
+    watched.expiresAt = found.expiresAt
+    const held = heldBy(found)
+    const hasChanged = watched.last !== held
+    watched.last = held
+    this.#planExpiry(id, watched)
+    if (hasChanged) for (const listener of watched.listeners) listener.onChange?.()
+  }
+
+  #end(id: string, watched: Watched, ending: Ending): void {
+    const listeners = [...watched.listeners]
+    watched.listeners.clear()
+    this.#dropIfUnused(id, watched)
+    for (const listener of listeners) listener.onEnd(ending)
+  }
+
+  /** Others may move the deadline until then, so that it causes a look. */
+  #planExpiry(id: string, watched: Watched): void {
+    // A timer takes 31 bits of milliseconds, and fires a little early.
+    const wait = Math.min(Math.max(watched.expiresAt - this.#clock(), 0) + 1, 2 ** 31 - 1)
+    clearTimeout(watched.timer)
+    watched.timer = setTimeout(() => void this.#look(id, watched), wait).unref()
+  }
+
+  #plan(id: string, watched: Watched, wait: number): void {
+    clearTimeout(watched.timer)
+    watched.timer = setTimeout(() => void this.#look(id, watched), wait).unref()
+  }
+
+  #dropIfUnused(id: string, watched: Watched): void {
+    if (watched.listeners.size > 0) return
+    clearTimeout(watched.timer)
+    if (this.#watched.get(id) === watched) this.#watched.delete(id)
+    if (this.#watched.size > 0) return
+    clearTimeout(this.#poll)
+    this.#poll = undefined
+    clearTimeout(this.#leaving)
+    this.#leaving = setTimeout(() => this.#leave(), linger).unref()
+  }
+
+  #leave(): void {
+    if (this.#watched.size > 0) return
+    const listening = this.#listening
+    this.#listening = null
+    this.#isHeard = false
+    void listening?.then((stop) => stop()).catch(() => {})
+  }
+}
+
+/** What a change is seen by: neither a new deadline, nor that the device was seen, is one. */
+function heldBy({ policy, entries }: SessionRecord): string {
+  const own = entries.get(ownerKey)
+  const { owner } = own === undefined ? { owner: null } : (JSON.parse(own) as Owned)
+  return JSON.stringify([policy, owner, ...[...entries].filter(([key]) => key !== ownerKey)])
+}
+
+const made = (record: SessionRecord): Watched => ({
+  listeners: new Set(),
+  expiresAt: record.expiresAt,
+  last: heldBy(record),
+  failingSince: null,
+  isLooking: false,
+  looksAgain: false,
+  timer: undefined,
+})

@@ -1,0 +1,231 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { SessionContext } from '../../src/graphql/use-session.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { cookieStore } from '../../src/stores/cookie.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { freshStore } from '../support/fresh-store.ts'
+import { Client } from '../support/harness.ts'
+
+const make = (
+  store = freshStore() as Parameters<typeof createSessionServer>[0]['store'],
+  more: object = {},
+) =>
+  createSessionServer({
+    store,
+    keys: { cart: { client: ['read', 'write'], onSignIn: 'keep' }, planted: { client: ['read', 'write'] } },
+    logging: false,
+    typeDefs: `
+      extend type Mutation {
+        login(user: ID!, ticket: String, label: String): Boolean!
+        ticket(user: ID!): String!
+        flash(text: String!): Boolean!
+      }
+      extend type Query { me: ID }
+    `,
+    resolvers: {
+      Query: { me: (_: unknown, __: unknown, { session }: SessionContext) => session.owner() },
+      Mutation: {
+        async login(
+          _: unknown,
+          { user, ...options }: { user: string; ticket?: string; label?: string },
+          { session }: SessionContext,
+        ) {
+          await session.identify(user, options)
+          return true
+        },
+        ticket: (_: unknown, { user }: { user: string }, { session }: SessionContext) => session.ticket(user),
+        async flash(_: unknown, { text }: { text: string }, { session }: SessionContext) {
+          await session.flash(text)
+          return true
+        },
+      },
+    },
+    ...more,
+  })
+
+let server: ReturnType<typeof make>
+let user: string
+
+beforeEach(() => {
+  server = make()
+  user = `user ${Math.random()}`
+})
+
+async function signIn(label = 'a device', of = user, at = server): Promise<Client> {
+  const client = new Client(at)
+  const { body } = await client.run(
+    'mutation ($of: ID!, $label: String) { login(user: $of, label: $label) }',
+    {
+      of,
+      label,
+    },
+  )
+  expect(body).toEqual({ data: { login: true } })
+  return client
+}
+
+interface Listed {
+  readonly id: string
+  readonly label: string
+  readonly current: boolean
+}
+const list = '{ mySessions { id current label } }'
+const listed = async (client: Client): Promise<Listed[]> => (await client.run(list)).data.mySessions
+const me = async (client: Client): Promise<string | null> => (await client.run('{ me }')).data.me
+const revoke = (client: Client, id: string) =>
+  client.run('mutation ($id: ID!) { revokeSession(id: $id) { id revoked session { id handle } } }', { id })
+
+describe('mySessions', () => {
+  it('lists the devices of the owner, and none to a visitor', async () => {
+    const laptop = await signIn('laptop')
+    const phone = await signIn('phone')
+    expect((await listed(laptop)).map(({ label, current }) => [label, current])).toEqual([
+      ['phone', false],
+      ['laptop', true],
+    ])
+    expect((await listed(phone)).map(({ current }) => current)).toEqual([true, false])
+    const visitor = new Client(server)
+    expect(await listed(visitor)).toEqual([])
+    expect(visitor.cookies.size).toBe(0)
+    const { body } = await laptop.run(
+      '{ mySessions { signedInAt lastSeenAt expiresAt userAgent } }',
+      undefined,
+      { 'user-agent': 'Tester' },
+    )
+    expect(body.data.mySessions[0]).toEqual({
+      signedInAt: expect.stringMatching(/Z$/),
+      lastSeenAt: expect.stringMatching(/Z$/),
+      expiresAt: expect.stringMatching(/Z$/),
+      userAgent: null,
+    })
+  })
+})
+
+describe('revokeSession', () => {
+  it('signs another device out, and tells whether it did', async () => {
+    const [laptop, phone] = [await signIn('laptop'), await signIn('phone')]
+    const { id } = (await listed(laptop)).find(({ label }) => label === 'phone')!
+    expect((await revoke(laptop, id)).data.revokeSession).toMatchObject({ id, revoked: true })
+    expect((await phone.run('{ me }')).codes).toEqual(['SESSION_GONE'])
+    expect(await me(laptop)).toBe(user)
+    expect((await revoke(laptop, id)).data.revokeSession.revoked).toBe(false)
+  })
+
+  it('answers alike for what is nobody’s, and what is of somebody else', async () => {
+    const [victim, attacker] = [await signIn('x', 'victim'), await signIn()]
+    const { id } = (await listed(victim))[0]!
+    const answers = await Promise.all(
+      [id, 'x', '', 'A'.repeat(12), '$generation', '__proto__'].map((each) => revoke(attacker, each)),
+    )
+    for (const { body, status } of answers) {
+      expect(status).toBe(200)
+      expect(body.errors).toBeUndefined()
+      expect(body.data.revokeSession.revoked).toBe(false)
+    }
+    expect(await me(victim)).toBe('victim')
+    expect(await me(attacker)).toBe(user)
+  })
+
+  it('of the current device is a logout', async () => {
+    const client = await signIn()
+    const before = client.cookie
+    const [{ id }] = (await listed(client)) as [Listed]
+    expect((await revoke(client, id)).data.revokeSession.revoked).toBe(true)
+    expect(client.cookie).not.toBe(before)
+    expect(await me(client)).toBeNull()
+  })
+})
+
+it('revokeOtherSessions spares this device, and voids sign-ins that have begun', async () => {
+  const [laptop, ...others] = [await signIn('laptop'), await signIn(), await signIn()]
+  const thief = new Client(server)
+  const { ticket } = (await thief.run(`mutation { ticket(user: "${user}") }`)).data
+  expect((await laptop.run('mutation { revokeOtherSessions { count session { id } } }')).data).toEqual({
+    revokeOtherSessions: { count: 2, session: { id: 'session' } },
+  })
+  for (const each of others) expect((await each.run('{ me }')).codes).toEqual(['SESSION_GONE'])
+  expect(await me(laptop)).toBe(user)
+  const late = await thief.run(`mutation { login(user: "${user}", ticket: "${ticket}") }`)
+  expect(late.codes).toEqual(['SESSION_SIGN_IN_ENDED'])
+  expect(await me(thief)).toBeNull()
+})
+
+it('revokeAllSessions signs this device out, too', async () => {
+  const [laptop, phone] = [await signIn(), await signIn()]
+  expect((await laptop.run('mutation { revokeAllSessions { count } }')).data.revokeAllSessions.count).toBe(2)
+  expect(await me(laptop)).toBeNull()
+  expect((await phone.run('{ me }')).codes).toEqual(['SESSION_GONE'])
+})
+
+it('asks for a fresh password where the server wants one, with how fresh', async () => {
+  let now = Date.now()
+  server = make(freshStore(), { devices: { fresh: 60 }, clock: () => now })
+  const client = await signIn()
+  now += 61_000
+  const { body } = await client.run('mutation { revokeOtherSessions { count } }')
+  expect(body.errors[0].extensions).toEqual({ code: 'SESSION_NOT_FRESH', maxAge: 60 })
+  expect(await listed(client)).toHaveLength(1)
+})
+
+it('rotateSession of a client leaves the device signed in', async () => {
+  const client = await signIn()
+  const [{ id }] = (await listed(client)) as [Listed]
+  await client.run('mutation { rotateSession { session { id } } }')
+  expect((await listed(client)).map((each) => each.id)).toEqual([id])
+  expect(await me(client)).toBe(user)
+})
+
+it.each(['clearSession { session { id } }', 'logout(flush: false) { flushed }'])(
+  '%s signs out',
+  async (field) => {
+    const client = await signIn()
+    await client.run(`mutation { ${field} }`)
+    expect(await me(client)).toBeNull()
+    expect(await listed(client)).toEqual([])
+  },
+)
+
+it('keeps at a sign-in what is declared so, and nothing else that a page may have stored', async () => {
+  const client = new Client(server)
+  await client.run('mutation { updateSession(data: { cart: [1], planted: 2 }) { session { id } } }')
+  await client.run(`mutation { login(user: "${user}") }`)
+  expect((await client.run('{ session { keys } }')).data.session.keys).toEqual(['cart'])
+})
+
+it('shows a notice once', async () => {
+  const client = await signIn()
+  await client.run('mutation { flash(text: "Welcome") }')
+  expect((await client.run('{ session { hasFlash keys isEmpty } }')).data.session).toEqual({
+    hasFlash: true,
+    keys: [],
+    isEmpty: true,
+  })
+  const pop = 'mutation { popFlash { values session { hasFlash } } }'
+  expect((await client.run(pop)).data.popFlash).toEqual({ values: ['Welcome'], session: { hasFlash: false } })
+  expect((await client.run(pop)).data.popFlash.values).toEqual([])
+})
+
+describe('sessions in cookies', () => {
+  const keys = [Buffer.alloc(32, 7).toString('base64url')]
+
+  it('are listed and ended by the deny-list', async () => {
+    server = make(cookieStore({ keys, denyList: memoryStore({ max: 1000 }) }))
+    const [laptop, phone] = [await signIn('laptop'), await signIn('phone')]
+    expect(await listed(laptop)).toHaveLength(2)
+    await laptop.run('mutation { rotateSession { session { id } } }')
+    expect(await listed(laptop)).toHaveLength(2)
+    const copy = phone.fork()
+    expect(
+      (await laptop.run('mutation { revokeOtherSessions { count } }')).data.revokeOtherSessions.count,
+    ).toBe(1)
+    for (const each of [phone, copy]) expect((await each.run('{ me }')).codes).toEqual(['SESSION_GONE'])
+    expect(await me(laptop)).toBe(user)
+    expect(await listed(laptop)).toHaveLength(1)
+  })
+
+  it('cannot be signed in to without one', async () => {
+    server = make(cookieStore({ keys }))
+    const { codes } = await new Client(server).run(`mutation { login(user: "${user}") }`)
+    expect(codes).toEqual(['SESSION_NOT_REVOCABLE'])
+  })
+})

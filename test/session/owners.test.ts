@@ -1,0 +1,531 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { devicesOf, endDevices } from '../../src/server/devices.ts'
+import { type OpenSession, openSession, type OpenSettings } from '../../src/server/open-session.ts'
+import type { SessionError } from '../../src/session/errors.ts'
+import type { SessionEvent } from '../../src/session/events.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
+import { digest } from '../../src/session/token.ts'
+import { freshStore } from '../support/fresh-store.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+let now: number
+let store: KeyedStore
+let user: string
+let events: SessionEvent[]
+let settings: OpenSettings
+
+beforeEach(() => {
+  now = Date.now()
+  store = freshStore()
+  user = `user ${Math.random()}`
+  events = []
+  settings = { clock: () => now, onEvent: (event) => events.push(event) }
+})
+
+const open = (token: string | null = null, more: OpenSettings = {}): OpenSession =>
+  openSession(store, token, { ...settings, ...more })
+
+/** Signs in on another device. @returns the token */
+async function signIn(owner = user, more: OpenSettings = {}, label?: string): Promise<string> {
+  const session = open(null, more)
+  await session.identify(owner, label === undefined ? {} : { label })
+  await session.save()
+  return session.token!
+}
+
+const ownerOf = (token: string): Promise<string | null> => open(token).owner()
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'nothing',
+    (error: SessionError) => error.code,
+  )
+
+describe('identify', () => {
+  it('signs in under a new handle, and the old cookie is worthless', async () => {
+    const session = open()
+    session.set('cart', ['tea'])
+    await session.save()
+    const [token, handle] = [session.token!, await session.handle()]
+    expect(await session.owner()).toBeNull()
+    const login = open(token)
+    await login.identify(user, { keep: ['cart'] })
+    expect(await login.owner()).toBe(user)
+    await login.save()
+    expect(await login.handle()).not.toBe(handle)
+    const next = open(login.token)
+    expect([await next.owner(), await next.get('cart')]).toEqual([user, ['tea']])
+    const old = open(token)
+    expect([await old.owner(), await old.get('cart'), old.moved]).toEqual([null, undefined, 'moved'])
+  })
+
+  it('stores a session where there was none, with what was recorded', async () => {
+    const session = open()
+    session.set('cart', 1)
+    await session.identify(user)
+    session.set('theme', 'dark')
+    await session.save()
+    const next = open(session.token)
+    expect([await next.owner(), await next.keys()]).toEqual([user, ['cart', 'theme']])
+  })
+
+  it('keeps what is named or declared, and nothing else of a visitor', async () => {
+    const keys = { 'pref:*': { onSignIn: 'keep' }, other: { onSignIn: 'drop' } } as const
+    const visit = async (): Promise<string> => {
+      const session = open()
+      session.merge({ 'pref:a': 1, other: 2, planted: 3 })
+      await session.save()
+      return session.token!
+    }
+    const declared = open(await visit(), { keys })
+    await declared.identify(user)
+    expect(await declared.keys()).toEqual(['pref:a'])
+    const named = open(await visit(), { keys })
+    await named.identify(user, { keep: ['planted'] })
+    expect(await named.keys()).toEqual(['planted'])
+    const none = open(await visit(), { keys })
+    await none.identify(user, { keep: [] })
+    expect(await none.keys()).toEqual([])
+  })
+
+  it('keeps all where the same owner signs in again, as one device', async () => {
+    const token = await signIn()
+    const session = open(token)
+    session.set('draft', 1)
+    await session.save()
+    const again = open(token)
+    await again.identify(user)
+    expect(await again.keys()).toEqual(['draft'])
+    expect(await devicesOf(store, user, { clock: () => now })).toHaveLength(1)
+  })
+
+  it('ends the session of somebody else first, with all that it holds', async () => {
+    const token = await signIn('somebody else')
+    const session = open(token)
+    session.set('secret', 1)
+    await session.save()
+    const other = open(token)
+    other.set('recorded', 1)
+    await other.identify(user, { keep: ['secret'] })
+    other.set('own', 1)
+    await other.save()
+    expect([await other.owner(), await other.keys()]).toEqual([user, ['own']])
+    const old = open(token)
+    expect([await old.owner(), old.moved]).toEqual([null, 'ended'])
+    expect(await devicesOf(store, 'somebody else', { clock: () => now })).toEqual([])
+  })
+
+  it('shows nothing of the owner among the entries', async () => {
+    const session = open(await signIn())
+    expect([await session.isEmpty(), await session.keys(), await session.entries()]).toEqual([true, [], []])
+    expect(await codeOf(session.get('$owner' as never))).toBe('SESSION_KEY_INVALID')
+  })
+
+  it('leaves the whole limit of keys to the application', async () => {
+    const limits = { keys: 2 }
+    const session = open(await signIn(), { limits })
+    await session.owner()
+    session.merge({ a: 1, b: 2 })
+    await session.save()
+    const blind = open(session.token, { limits })
+    blind.merge({ a: 2, b: 3 })
+    await blind.save()
+    expect(await open(session.token).entries()).toEqual([
+      ['a', 2],
+      ['b', 3],
+    ])
+    expect(() => {
+      session.set('c', 3)
+    }).toThrow(expect.objectContaining({ code: 'SESSION_TOO_LARGE' }))
+  })
+
+  it.each(['', 'x'.repeat(257), '\ud800', 7, null])('refuses the owner %j', async (owner) => {
+    expect(await codeOf(open().identify(owner as string))).toBe('CONFIG_INVALID')
+  })
+})
+
+describe('a ticket', () => {
+  it('is void once the devices were ended', async () => {
+    const session = open()
+    const ticket = await session.ticket(user)
+    await endDevices(store, user, { clock: () => now })
+    expect(await codeOf(session.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    expect(await session.owner()).toBeNull()
+    await session.save()
+    expect(await ownerOf(session.token!)).toBeNull()
+    await session.identify(user, { ticket: await session.ticket(user) })
+    expect(await session.owner()).toBe(user)
+  })
+
+  it('is void for another owner, after 15 minutes, and where it is none', async () => {
+    const session = open()
+    const ticket = await session.ticket(user)
+    expect(await codeOf(session.identify('another', { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    expect(await codeOf(session.identify(user, { ticket: 'x' }))).toBe('SESSION_SIGN_IN_ENDED')
+    now += 15 * minute
+    await open().identify(user, { ticket })
+    now += 1
+    expect(await codeOf(session.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+  })
+
+  it('of a first sign-in does not void that of another one beside it', async () => {
+    const [first, second] = [open(), open()]
+    const tickets = [await first.ticket(user), await second.ticket(user)]
+    await Promise.all([
+      first.identify(user, { ticket: tickets[0]! }),
+      second.identify(user, { ticket: tickets[1]! }),
+    ])
+    expect(await first.devices()).toHaveLength(2)
+  })
+
+  it('is not void where one device was ended', async () => {
+    const token = await signIn()
+    const session = open()
+    const ticket = await session.ticket(user)
+    await open(token).endDevice((await open(token).devices())[0]!.id)
+    await session.identify(user, { ticket })
+    expect(await session.owner()).toBe(user)
+  })
+})
+
+describe('devices', () => {
+  it('are listed to each of them, the last first', async () => {
+    const laptop = await signIn(user, { request: request('Laptop\u0007 \u{1F600}'.concat('x'.repeat(300))) })
+    now += minute
+    const phone = await signIn(user, {}, 'my phone')
+    const at = new Date(now)
+    const devices = await open(laptop).devices()
+    expect(devices).toEqual([
+      {
+        id: expect.stringMatching(/^[\w-]{12}$/),
+        current: false,
+        signedInAt: at,
+        lastSeenAt: at,
+        expiresAt: new Date(now + 90 * 24 * hour),
+        userAgent: null,
+        label: 'my phone',
+      },
+      expect.objectContaining({ current: true, userAgent: `Laptop ${'x'.repeat(249)}`, label: null }),
+    ])
+    expect((await open(phone).devices()).map(({ current }) => current)).toEqual([true, false])
+    expect(await devicesOf(store, user, { clock: () => now })).toEqual(
+      devices.map((device) => ({ ...device, current: false })),
+    )
+  })
+
+  it('are none for a visitor, who cannot end any', async () => {
+    await signIn()
+    const visitor = open()
+    visitor.set('cart', 1)
+    await visitor.save()
+    for (const session of [open(), open(visitor.token)]) {
+      expect(await session.devices()).toEqual([])
+      expect(await session.endDevice('x')).toBe(false)
+      expect(await session.endOtherDevices()).toBe(0)
+      expect(await session.endAllDevices()).toBe(0)
+    }
+    expect(await open(visitor.token).get('cart')).toBe(1)
+  })
+
+  it('keep their id when the session gets a new secret', async () => {
+    const session = open(await signIn())
+    const [{ id }] = (await session.devices()) as unknown as [{ id: string }]
+    await session.rotate()
+    await session.save()
+    expect(await session.owner()).toBe(user)
+    expect((await open(session.token).devices()).map((device) => device.id)).toEqual([id])
+  })
+
+  it('are seen in steps of an hour, by whoever reads', async () => {
+    const token = await signIn()
+    const seen = async (): Promise<number> =>
+      (await devicesOf(store, user, { clock: () => now }))[0]!.lastSeenAt.getTime()
+    const start = now
+    now += hour - 1
+    const soon = open(token)
+    await soon.get('x')
+    await soon.save()
+    expect(await seen()).toBe(start)
+    now += 1
+    const later = open(token)
+    await later.get('x')
+    await later.save()
+    expect(await seen()).toBe(now)
+  })
+
+  it('leave the list when their session ends by itself', async () => {
+    const tokens = [await signIn(), await signIn(), await signIn()]
+    await open(tokens[0]).flush()
+    const cleared = open(tokens[1])
+    cleared.clear()
+    await cleared.save()
+    expect(await devicesOf(store, user, { clock: () => now })).toHaveLength(1)
+    expect(await cleared.owner()).toBeNull()
+    now += 16 * minute
+    await devicesOf(store, user, { clock: () => now })
+    expect(await keysOfIndex()).toHaveLength(2)
+    now += 15 * 24 * hour
+    expect(await devicesOf(store, user, { clock: () => now })).toEqual([])
+  })
+
+  it('are at most as many as there may be: the one that was not seen for longest goes', async () => {
+    const devices = { max: 2 }
+    const first = await signIn(user, { devices })
+    now += minute
+    const second = await signIn(user, { devices })
+    now += 2 * hour
+    const used = open(first)
+    await used.owner()
+    await used.save()
+    const third = await signIn(user, { devices })
+    expect(await Promise.all([first, second, third].map(ownerOf))).toEqual([user, null, user])
+    expect(events.filter(({ type }) => type === 'revoked')).toHaveLength(1)
+  })
+
+  it('are refused beyond that where it is asked for, but those that are gone do not count', async () => {
+    const devices = { max: 2, whenFull: 'refuse' } as const
+    const first = await signIn(user, { devices })
+    await signIn(user, { devices })
+    const third = open(null, { devices })
+    expect(await codeOf(third.identify(user))).toBe('SESSION_TOO_MANY_DEVICES')
+    expect(await third.owner()).toBeNull()
+    await store.delete(digestOf(first), now)
+    await third.identify(user)
+    expect(await third.owner()).toBe(user)
+  })
+
+  it('are as many as sign in at once, and no more than there may be', async () => {
+    await Promise.all(Array.from({ length: 40 }, () => signIn()))
+    expect(await devicesOf(store, user, { clock: () => now })).toHaveLength(40)
+    const other = `${user} too`
+    const devices = { max: 5 }
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => signIn(other, { devices })))
+    const alive = (await Promise.all(tokens.map(ownerOf))).filter((owner) => owner !== null)
+    expect(alive).toHaveLength(5)
+    expect(await devicesOf(store, other, { clock: () => now })).toHaveLength(5)
+  })
+})
+
+describe('an end', () => {
+  it('of one device signs that out, and no other', async () => {
+    const [first, second] = [await signIn(user, {}, 'first'), await signIn(user, {}, 'second')]
+    const session = open(first)
+    const idOf = async (label: string): Promise<string> =>
+      (await session.devices()).find((device) => device.label === label)!.id
+    const id = await idOf('second')
+    expect(await session.endDevice(id)).toBe(true)
+    expect(await Promise.all([first, second].map(ownerOf))).toEqual([user, null])
+    expect(open(second)).toMatchObject({ moved: null })
+    expect(await session.endDevice(id)).toBe(false)
+    expect(await session.endDevice('nobody')).toBe(false)
+    expect(await session.endDevice(await idOf('first'))).toBe(true)
+    await session.save()
+    expect([await ownerOf(first), await session.owner()]).toEqual([null, null])
+  })
+
+  it('reaches no device of another owner', async () => {
+    const victim = await signIn('victim')
+    const [{ id }] = (await open(victim).devices()) as unknown as [{ id: string }]
+    const attacker = open(await signIn())
+    expect(await attacker.endDevice(id)).toBe(false)
+    expect(await ownerOf(victim)).toBe('victim')
+  })
+
+  it('of all others spares this one, also its next secret', async () => {
+    const tokens = [await signIn(), await signIn(), await signIn()]
+    const session = open(tokens[0])
+    expect(await session.endOtherDevices()).toBe(2)
+    expect(await Promise.all(tokens.map(ownerOf))).toEqual([user, null, null])
+    await session.rotate()
+    await session.save()
+    expect(await ownerOf(session.token!)).toBe(user)
+    expect(await open(session.token).endOtherDevices()).toBe(0)
+  })
+
+  it('of all signs this one out, too, into a fresh session', async () => {
+    const tokens = [await signIn(), await signIn()]
+    const session = open(tokens[0])
+    session.set('x', 1)
+    await session.save()
+    expect(await session.endAllDevices()).toBe(2)
+    await session.save()
+    expect(await Promise.all(tokens.map(ownerOf))).toEqual([null, null])
+    expect([await session.owner(), await session.keys()]).toEqual([null, []])
+    expect(session.token).not.toBe(tokens[0])
+  })
+
+  it('by an administrator ends one, all but one, or all', async () => {
+    const tokens = [await signIn(), await signIn(), await signIn(), await signIn()]
+    const clock = () => now
+    const ids = await Promise.all(
+      tokens.map(async (token) => (await open(token).devices()).find(({ current }) => current)!.id),
+    )
+    expect(await endDevices(store, user, { clock, only: ids[0]! })).toBe(1)
+    expect(await endDevices(store, user, { clock, only: ids[0]! })).toBe(0)
+    expect(await endDevices(store, user, { clock, except: ids[1]! })).toBe(2)
+    expect(await Promise.all(tokens.map(ownerOf))).toEqual([null, user, null, null])
+    expect(await endDevices(store, user, { clock, except: 'nobody' })).toBe(1)
+    expect(await endDevices(store, user, { clock })).toBe(0)
+  })
+
+  it('that was interrupted is finished by whoever lists or ends next', async () => {
+    const tokens = [await signIn(), await signIn()]
+    // The end dies after the first of its steps, so that the sessions are still there.
+    const dying: KeyedStore = {
+      ...store,
+      async delete() {
+        throw new Error('The process has died.')
+      },
+    }
+    expect(await codeOf(endDevices(dying, user, { clock: () => now }))).toBe('SESSION_STORE_UNAVAILABLE')
+    expect(await devicesOf(store, user, { clock: () => now })).toEqual([])
+    expect(await Promise.all(tokens.map(ownerOf))).toEqual([null, null])
+  })
+
+  it('that the store has lost is found when the device is seen next', async () => {
+    const token = await signIn()
+    await store.delete(indexOf(user), now)
+    expect(await ownerOf(token)).toBe(user)
+    now += hour
+    const session = open(token)
+    await session.owner()
+    await session.save()
+    expect(await ownerOf(token)).toBeNull()
+  })
+})
+
+describe('claim', () => {
+  it('makes a session of nobody a device, once, under the same handle', async () => {
+    const session = open()
+    session.set('user_id', '7')
+    await session.save()
+    const handle = await session.handle()
+    const claims = [open(session.token), open(session.token)]
+    expect(await Promise.all(claims.map((each) => each.claim(user)))).toEqual([true, true])
+    const next = open(session.token)
+    expect([await next.owner(), await next.handle(), await next.get('user_id')]).toEqual([user, handle, '7'])
+    expect(await next.devices()).toHaveLength(1)
+    expect(await next.claim('somebody else')).toBe(false)
+    expect(await open().claim(user)).toBe(false)
+    await endDevices(store, user, { clock: () => now })
+    expect(await ownerOf(session.token!)).toBeNull()
+  })
+})
+
+describe('freshness', () => {
+  it('counts from the sign-in, or from confirm, which gives a new secret', async () => {
+    const session = open(await signIn())
+    await session.requireFresh(60)
+    now += minute
+    await session.requireFresh(60)
+    now += 1
+    const error = (await session.requireFresh(60).catch((each: unknown) => each)) as SessionError
+    expect(error).toMatchObject({ code: 'SESSION_NOT_FRESH', extensions: { maxAge: 60 } })
+    const { token } = session
+    await session.confirm()
+    await session.requireFresh(1)
+    await session.save()
+    expect(session.token).not.toBe(token)
+    expect(await ownerOf(session.token!)).toBe(user)
+    expect(await session.devices()).toHaveLength(1)
+  })
+
+  it('is none without somebody who is signed in', async () => {
+    expect(await codeOf(open().requireFresh(60))).toBe('SESSION_NOT_SIGNED_IN')
+    expect(await codeOf(open().confirm())).toBe('SESSION_NOT_SIGNED_IN')
+    const claimed = open()
+    claimed.set('x', 1)
+    await claimed.save()
+    await claimed.claim(user)
+    expect(await codeOf(claimed.requireFresh(3600))).toBe('SESSION_NOT_FRESH')
+  })
+
+  it.each([0, -1, 0.5, Number.NaN, Infinity, '60'])('is not of %s seconds', async (seconds) => {
+    expect(await codeOf(open().requireFresh(seconds as number))).toBe('CONFIG_INVALID')
+  })
+
+  it('is needed to end other devices where that is asked for, and to list them never', async () => {
+    const devices = { fresh: 300 }
+    const [token, other] = [await signIn(), await signIn()]
+    const session = open(token, { devices })
+    now += 301_000
+    const list = await session.devices()
+    const { id } = list.find(({ current }) => !current)!
+    for (const end of [
+      () => session.endDevice(id),
+      () => session.endOtherDevices(),
+      () => session.endAllDevices(),
+    ]) {
+      expect(await codeOf(end())).toBe('SESSION_NOT_FRESH')
+    }
+    expect(await ownerOf(other)).toBe(user)
+    await session.confirm()
+    expect(await session.endOtherDevices()).toBe(1)
+  })
+})
+
+it('compares a stamp, of which the store gets a digest', async () => {
+  const session = open()
+  await session.identify(user, { stamp: 'pbkdf2$secret' })
+  await session.save()
+  const next = open(session.token)
+  expect([await next.checkStamp('pbkdf2$secret'), await next.checkStamp('other')]).toEqual([true, false])
+  expect(await open().checkStamp('pbkdf2$secret')).toBe(false)
+  expect(JSON.stringify([...(await recordsOf([digestOf(session.token!)]))])).not.toContain('secret')
+})
+
+describe('flash', () => {
+  it('gives each notice once, the oldest first, to one of many', async () => {
+    const session = open()
+    await session.flash('one')
+    await session.flash({ two: [2] })
+    await session.save()
+    const { token } = session
+    await Promise.all([open(token).flash(3), open(token).flash(null)])
+    expect([await open(token).hasFlash(), await open(token).isEmpty(), await open(token).keys()]).toEqual([
+      true,
+      true,
+      [],
+    ])
+    const taken = await Promise.all([1, 2, 3, 4].map(() => open(token).popFlash()))
+    const [values, ...others] = taken.toSorted((a, b) => b.length - a.length)
+    expect(values!.slice(0, 2)).toEqual(['one', { two: [2] }])
+    expect(values!.slice(2).map(String).toSorted()).toEqual(['3', 'null'])
+    expect(others).toEqual([[], [], []])
+    expect(await open(token).hasFlash()).toBe(false)
+  })
+
+  it('forgets a notice that nobody took in time, and the oldest of too many', async () => {
+    const session = open()
+    for (let index = 0; index < 33; index++) await session.flash(index, { ttl: index < 32 ? 60 : 61 })
+    now += 59_999
+    expect(await open(session.token).hasFlash()).toBe(true)
+    now += 1
+    expect(await open(session.token).popFlash()).toEqual([32])
+    for (let index = 0; index < 34; index++) await session.flash(index)
+    expect((await session.popFlash()).slice(0, 2)).toEqual([2, 3])
+    expect(await codeOf(session.flash(1, { ttl: 0 }))).toBe('CONFIG_INVALID')
+    expect(await codeOf(session.flash(new Date() as never))).toBe('SESSION_VALUE_INVALID')
+  })
+})
+
+it('refuses settings that mean nothing', () => {
+  for (const devices of [{ max: 0 }, { max: 1001 }, { whenFull: 'x' }, { fresh: 0 }, { other: 1 }]) {
+    expect(() => open(null, { devices: devices as never })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    )
+  }
+})
+
+const request = (userAgent: string) => ({ headers: { 'user-agent': userAgent } })
+const digestOf = (token: string): string => digest(`__Host-session=${token}`)
+const indexOf = (owner: string): string => digest(`owner __Host-session=${owner}`)
+
+async function recordsOf(ids: readonly string[]): Promise<string[][]> {
+  const records = await Promise.all(ids.map((id) => store.read(id, now)))
+  return records.map((record) =>
+    record && typeof record !== 'string' ? [...record.entries].map((pair) => pair.join(' ')) : [],
+  )
+}
+
+const keysOfIndex = async (): Promise<string[]> => (await recordsOf([indexOf(user)]))[0]!

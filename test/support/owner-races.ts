@@ -1,0 +1,266 @@
+// This lets clients sign in, rotate, end, list and read at random beside each other, and judges by real time.
+
+import { setTimeout } from 'node:timers/promises'
+import { devicesOf, endDevices } from '../../src/server/devices.ts'
+import { openSession, type OpenSession } from '../../src/server/open-session.ts'
+import { SessionError } from '../../src/session/errors.ts'
+import { ownerOf } from '../../src/session/owner.ts'
+import type { SessionSettings } from '../../src/session/settings.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
+
+/** How the clients behave. */
+export interface Races {
+  readonly operations: number
+  readonly clients?: number
+  readonly owners?: number
+  /** How likely a client dies at each of its calls to the store, before or after it. */
+  readonly crash?: number
+  readonly settings?: SessionSettings
+  readonly random?: () => number
+}
+
+/** What went wrong, and what ran. All of the first four have to be 0. */
+export interface Verdict {
+  /** Sessions that were read as their owner's after an end had answered, for which they signed in before it began. */
+  survivors: number
+  /** The same of sign-ins that took their ticket before the end began, and answered after it. */
+  survivorsOfTickets: number
+  /** Sessions that are alive at rest, and that their owner does not list. */
+  unlisted: number
+  /** Sessions that are alive at rest after everything was ended. */
+  irrevocable: number
+  /** Reads that found nobody signed in, nor a mark, though nobody had begun to end the device. */
+  signedOut: number
+  signIns: number
+  rotations: number
+  ends: number
+  reads: number
+  crashes: number
+  refused: number
+}
+
+interface SignIn {
+  readonly owner: string
+  /** When the ticket was there, and when the sign-in answered, in steps of the world. */
+  readonly ticketAt: number
+  readonly answeredAt: number
+  token: string
+  readonly device: string
+  /** Whether somebody rotates it just now, so that the token may be an old one. */
+  isBusy: boolean
+  /** When an end was begun that hit it, and when that had answered. */
+  hitAt: number | null
+  deadAt: number | null
+}
+
+class Crash extends Error {}
+
+/** Runs the races over a store. */
+export async function race(backend: KeyedStore, given: Races): Promise<Verdict> {
+  const {
+    operations,
+    clients = 8,
+    owners: ownerCount = 3,
+    crash = 0,
+    settings = {},
+    random = Math.random,
+  } = given
+  const verdict: Verdict = {
+    survivors: 0,
+    survivorsOfTickets: 0,
+    unlisted: 0,
+    irrevocable: 0,
+    signedOut: 0,
+    signIns: 0,
+    rotations: 0,
+    ends: 0,
+    reads: 0,
+    crashes: 0,
+    refused: 0,
+  }
+  const owners = Array.from({ length: ownerCount }, (_, index) => `owner ${index} ${random()}`)
+  const ids = new Set<string>()
+  const signIns: SignIn[] = []
+  const clock = settings.clock ?? Date.now
+  let step = 0
+  let begun = 0
+
+  const pause = async (): Promise<void> => {
+    if (random() < 0.3) await setTimeout(random() * 2)
+    else await new Promise((resolve) => setImmediate(resolve))
+  }
+  /** The store for one client, which waits between its calls, and may die at each. */
+  const mortal = (): KeyedStore => {
+    let isDead = false
+    const call = async <T>(verb: () => Promise<T>): Promise<T> => {
+      if (isDead) throw new Crash()
+      await pause()
+      if (random() < crash / 2) {
+        isDead = true
+        throw new Crash()
+      }
+      const answer = await verb()
+      await pause()
+      if (random() < crash / 2) {
+        isDead = true
+        throw new Crash()
+      }
+      return answer
+    }
+    return {
+      create(id, record) {
+        ids.add(id)
+        return call(() => backend.create(id, record))
+      },
+      read: (id, now) => call(() => backend.read(id, now)),
+      commit: (id, changes, now) => call(() => backend.commit(id, changes, now)),
+      delete: (id, now, mark) => call(() => backend.delete(id, now, mark)),
+    }
+  }
+  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
+  /** One that has signed in, and is used by nobody else just now. */
+  const take = (): SignIn | undefined => pick(signIns.slice(-12).filter((each) => !each.isBusy))
+
+  const signIn = async (): Promise<void> => {
+    const owner = pick(owners)!
+    const before = random() < 0.3 ? take() : undefined
+    if (before) before.isBusy = true
+    const session = openSession(mortal(), before?.token ?? null, settings)
+    if (!before) session.set('cart', 1)
+    const ticket = await session.ticket(owner)
+    const ticketAt = step++
+    await pause()
+    // Whoever looks at the password takes time.
+    if (random() < 0.5) await setTimeout(random() * 3)
+    await session.identify(owner, { ticket })
+    await session.save()
+    const answeredAt = step++
+    const token = session.token!
+    const id = (await session.handle())!
+    const found = await backend.read(id, clock())
+    const device = found && typeof found !== 'string' ? ownerOf(found, id)?.device : undefined
+    signIns.push({
+      owner,
+      ticketAt,
+      answeredAt,
+      token,
+      device: device ?? 'ended',
+      isBusy: false,
+      hitAt: null,
+      deadAt: null,
+    })
+    verdict.signIns++
+  }
+
+  const rotate = async (): Promise<void> => {
+    const found = take()
+    if (!found) return
+    found.isBusy = true
+    const session = openSession(mortal(), found.token, settings)
+    await session.rotate()
+    await session.save()
+    if (session.token !== null) found.token = session.token
+    found.isBusy = false
+    verdict.rotations++
+  }
+
+  const hits = (isHit: (each: SignIn) => boolean, begins: number): ((answers: number) => void) => {
+    const hit = signIns.filter((each) => isHit(each))
+    for (const each of hit) each.hitAt ??= begins
+    return (answers) => {
+      for (const each of hit) each.deadAt ??= answers
+    }
+  }
+
+  /** What an end has ended, once it has answered, also of those that answered after it began. */
+  const ended: { owner: string; begins: number; answers: number; spares: SignIn | null }[] = []
+
+  const end = async (): Promise<void> => {
+    const found = take()
+    if (!found) return
+    const { owner } = found
+    const kind = pick(['all', 'others', 'one', 'admin'] as const)!
+    const target = kind === 'one' ? pick(signIns.filter((each) => each.owner === owner)) : undefined
+    const session: OpenSession = openSession(mortal(), found.token, settings)
+    if ((await session.owner()) !== owner) return
+    const begins = step++
+    // Others may begin a sign-in of the device that is spared or ended here, so that the device decides.
+    const isHit = (each: SignIn): boolean =>
+      each.owner === owner && (kind === 'one' ? each === target : kind === 'others' ? each !== found : true)
+    const answer = hits(isHit, begins)
+    if (kind === 'all') {
+      found.isBusy = true
+      await session.endAllDevices()
+    } else if (kind === 'others') await session.endOtherDevices()
+    else if (kind === 'one') await session.endDevice(target!.device)
+    else await endDevices(mortal(), owner, settings)
+    const answers = step++
+    answer(answers)
+    if (kind !== 'one') ended.push({ owner, begins, answers, spares: kind === 'others' ? found : null })
+    verdict.ends++
+    const recent = signIns.slice(-30).filter((each) => each.owner === owner)
+    await Promise.all(recent.map((each) => read(each)))
+  }
+
+  const read = async (found = pick(signIns.slice(-30))): Promise<void> => {
+    if (!found) return
+    const { deadAt, token } = found
+    const began = step++
+    const session = openSession(backend, token, settings)
+    const owner = await session.owner()
+    verdict.reads++
+    if (owner === null) {
+      if (session.moved === null && found.hitAt === null && !found.isBusy && token === found.token) {
+        verdict.signedOut++
+      }
+      return
+    }
+    if (deadAt !== null && deadAt < began) verdict.survivors++
+    const isOfTicket = ended.some(
+      (each) =>
+        each.owner === found.owner &&
+        each.spares !== found &&
+        found.ticketAt < each.begins &&
+        each.answers < began &&
+        found.answeredAt > each.begins,
+    )
+    if (isOfTicket) verdict.survivorsOfTickets++
+  }
+
+  const list = async (): Promise<void> => void (await devicesOf(mortal(), pick(owners)!, settings))
+
+  const kinds = [signIn, signIn, rotate, end, list, () => read(), () => read(), () => read()]
+  const client = async (): Promise<void> => {
+    while (begun++ < operations) {
+      try {
+        await pick(kinds)!()
+      } catch (error) {
+        const cause = error instanceof SessionError ? error.cause : error
+        if (cause instanceof Crash) verdict.crashes++
+        else if (error instanceof SessionError && !error.code.startsWith('SESSION_STORE')) verdict.refused++
+        else throw error
+      }
+      step++
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, client))
+
+  const now = clock()
+  const isAlive = async (id: string): Promise<boolean> => {
+    const found = await backend.read(id, now)
+    return found !== null && typeof found !== 'string' && ownerOf(found, id) !== null
+  }
+  for (const owner of owners) await devicesOf(backend, owner, settings)
+  const listed = new Map<string, Set<string>>()
+  for (const owner of owners) {
+    listed.set(owner, new Set((await devicesOf(backend, owner, settings)).map(({ id }) => id)))
+  }
+  for (const id of ids) {
+    const found = await backend.read(id, now)
+    const owned = found !== null && typeof found !== 'string' ? ownerOf(found, id) : null
+    if (owned && !listed.get(owned.owner)!.has(owned.device)) verdict.unlisted++
+  }
+  for (const owner of owners) await endDevices(backend, owner, settings)
+  for (const id of ids) if (await isAlive(id)) verdict.irrevocable++
+  return verdict
+}
