@@ -3,8 +3,9 @@ import { devicesOf, endDevices } from '../../src/server/devices.ts'
 import { type OpenSession, openSession, type OpenSettings } from '../../src/server/open-session.ts'
 import type { SessionError } from '../../src/session/errors.ts'
 import type { SessionEvent } from '../../src/session/events.ts'
+import type { SessionRecord } from '../../src/session/record.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
-import { digest } from '../../src/session/token.ts'
+import { digest, mint } from '../../src/session/token.ts'
 import { freshStore } from '../support/fresh-store.ts'
 
 const minute = 60_000
@@ -256,6 +257,7 @@ describe('devices', () => {
   it('leave the list when their session ends by itself', async () => {
     const tokens = [await signIn(), await signIn(), await signIn()]
     await open(tokens[0]).flush()
+    expect(await keysOfIndex()).toHaveLength(3)
     const cleared = open(tokens[1])
     cleared.clear()
     await cleared.save()
@@ -266,6 +268,37 @@ describe('devices', () => {
     expect(await keysOfIndex()).toHaveLength(2)
     now += 15 * 24 * hour
     expect(await devicesOf(store, user, { clock: () => now })).toEqual([])
+  })
+
+  it('are listed as long as the last of them lives', async () => {
+    const day = 24 * hour
+    const seconds = { idleTimeout: (10 * day) / 1000, absoluteTimeout: (10 * day) / 1000 }
+    const old = open(null, seconds)
+    old.set('x', 1)
+    await old.save()
+    now += 9 * day
+    const late = open(old.token, seconds)
+    await late.identify(user)
+    const token = await signIn(user, seconds)
+    now += 2 * day
+    expect(await devicesOf(store, user, { clock: () => now, ...seconds })).toHaveLength(1)
+    await endDevices(store, user, { clock: () => now, ...seconds })
+    expect(await open(token, seconds).owner()).toBeNull()
+  })
+
+  it('are none that a version without owners has rotated, until somebody signs in again', async () => {
+    const token = await signIn()
+    const found = await store.read(digestOf(token), now)
+    const moved = mint()
+    await store.create(digestOf(moved), found as SessionRecord)
+    await store.delete(digestOf(token), now)
+    expect(await ownerOf(moved)).toBeNull()
+    expect(await open(moved).devices()).toEqual([])
+    expect(await open(moved).claim(user)).toBe(true)
+    expect(await ownerOf(moved)).toBe(user)
+    const again = open(moved)
+    await again.identify(user)
+    expect(await again.owner()).toBe(user)
   })
 
   it('are at most as many as there may be: the one that was not seen for longest goes', async () => {
