@@ -275,8 +275,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a declaration gives the rights to its keys',
     file: 'session/key-declarations.ts',
-    from: '(declared?.get(key) ?? find(key))',
-    to: 'find(key)',
+    from: 'mayClient: (right, key) => (declared?.get(key) ?? find(key))',
+    to: 'mayClient: (right, key) => find(key)',
     tests: ['session/declared'],
   },
   {
@@ -470,7 +470,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a verb that nobody awaits and that meets a mark fails the answer',
-    file: 'graphql/exchange.ts',
+    file: 'graphql/save-along.ts',
     from: 'GONE|MOVED|',
     to: 'GONE|',
     tests: ['graphql/races'],
@@ -639,7 +639,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'create never overwrites',
     file: 'stores/memory.ts',
-    from: "if (signedIn.has(id) || visitors.has(id)) throw new Error('The id is in use.')",
+    from: "if (isThere && find(id, record.createdAt) !== null) throw new Error('The id is in use.')",
     to: '',
     tests: ['stores/memory'],
   },
@@ -835,16 +835,15 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a flush among several sessions is refused',
     file: 'session/stored-session.ts',
-    from: 'if (this.isContested) await this.decide()\n    const last',
-    to: 'const last',
+    from: 'if (this.isContested) await this.decide()\n    const { id } = this',
+    to: 'const { id } = this',
     tests: ['graphql/cookies'],
   },
   {
     guard: 'a rotation among several sessions is refused',
     file: 'session/stored-session.ts',
-    from: `Promise<void> {
-    if (this.isContested) await this.decide()`,
-    to: 'Promise<void> {',
+    from: 'Promise<Left | null> {\n    if (this.isContested) await this.decide()\n    this.#successor',
+    to: 'Promise<Left | null> {\n    this.#successor',
     tests: ['graphql/cookies'],
   },
   {
@@ -1123,8 +1122,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'reading moves the deadline',
     file: 'session/unit-of-work.ts',
-    from: 'return this.#view.deadline(now) !== record!.expiresAt || this.#stored.needsNewCookie(now)',
-    to: 'return false',
+    from: 'if (this.#view.deadline(now) !== record!.expiresAt || this.#stored.needsNewCookie(now)) return true',
+    to: 'if (record === null) return true',
     tests: ['graphql/saving'],
   },
   {
@@ -1228,8 +1227,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the store holds sessions to their limit',
     file: 'session/unit-of-work.ts',
-    from: 'return entries && adds({ entries }) ? { keys, bytes: sessionBytes } : undefined',
-    to: 'return undefined',
+    from: 'if (!entries || !adds({ entries })) return undefined',
+    to: 'if (entries !== null) return undefined',
     tests: ['graphql/errors'],
   },
   {
@@ -1241,9 +1240,9 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'each part of a stream is stored before it is delivered',
-    file: 'graphql/exchange.ts',
-    from: 'const failure = await saved(unit, log)\n    log(unit.failure ?? failure)\n    if (!failure) return step',
-    to: 'return step\n    const failure = 1',
+    file: 'graphql/save-along.ts',
+    from: 'const failure = await saved(unit, log)\n    log(unit.failure ?? failure)\n    isInParts',
+    to: 'const failure = null\n    isInParts',
     tests: ['graphql/streams'],
   },
   {
@@ -1269,15 +1268,15 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a stream forgets what could not be stored',
-    file: 'graphql/exchange.ts',
-    from: 'unit.discard()',
+    file: 'graphql/save-along.ts',
+    from: 'unit.discard()\n    return isInParts',
     // Once only: without an end the stream would tell the same failure for ever.
-    to: 'if (step.done) unit.discard()',
+    to: 'if (step.done) unit.discard()\n    return isInParts',
     tests: ['graphql/streams'],
   },
   {
     guard: 'what the end of a stream records is saved when the client goes',
-    file: 'graphql/exchange.ts',
+    file: 'graphql/save-along.ts',
     from: 'const failure = await saved(unit, log)\n      log(unit.failure ?? failure)\n      return step',
     to: 'return step',
     tests: ['graphql/streams'],
@@ -1403,16 +1402,16 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'the next event of a stream asks the store again',
-    file: 'graphql/exchange.ts',
-    from: 'unit.recover()\n      return afterSaving(await source.next())',
-    to: 'return afterSaving(await source.next())',
+    file: 'graphql/save-along.ts',
+    from: 'unit.recover()\n    await follow()',
+    to: 'await follow()',
     tests: ['graphql/streams'],
   },
   {
     guard: 'failures of the store during a stream are logged',
-    file: 'graphql/exchange.ts',
-    from: 'log(unit.failure ?? failure)\n    if (!failure) return step',
-    to: 'if (!failure) return step',
+    file: 'graphql/save-along.ts',
+    from: 'log(unit.failure ?? failure)\n    isInParts',
+    to: 'isInParts',
     tests: ['graphql/streams'],
   },
   {
@@ -1698,7 +1697,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'Redis: create never overwrites',
     file: 'stores/redis.ts',
-    from: "if redis.call('EXISTS', KEYS[1]) == 1 then return 'in use' end",
+    from: "if isThere and not (ends and createdAt and tonumber(ends) <= createdAt) then return 'in use' end",
     to: '',
     tests: ['stores/redis'],
   },
@@ -1761,8 +1760,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'Redis: delete deletes',
     file: 'stores/redis.ts',
-    from: "redis.call('DEL', KEYS[1])",
-    to: '',
+    from: "redis.call('DEL', KEYS[1])\n    if isAlive and ARGV[2]",
+    to: 'if isAlive and ARGV[2]',
     tests: ['stores/redis'],
   },
   {
@@ -1907,30 +1906,30 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'an answer in parts ends with the one that cannot be saved',
-    file: 'graphql/exchange.ts',
-    from: 'isOver = true\n    unit.close()\n    // The source is not waited for, as it may wait for a resolver itself.\n    source.return?.().catch(() => {})',
-    to: '',
+    file: 'graphql/save-along.ts',
+    from: 'return isInParts ? last(failure) :',
+    to: 'return isInParts ? { done: false, value: { ...failed(failure), hasNext: false } as never } :',
     tests: ['graphql/streams'],
   },
   {
     guard: 'an answer in parts has ended, whatever a plugin around it waits for',
-    file: 'graphql/exchange.ts',
-    from: 'isOver = true\n',
+    file: 'graphql/save-along.ts',
+    from: '    isOver = true\n',
     to: '',
     tests: ['graphql/streams'],
   },
   {
     guard: 'what comes after an answer in parts has ended is not stored',
-    file: 'graphql/exchange.ts',
-    from: 'isOver = true\n    unit.close()',
-    to: 'isOver = true',
+    file: 'graphql/save-along.ts',
+    from: 'leave()\n    unit.close()',
+    to: 'leave()',
     tests: ['graphql/streams'],
   },
   {
     guard: 'a subscription goes on after an event that cannot be saved',
-    file: 'graphql/exchange.ts',
-    from: 'if (!isInParts) return',
-    to: 'if (!parts) return',
+    file: 'graphql/save-along.ts',
+    from: 'return isInParts ? last(failure) : {',
+    to: 'return parts ? last(failure) : {',
     tests: ['graphql/streams'],
   },
   {
@@ -2020,8 +2019,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'PostgreSQL: what has expired by its clock is not created',
     file: 'stores/postgres.ts',
-    from: 'WHERE $3::text::bigint > ${itsTime} RETURNING',
-    to: 'WHERE true RETURNING',
+    from: 'FROM late WHERE NOT late\n',
+    to: 'FROM late\n',
     tests: ['stores/postgres'],
   },
   {
@@ -2076,8 +2075,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a rotation is admitted as one',
     file: 'stores/guarded.ts',
-    from: 'await backend.create(successor, isKept ? { ...found, kept: true } : found)',
-    to: "await call('create', () => backend.create(successor, found))",
+    from: 'await backend.create(successor, carry(found))',
+    to: "await call('create', () => backend.create(successor, carry(found)))",
     tests: ['stores/guarded'],
   },
   {
@@ -2202,7 +2201,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a session is denied until its last copy expired',
     file: 'stores/cookie.ts',
-    from: 'sealed.record.createdAt + timeouts.absoluteTimeout * 1000',
+    from: 'record.createdAt + timeouts.absoluteTimeout * 1000',
     to: '0',
     tests: ['stores/cookie'],
   },
@@ -3027,14 +3026,14 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a failure that nobody awaits is the answer',
-    file: 'graphql/exchange.ts',
+    file: 'graphql/save-along.ts',
     from: 'if (isOfSession(failure)) throw failure',
     to: '',
     tests: ['graphql/not-awaited'],
   },
   {
     guard: 'a mistake that nobody awaits is logged',
-    file: 'graphql/exchange.ts',
+    file: 'graphql/save-along.ts',
     from: 'for (const failure of await unit.untold()) {',
     to: 'for (const failure of []) {',
     tests: ['graphql/not-awaited'],
@@ -3077,8 +3076,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'what is recorded while a flush is under way outlives it',
     file: 'session/unit-of-work.ts',
-    from: 'this.#journal.forget(place)',
-    to: 'this.#journal.reset()',
+    from: 'const flushed = await this.#signedIn.flush(this.settings.clock())\n      this.#journal.forget(place)',
+    to: 'const flushed = await this.#signedIn.flush(this.settings.clock())\n      this.#journal.reset()',
     tests: ['session/side-by-side'],
   },
   {
@@ -3412,9 +3411,9 @@ const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a rotation by the application is a sign-in',
-    file: 'stores/guarded.ts',
-    from: 'isKept ? { ...found, kept: true } : found',
-    to: 'found',
+    file: 'session/stored-session.ts',
+    from: 'const carried = isKept ? (record: SessionRecord) => keeping(carry(record)) : carry',
+    to: 'const carried = carry',
     tests: ['stores/memory-under-flood'],
   },
   {
