@@ -46,6 +46,7 @@ export type { AnySession, Frozen, IdentifyOptions, Session, SessionDevice } from
 export { type GraphiQLOptions, useGraphiQLPage } from './server/graphiql.ts'
 export type { DeviceOptions, SessionSettings } from './session/settings.ts'
 export type { KeyedStore, SealedStore, SessionStore } from './session/store.ts'
+export type { Notices } from './session/watch.ts'
 export { type GateOptions, useSessionGate } from './graphql/use-gate.ts'
 export type { OperationLimits } from './graphql/complexity.ts'
 export type { Json, Limits } from './session/value.ts'

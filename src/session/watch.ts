@@ -17,14 +17,22 @@ export interface WatchedStore {
 export interface Notices {
   /**
    * Begins to listen. Resolves once nothing is missed that happens from then on.
-   * @param onNotice - called after a session was deleted, or changed by a commit, with its id
-   * @param onGap - called when something may have been missed, e.g. after the connection broke
+   * @param onNotice - called with the id once a session is gone (deleted, evicted, or past the deadline that a commit
+   * gave it), or, where `tellsChanges`, once a commit has changed more than its deadline. It is a hint, which may be
+   * doubled or late
+   * @param onGap - called when something may have been missed, as when the connection broke, and when it is there
+   * again, so that whoever listens reads what it watches
    * @returns ends it
    */
   listen(
     onNotice: (id: string, what: 'ended' | 'changed') => void,
     onGap: () => void,
   ): Promise<() => Promise<void>>
+  /**
+   * Tells everybody who listens that a session ended, for a store that keeps in this one which of its sessions ended
+   * (`cookieStore`).
+   */
+  tell?(id: string): Promise<void>
   /** Whether changes are told, too. */
   readonly tellsChanges: boolean
 }

@@ -155,7 +155,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
         },
         async watch(token, listener) {
           // Without a list of those that ended it ends at its deadline, however it is watched.
-          watcher ??= new Watcher(denyList?.ownersFor(cookie.fullName) ?? endless, settings.clock)
+          watcher ??= new Watcher(denyList ?? endless, settings.clock)
           return watcher.watch(store.idOf(token), listener)
         },
         ...(denyList && { owners: denyList.ownersFor(cookie.fullName) }),
@@ -269,6 +269,8 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
   ): Promise<Ended | null> => {
     try {
       await list.create(id, { entries: marksOf(mark), createdAt: now, expiresAt, policy: '' })
+      // To the deny-list this is a new record, and of those it tells nobody. The session has ended either way.
+      list.notices?.tell?.(id).catch(() => {})
       return null
     } catch (error) {
       const isUnknown = error instanceof SessionError && error.outcome === 'unknown'
@@ -278,7 +280,14 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
     }
   }
 
+  const find = async (id: string, now: number): Promise<Departure | 'unread'> => {
+    const ended = await look(id, now)
+    return ended ? (ended.departure ?? 'ended') : 'unread'
+  }
+
   return {
+    notices: list.notices,
+    find,
     look: ({ name }: Sealed, now: number) => look(digest(name), now),
     /** Ends a session for good. @returns null, or what another request has ended it as before */
     add({ name, record }: Sealed, now: number, mark: Mark | undefined): Promise<Ended | null> {
@@ -290,10 +299,7 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
     ownersFor: (name: string): OwnerStore => ({
       records: list,
       name,
-      async find(id, now) {
-        const ended = await look(id, now)
-        return ended ? (ended.departure ?? 'ended') : 'unread'
-      },
+      find,
       async end(id, now, until, mark) {
         await end(id, now, until, mark)
       },

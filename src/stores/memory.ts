@@ -8,6 +8,7 @@ import { checkOptions } from '../session/options.ts'
 import { markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { expiryOf, pack, unpack } from './packed.ts'
+import { changesData, Teller } from './telling.ts'
 
 /** The options of `memoryStore`. */
 export interface MemoryStoreOptions {
@@ -37,8 +38,10 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
   checkSize('max', max, 2 ** 24)
   checkSize('maxSize', maxSize, Number.MAX_SAFE_INTEGER)
   warnAmongMany()
-  const visitors = new Crowd()
-  const signedIn = new Crowd()
+  const notices = new Teller(true)
+  const onEvicted = (id: string): void => notices.announce(id, 'ended')
+  const visitors = new Crowd(onEvicted)
+  const signedIn = new Crowd(onEvicted)
   let present = Number.NEGATIVE_INFINITY
 
   const find = (id: string, now: number): SessionRecord | null => {
@@ -105,15 +108,21 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
     async commit(id, changes, now) {
       const found = find(id, now)
       const { outcome, record } = apply(found, changes)
-      return outcome === 'committed' && !put(id, record!, found!.kept) ? 'full' : outcome
+      if (outcome !== 'committed') return outcome
+      if (!put(id, record!, found!.kept)) return 'full'
+      if (record!.expiresAt <= now) notices.announce(id, 'ended')
+      else if (changesData(changes)) notices.announce(id, 'changed')
+      return outcome
     },
     async delete(id, now, mark) {
       const found = seen(find(id, now))
       if (typeof found === 'string') return found
       remove(id)
       if (found && mark) put(id, markRecord(mark))
+      if (found) notices.announce(id, 'ended')
       return found
     },
+    notices,
   }
 }
 
@@ -127,10 +136,20 @@ const bounds = [512, 4096, 32_768]
  * classes keep a few large sessions from pushing out thousands of small ones.
  */
 class Crowd {
-  // With `max` each cache would reserve memory for that many, and by `maxSize` it would evict by its own rules.
-  readonly #classes = [...bounds, Infinity].map(
-    () => new LRUCache<string, string>({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: sizeOf }),
-  )
+  readonly #classes: readonly LRUCache<string, string>[]
+
+  /** @param onEvicted - called with the id of each session that is evicted */
+  constructor(onEvicted: (id: string) => void) {
+    // With `max` each cache would reserve memory for that many, and by `maxSize` it would evict by its own rules.
+    this.#classes = [...bounds, Infinity].map(
+      () =>
+        new LRUCache<string, string>({
+          maxSize: Number.MAX_SAFE_INTEGER,
+          sizeCalculation: sizeOf,
+          dispose: (_, id, reason) => reason === 'evict' && onEvicted(id),
+        }),
+    )
+  }
 
   /** How many sessions there are. */
   get count(): number {

@@ -9,6 +9,7 @@ import { checkOptions } from '../session/options.ts'
 import { markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { pack, unpack } from './packed.ts'
+import { changesData, type Line, Teller } from './telling.ts'
 
 /** The options of `sqliteStore`. */
 export interface SqliteStoreOptions {
@@ -26,6 +27,9 @@ const schema = `
   CREATE TABLE IF NOT EXISTS graphql_session
     (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS graphql_session_expires_at ON graphql_session (expires_at);`
+
+/** Milliseconds between two looks for what other processes wrote, while anybody listens. */
+const lookInterval = 100
 
 /** Milliseconds that SQLite itself waits for a lock, while it blocks the event loop. */
 const nativeTimeout = 5
@@ -119,6 +123,8 @@ export function sqliteStore(
     }
   }
 
+  const notices = new Teller(true, lineOf(db))
+
   return {
     create: (id, record) =>
       alone(() => {
@@ -129,28 +135,57 @@ export function sqliteStore(
       checkFiles(files)
       return seen(find(id, now))
     },
-    commit: (id, changes, now) =>
-      alone(() => {
-        const { outcome, record } = apply(find(id, now), changes)
-        if (outcome === 'committed') put(id, record!)
-        return outcome
-      }),
-    delete: (id, now, mark) =>
-      alone(() => {
+    async commit(id, changes, now) {
+      let isOver = false
+      const outcome = await alone(() => {
+        const applied = apply(find(id, now), changes)
+        if (applied.outcome === 'committed') put(id, applied.record!)
+        isOver = applied.outcome === 'committed' && applied.record!.expiresAt <= now
+        return applied.outcome
+      })
+      if (isOver) notices.announce(id, 'ended')
+      else if (outcome === 'committed' && changesData(changes)) notices.announce(id, 'changed')
+      return outcome
+    },
+    async delete(id, now, mark) {
+      const last = await alone(() => {
         const found = seen(find(id, now))
         if (typeof found === 'string') return found
         if (found && mark) put(id, markRecord(mark))
         else remove.run(id)
         return found
-      }),
+      })
+      if (last !== null && typeof last !== 'string') notices.announce(id, 'ended')
+      return last
+    },
     sweep: (now) => alone(() => Number(sweep.run(now).changes), isOwn ? relaxed : strict),
     async check() {
       checkFiles(files)
       return [...judge(db), ...(isOwn ? readableByOthers(files) : [])]
     },
+    notices,
     ...(isOwn && { close: () => db.close() }),
   }
 }
+
+/** What other connections write is seen by a number that SQLite counts up, and not to whom they did it. */
+const lineOf = (db: DatabaseSync): Line => ({
+  async open(ear) {
+    const statement = db.prepare('PRAGMA data_version')
+    const look = () => statement.get()!['data_version']
+    let version = look()
+    const timer = setInterval(() => {
+      try {
+        const latest = look()
+        if (latest !== version) ear.gap()
+        version = latest
+      } catch {
+        // The database was closed, or the disk fails. Whoever reads a session is told so.
+      }
+    }, lookInterval).unref()
+    return () => clearInterval(timer)
+  },
+})
 
 /** The SQL to run before and after a transaction, within the same turn of the event loop. */
 interface Bracket {

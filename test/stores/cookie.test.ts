@@ -43,6 +43,22 @@ async function signedIn(yoga: { fetch: unknown }): Promise<Client> {
   return client
 }
 
+describe('the deny-list', () => {
+  it('tells those who listen to it that a session has ended', async () => {
+    const denyList = memoryStore({ max: 10 })
+    const told: unknown[] = []
+    await denyList.notices!.listen(
+      (...news) => told.push(news),
+      () => {},
+    )
+    const client = await signedIn(serverOf({ keys, denyList }))
+    const { handle } = (await client.run(get)).data.session
+    expect(told).toEqual([])
+    await client.run('mutation { logout(flush: true) { flushed } }')
+    expect(told).toEqual([[handle, 'ended']])
+  })
+})
+
 describe('a session in the cookie', () => {
   it('has the verbs of any other', async () => {
     const client = await signedIn(serverOf({ keys }))

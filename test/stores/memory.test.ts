@@ -32,6 +32,17 @@ describe('memoryStore', () => {
     expect(await store.read('b', 1)).toBeNull()
   })
 
+  it('tells of a session that was evicted, and not of the one that took its place', async () => {
+    const store = memoryStore({ max: 2 })
+    const told: string[] = []
+    await store.notices!.listen(
+      (id, what) => told.push(`${id} ${what}`),
+      () => {},
+    )
+    for (const id of ids) await store.create(id, blank)
+    expect(told).toEqual(['a ended'])
+  })
+
   it('evicts by size as well as by number', async () => {
     const store = memoryStore({ max: 1_000, maxSize: 300 })
     const large = { ...blank, entries: new Map([['k', `"${'x'.repeat(100)}"`]]) }

@@ -48,6 +48,55 @@ function mapStore(
   }
 }
 
+type Told = (id: string, what: 'ended' | 'changed') => void
+
+/** A right one that tells of its sessions. Bugs are planted by what stands between it and those who listen. */
+function tellingStore(
+  between: (tell: Told) => {
+    readonly told?: Told
+    readonly verbs?: (right: ReturnType<typeof mapStore>) => Partial<KeyedStore>
+  } = () => ({}),
+  stop: (listeners: Set<Told>, listener: Told) => void = (listeners, listener) => listeners.delete(listener),
+): KeyedStore {
+  const listeners = new Set<Told>()
+  const each: Told = (id, what) => {
+    for (const listener of listeners) {
+      try {
+        listener(id, what)
+      } catch {}
+    }
+  }
+  const { told = each, verbs } = between(each)
+  const right = mapStore()
+  const telling = {
+    ...right,
+    async commit(...[id, changes, now]: Parameters<KeyedStore['commit']>) {
+      const outcome = await right.commit(id, changes, now)
+      if (outcome !== 'committed') return outcome
+      const { clear, entries, policy } = changes
+      if ((await right.read(id, now)) === null) told(id, 'ended')
+      else if (clear || entries.size > 0 || policy !== undefined) told(id, 'changed')
+      return outcome
+    },
+    async delete(...[id, now, mark]: Parameters<KeyedStore['delete']>) {
+      const last = await right.delete(id, now, mark)
+      if (recordOf(last)) told(id, 'ended')
+      return last
+    },
+  }
+  return {
+    ...telling,
+    ...verbs?.(telling),
+    notices: {
+      tellsChanges: true,
+      async listen(onNotice) {
+        listeners.add(onNotice)
+        return async () => stop(listeners, onNotice)
+      },
+    },
+  }
+}
+
 /** A store with another opinion of what a change set means. */
 const changing = (change: typeof apply): KeyedStore => mapStore(new Map(), change)
 
@@ -743,6 +792,81 @@ const bugs: readonly Planted[] = [
       })),
   },
   {
+    bug: 'tells nobody of ends',
+    breaks: ['N01'],
+    store: () => tellingStore((tell) => ({ told: (id, what) => what === 'changed' && tell(id, what) })),
+  },
+  {
+    bug: 'tells of a delete before it is made',
+    breaks: ['N01'],
+    store: () =>
+      tellingStore((tell) => ({
+        told: (id, what) => what === 'changed' && tell(id, what),
+        verbs: (right) => ({
+          async delete(id, now, mark) {
+            if (recordOf(await right.read(id, now))) tell(id, 'ended')
+            await setImmediate()
+            return right.delete(id, now, mark)
+          },
+        }),
+      })),
+  },
+  {
+    bug: 'tells of each delete, whether anything was there',
+    breaks: ['N02'],
+    store: () =>
+      tellingStore((tell) => ({
+        verbs: (right) => ({
+          async delete(id, now, mark) {
+            const last = await right.delete(id, now, mark)
+            tell(id, 'ended')
+            return last
+          },
+        }),
+      })),
+  },
+  {
+    bug: 'tells of no change',
+    breaks: ['N03'],
+    store: () => tellingStore((tell) => ({ told: (id, what) => what === 'ended' && tell(id, what) })),
+  },
+  {
+    bug: 'tells of a change where only a deadline moved',
+    breaks: ['N03'],
+    store: () =>
+      tellingStore((tell) => ({
+        verbs: (right) => ({
+          async commit(id, changes, now) {
+            const outcome = await right.commit(id, changes, now)
+            if (outcome === 'committed') tell(id, 'changed')
+            return outcome
+          },
+        }),
+      })),
+  },
+  {
+    bug: 'fails for somebody who listens',
+    breaks: ['N04'],
+    store: () => {
+      const listeners = new Set<Told>()
+      return {
+        ...tellingStore(() => ({ told: (id, what) => listeners.forEach((listener) => listener(id, what)) })),
+        notices: {
+          tellsChanges: true,
+          async listen(onNotice) {
+            listeners.add(onNotice)
+            return async () => void listeners.delete(onNotice)
+          },
+        },
+      }
+    },
+  },
+  {
+    bug: 'tells who does not listen any more',
+    breaks: ['N04'],
+    store: () => tellingStore(undefined, () => {}),
+  },
+  {
     bug: 'finds keys in the prototype of objects',
     breaks: ['S22'],
     store: () =>
@@ -790,6 +914,7 @@ describe('finds out a store that', () => {
 describe('lets through', () => {
   it.each(guarantees)('what keeps $id', async ({ check }) => {
     await check(mapStore())
+    await check(tellingStore())
     await check(lockingStore(new Map()))
     const rows = new Map()
     await check(optimisticStore(rows), { peer: optimisticStore(rows) })

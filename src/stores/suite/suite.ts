@@ -89,7 +89,100 @@ function inTurn(stores: readonly KeyedStore[]): KeyedStore {
   }
 }
 
-const promises: readonly Guarantee[] = [
+/** A promise, whose check also gets each of the stores that `store` takes in turn. */
+interface Promised extends Omit<Guarantee, 'check'> {
+  check(store: KeyedStore, options: CheckOptions, stores: readonly KeyedStore[]): Promise<void>
+}
+
+/** What somebody has heard who listens to a store. */
+class Heard {
+  readonly news: (readonly [id: string, what: 'ended' | 'changed'])[] = []
+  readonly early: string[] = []
+  gaps = 0
+  #next = Promise.withResolvers<void>()
+  stop: () => Promise<void> = async () => {}
+
+  /** @param isTrue - asked at each notice, at once, whether it is true by then */
+  static async of(
+    store: KeyedStore,
+    isTrue: (id: string) => Promise<boolean> = async () => true,
+  ): Promise<Heard> {
+    const heard = new Heard()
+    heard.stop = await store.notices!.listen(
+      (id, what) => {
+        heard.news.push([id, what])
+        void (async () => {
+          if (!(await isTrue(id))) heard.early.push(`${what} ${id}`)
+          heard.#wake()
+        })()
+      },
+      () => {
+        heard.gaps++
+        heard.#wake()
+      },
+    )
+    return heard
+  }
+
+  #wake(): void {
+    this.#next.resolve()
+    this.#next = Promise.withResolvers()
+  }
+
+  has(id: string, what: 'ended' | 'changed'): boolean {
+    return this.news.some(([of, news]) => of === id && news === what)
+  }
+
+  /** Waits until it has heard of a session, or that it may have missed something. @returns whether it has, in time */
+  async within(id: string, what: 'ended' | 'changed', gaps: number): Promise<boolean> {
+    const deadline = Date.now() + noticeTimeout
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, noticeTimeout)
+    const isHeard = () => this.has(id, what) || this.gaps > gaps
+    while (!isHeard() && Date.now() < deadline) await Promise.race([this.#next.promise, late.promise])
+    clearTimeout(timer)
+    return isHeard()
+  }
+}
+
+/** Milliseconds in which a notice comes, or a gap: a second, and what a machine takes that does other things too. */
+const noticeTimeout = 1500
+
+/** Listens to each of the stores while `check` runs. */
+async function hearing(
+  stores: readonly KeyedStore[],
+  check: (all: readonly Heard[]) => Promise<void>,
+  isTrue?: (store: KeyedStore, id: string) => Promise<boolean>,
+): Promise<void> {
+  const telling = stores.filter(({ notices }) => notices)
+  const all = await Promise.all(
+    telling.map((store) => Heard.of(store, isTrue && ((id: string) => isTrue(store, id)))),
+  )
+  try {
+    if (all.length > 0) await check(all)
+  } finally {
+    await Promise.all(all.map((heard) => heard.stop()))
+  }
+}
+
+function failing(): void {
+  throw new Error('This is a listener that fails.')
+}
+
+/** Does something, and waits until each who listens has heard of it. @returns who has not */
+async function deaf(
+  all: readonly Heard[],
+  id: string,
+  what: 'ended' | 'changed',
+  act: () => Promise<unknown>,
+): Promise<number> {
+  const gaps = all.map((heard) => heard.gaps)
+  await act()
+  const told = await Promise.all(all.map((heard, index) => heard.within(id, what, gaps[index]!)))
+  return told.filter((isTold) => !isTold).length
+}
+
+const promises: readonly Promised[] = [
   {
     id: 'S01',
     title: 'MUST hand back what was created, entries in their order',
@@ -651,6 +744,96 @@ const promises: readonly Guarantee[] = [
       assert.equal(await store.read(marks, now), null, 'a mark that had ended was not swept')
     },
   },
+  {
+    id: 'N01',
+    title: 'MUST tell each who listens within a second that a session ended, once it is seen, where it tells',
+    async check(store, _, stores) {
+      const ways: Record<string, (id: string) => Promise<unknown>> = {
+        'a delete': (id) => store.delete(id, now),
+        'a delete that leaves a mark': (id) => store.delete(id, now, { as: 'ended', until: now + marked }),
+        'a deadline that is over': (id) => store.commit(id, changeSet({ expiresAt: now }), now),
+      }
+      await hearing(
+        stores,
+        async (all) => {
+          for (const [way, endIt] of Object.entries(ways)) {
+            const id = await created(store, holding(['a', '1']))
+            const count = await deaf(all, id, 'ended', () => endIt(id))
+            assert.equal(count, 0, `of ${all.length} who listen ${count} were not told of ${way}`)
+          }
+          const early = all.flatMap((heard) => heard.early)
+          assert.deepEqual(early, [], 'a notice came before the session was gone')
+        },
+        async (each, id) => recordOf(await each.read(id, now)) === null,
+      )
+    },
+  },
+  {
+    id: 'N02',
+    title: 'MUST tell of no end of a session that did not end, where it tells',
+    async check(store, _, stores) {
+      await hearing(stores, async (all) => {
+        const [absent, alive, left] = [digest(mint()), await created(store), await created(store)]
+        await store.delete(left, now, { as: 'moved', until: now + marked })
+        await store.delete(absent, now)
+        await store.delete(absent, now, { as: 'ended', until: now + marked })
+        await store.commit(absent, setting(['a', '1']), now)
+        await store.commit(alive, changeSet({ expect: new Map([['a', '1']]), expiresAt: now }), now)
+        await store.commit(alive, setting(['a', '1']), now)
+        await store.delete(left, now)
+        const last = await created(store)
+        await deaf(all, last, 'ended', () => store.delete(last, now))
+        for (const { news } of all) {
+          const ended = news.filter(([, what]) => what === 'ended').map(([id]) => id)
+          assert.ok(!ended.includes(absent), 'it told of the end of a session that was never there')
+          assert.ok(!ended.includes(alive), 'it told of the end of a session that is there')
+          assert.ok(ended.filter((id) => id === left).length < 2, 'it told of an end under a mark')
+        }
+      })
+    },
+  },
+  {
+    id: 'N03',
+    title: 'MUST tell of what a commit changes, and not of a deadline alone, where it tells changes',
+    async check(store, _, stores) {
+      const telling = stores.filter(({ notices }) => notices?.tellsChanges)
+      await hearing(telling, async (all) => {
+        const touched = await created(store)
+        const activity = { until: end + 500, lifetime: 2 * (end - start), step: 1 }
+        await store.commit(touched, changeSet({ activity }), now)
+        await store.commit(touched, changeSet({ expect: new Map([['a', '1']]), clear: true }), now)
+        for (const change of [setting(['a', '1']), changeSet({ clear: true }), changeSet({ policy: '60' })]) {
+          const id = await created(store)
+          const count = await deaf(all, id, 'changed', () => store.commit(id, change, now))
+          assert.equal(count, 0, `of ${all.length} who listen ${count} were not told of a change`)
+        }
+        const told = all.some((heard) => heard.has(touched, 'changed'))
+        assert.ok(!told, 'it told of a change where only a deadline moved, or nothing')
+      })
+    },
+  },
+  {
+    id: 'N04',
+    title:
+      'MUST not fail for somebody who listens, and tell nothing to who does not any more, where it tells',
+    async check(store, _, stores) {
+      await hearing(stores, async (all) => {
+        const telling = stores.flatMap(({ notices }) => notices ?? [])
+        const stops = await Promise.all(telling.map((each) => each.listen(failing, () => {})))
+        const gone = await Heard.of(stores.find(({ notices }) => notices)!)
+        await gone.stop()
+        const id = await created(store)
+        let count = 0
+        await assert.doesNotReject(
+          (async () => (count = await deaf(all, id, 'ended', () => store.delete(id, now))))(),
+          'a delete failed for somebody who listens',
+        )
+        await Promise.all(stops.map((stop) => stop()))
+        assert.equal(count, 0, 'somebody was not told since another one who listens failed')
+        assert.deepEqual(gone.news, [], 'it told somebody who did not listen any more')
+      })
+    },
+  },
 ]
 
 /**
@@ -667,5 +850,6 @@ const promises: readonly Guarantee[] = [
 export const guarantees: readonly Guarantee[] = promises.map(({ id, title, check }) => ({
   id,
   title,
-  check: (store, { peer, ...options } = {}) => check(peer ? inTurn([store, peer]) : store, options),
+  check: (store, { peer, ...options } = {}) =>
+    check(peer ? inTurn([store, peer]) : store, options, peer ? [store, peer] : [store]),
 }))
