@@ -57,7 +57,7 @@ export async function openPostgres(text: string) {
     query_timeout: 3000,
     keepAlive: true,
   })
-  const store = postgresStore(pool, { table })
+  const store = postgresStore(pool, { table, notices: true })
   return {
     store,
     backing: store,

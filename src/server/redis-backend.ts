@@ -6,28 +6,24 @@ import { onlyOptions, parse } from './store-url.ts'
 // When a connection breaks, Redis may have applied the commands that it did not answer, so that ioredis must
 // not send them again. Without a connection a command fails at once. A connection that gets no data for
 // `socketTimeout` milliseconds while a command waits is closed, since a server that hangs does not close it.
-const redisOptions = {
+const listeningOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
-  enableOfflineQueue: false,
   connectTimeout: 2000,
-  socketTimeout: 3000,
   retryStrategy: (attempt: number): number => Math.min(50 * attempt, 500),
 }
+const redisOptions = { ...listeningOptions, enableOfflineQueue: false, socketTimeout: 3000 }
 
 export async function openRedis(text: string) {
   const url = parse(text)
   onlyOptions('redis:', url.searchParams, ['prefix'])
   const [{ Redis }, { redisStore }] = await Promise.all([import('ioredis'), import('../stores/redis.ts')])
   const db = databaseOf(url)
-  const client = new Redis({
-    ...redisOptions,
-    ...credentials(url),
-    ...addressOf(url),
-    db,
-    ...(url.protocol === 'rediss:' && { tls: {} }),
-  })
-  const store = redisStore(client, prefixOf(url.searchParams))
+  const server = { ...credentials(url), ...addressOf(url), ...(url.protocol === 'rediss:' && { tls: {} }) }
+  const client = new Redis({ ...redisOptions, ...server, db })
+  // It connects when it is needed, and then what it is asked waits for that.
+  const subscriber = new Redis({ ...listeningOptions, ...server, lazyConnect: true })
+  const store = redisStore(client, { ...prefixOf(url.searchParams), subscriber })
   return {
     store,
     backing: {
@@ -40,7 +36,10 @@ export async function openRedis(text: string) {
     },
     says: `Redis at ${url.host}`,
     trouble: troubleOf(client),
-    close: () => client.disconnect(),
+    close() {
+      client.disconnect()
+      subscriber.disconnect()
+    },
   }
 }
 
@@ -62,17 +61,22 @@ export async function openCluster(text: string) {
   const tls = searchParams.get('tls') ?? 'false'
   if (tls !== 'true' && tls !== 'false') throw invalid('SESSION_STORE: tls must be true or false')
   const [{ Cluster }, { redisStore }] = await Promise.all([import('ioredis'), import('../stores/redis.ts')])
+  const server = {
+    ...credentials(new URL(`redis://${user && `${user}@`}host`)),
+    ...(tls === 'true' && { tls: {} }),
+  }
+  const options = { retryDelayOnFailover: 0, clusterRetryStrategy: redisOptions.retryStrategy }
   const client = new Cluster(nodes.map(addressOf), {
-    retryDelayOnFailover: 0,
+    ...options,
     enableOfflineQueue: false,
-    clusterRetryStrategy: redisOptions.retryStrategy,
-    redisOptions: {
-      ...redisOptions,
-      ...credentials(new URL(`redis://${user && `${user}@`}host`)),
-      ...(tls === 'true' && { tls: {} }),
-    },
+    redisOptions: { ...redisOptions, ...server },
   })
-  const store = redisStore(client, prefixOf(searchParams))
+  const subscriber = new Cluster(nodes.map(addressOf), {
+    ...options,
+    lazyConnect: true,
+    redisOptions: { ...listeningOptions, ...server },
+  })
+  const store = redisStore(client, { ...prefixOf(searchParams), subscriber })
   return {
     store,
     backing: {
@@ -87,7 +91,10 @@ export async function openCluster(text: string) {
     },
     says: `Redis Cluster at ${hosts}`,
     trouble: troubleOf(client),
-    close: () => client.disconnect(),
+    close() {
+      client.disconnect()
+      subscriber.disconnect()
+    },
   }
 }
 

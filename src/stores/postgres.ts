@@ -7,17 +7,21 @@ import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { skewed, skewOf } from './clock-skew.ts'
+import { type PgListeners, postgresLine, type PostgresListeners } from './postgres-notices.ts'
+import { Teller } from './telling.ts'
 
 /** What the store uses of a `Pool` of the package `pg`. */
-export interface PgPool {
+export interface PgPool extends PgListeners {
   /** Runs a statement on a connection of the pool. With a `name` it is prepared once per connection. */
   query(statement: { text: string; values: string[]; name?: string }): Promise<{ rows: unknown[] }>
   /** Called once, since a failure of an idle connection would end the process without a listener. */
   on(event: 'error', listener: () => void): unknown
+  /** With a single connection `notices` would leave none for sessions. */
+  readonly options?: { readonly max?: number | undefined }
 }
 
 /** What the store uses of the function of the package `postgres`. */
-export interface PostgresSql {
+export interface PostgresSql extends PostgresListeners {
   /** Runs a statement from its text and parameters. */
   unsafe(text: string, values: string[], options: { prepare: boolean }): PromiseLike<readonly unknown[]>
 }
@@ -35,6 +39,13 @@ export interface PostgresStoreOptions {
    * @default true
    */
   readonly prepare?: boolean
+  /**
+   * Whether processes tell each other at once of sessions that ended, so that their open streams end. It has to be
+   * the same in all of them. Each takes a connection for that while there are streams, and not from a pooler that hands
+   * out a connection per transaction. PostgreSQL writes what ends sessions one after the other then.
+   * @default false: sessions with an open stream are read every second
+   */
+  readonly notices?: boolean
 }
 
 /** Rows that one call of `sweep` removes, at most. */
@@ -69,14 +80,25 @@ const quoted = (table: string): string => table.replace(/[^.]+/g, '"$&"')
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
 export function postgresStore(client: PgPool | PostgresSql, options: PostgresStoreOptions = {}): KeyedStore {
-  checkOptions('postgresStore', options, ['table', 'prepare'])
-  const { table = 'graphql_session', prepare = true } = options
+  checkOptions('postgresStore', options, ['table', 'prepare', 'notices'])
+  const { table = 'graphql_session', prepare = true, notices: hears = false } = options
   checkTable(table)
-  if (typeof prepare !== 'boolean') {
-    throw new SessionError('CONFIG_INVALID', 'postgresStore: prepare must be true or false.')
+  for (const [name, value] of Object.entries({ prepare, notices: hears })) {
+    if (typeof value === 'boolean') continue
+    throw new SessionError('CONFIG_INVALID', `postgresStore: ${name} must be true or false.`)
+  }
+  if (hears && !('unsafe' in client ? client.listen : client.connect && client.options?.max !== 1)) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'postgresStore: notices needs a Pool of pg with two connections or more, or postgres.',
+    )
   }
   const run = runner(client, prepare)
-  const sql = statements(quoted(table))
+  // A notice is a hint, so that tables of one name in two schemas may share a channel. It has 63 bytes at most.
+  const channel = `${table.replace(/^.*\./, '')}_notices`
+  const sql = statements(quoted(table), channel, hears)
+  const send = (text: string) => run(sql.tell, [text])
+  const notices = hears ? new Teller(false, postgresLine(client, channel, send)) : undefined
   // A pool emits `error` when an idle connection breaks, and without a listener that would end the process.
   if ('on' in client) client.on('error', () => {})
 
@@ -112,18 +134,38 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
         setup = (await run(sql.check, [quoted(table)]))[0] as Setup
         return Number(setup.now)
       })
-      return [...judge(setup!, table), ...skew]
+      return [...judge(setup!, table), ...skew, ...(notices ? await deafness(notices) : [])]
     },
+    ...(notices && { notices }),
   }
 }
 
-type Statements = Readonly<Record<'create' | 'read' | 'commit' | 'delete' | 'sweep' | 'check', string>>
+/** Tells where this process does not hear what it sends. */
+async function deafness(notices: Teller): Promise<string[]> {
+  if (await notices.hearsItself()) return []
+  return [
+    'PostgreSQL does not tell of sessions that ended, so that those with an open stream are read every second: LISTEN hears nothing, as behind a pooler that hands out a connection per transaction. Let the pool connect to PostgreSQL itself.',
+  ]
+}
+
+type Statements = Readonly<
+  Record<'create' | 'read' | 'commit' | 'delete' | 'sweep' | 'check' | 'tell', string>
+>
 
 /** The time of the database, not that at which its transaction began, which may have waited for a lock. */
 const itsTime = 'extract(epoch FROM clock_timestamp()) * 1000'
 
+/** Writes a column that tells of the end of the session, where a condition holds. */
+type Tell = (condition: string) => string
+
+const tellIn =
+  (channel: string, tells: boolean): Tell =>
+  (condition) =>
+    tells ? `, CASE WHEN ${condition} THEN pg_notify('${channel}', $1)::text END AS told` : ''
+
 /** Writes the statements. Instants travel as text, as drivers differ in what they make of a bigint. */
-function statements(table: string): Statements {
+function statements(table: string, channel: string, tells: boolean): Statements {
+  const tell = tellIn(channel, tells)
   // Columns have names of one word, which a driver does not rename, as it may rename created_at to createdAt.
   const columns = 'created_at::text AS created, expires_at::text AS expires, policy, entries::text'
   return {
@@ -139,9 +181,11 @@ function statements(table: string): Statements {
       )
       SELECT late, EXISTS (SELECT FROM made) AS created FROM late`,
     read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
-    commit: commitStatement(table),
+    commit: commitStatement(table, tell),
     // The row is locked first, as in a commit, and the answer is what it held then. A mark stays, as does a
-    // session that is to move where the clock of the database would refuse to create it again.
+    // session that is to move where the clock of the database would refuse to create it again. Whatever has ended is
+    // told on its commit. A commit that changes entries tells nothing, as PostgreSQL lets all that tell wait for each other
+    // until they are on the disk.
     delete: `WITH found AS MATERIALIZED (
         SELECT ${columns}, expires_at, expires_at > $2::text::bigint AS alive, policy LIKE '>%' AS marks
         FROM ${table} WHERE id = $1 FOR UPDATE
@@ -153,7 +197,7 @@ function statements(table: string): Statements {
       ), deleted AS (
         DELETE FROM ${table} USING hit WHERE id = $1 AND (NOT alive OR ($4 = '' AND NOT marks))
       )
-      SELECT created, expires, policy, entries, skewed FROM hit`,
+      SELECT created, expires, policy, entries, skewed${tell('alive AND NOT marks AND NOT skewed')} FROM hit`,
     // A sweep does not wait for the disk, as the rows that a crash brings back have expired.
     sweep: `WITH relaxed AS (
         SELECT set_config('synchronous_commit', 'off', true)
@@ -164,6 +208,7 @@ function statements(table: string): Statements {
         ) RETURNING 1
       )
       SELECT (SELECT count(*)::text FROM swept) AS count FROM relaxed`,
+    tell: `SELECT pg_notify('${channel}', $1)::text AS told`,
     check: `SELECT (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass($1)) AS persistence,
         current_setting('synchronous_commit') AS synchronous_commit,
         current_setting('fsync') AS fsync,
@@ -181,7 +226,7 @@ function statements(table: string): Statements {
  * is no such session `hit` is empty, and so is all that follows, so that no row means `gone`. The change set
  * is one parameter, so that there is one statement for all change sets.
  */
-const commitStatement = (table: string): string =>
+const commitStatement = (table: string, tell: Tell): string =>
   withoutComments(`
     -- The session, unless it has expired.
     WITH hit AS MATERIALIZED (
@@ -256,7 +301,8 @@ const commitStatement = (table: string): string =>
       UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy, expires_at = deadline
       FROM verdict WHERE id = $1 AND outcome = 'committed'
     )
-    SELECT outcome FROM verdict`)
+    -- Only what ends the session is told.
+    SELECT outcome${tell("outcome = 'committed' AND deadline <= $2::text::bigint")} FROM verdict`)
 
 /** Removes the comments, which would be sent with each call where statements are not prepared. */
 const withoutComments = (sql: string): string => sql.replaceAll(/^ *--.*\n/gm, '')

@@ -7,6 +7,8 @@ import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { skewOf } from './clock-skew.ts'
+import { isSubscriber, redisLine, type RedisSubscriber } from './redis-notices.ts'
+import { changeOf, changesData, Teller } from './telling.ts'
 
 /**
  * What the store uses of a client, or a cluster client, of the package `redis`. Set
@@ -47,6 +49,18 @@ export interface IORedisClient {
 export interface RedisStoreOptions {
   /** The beginning of each key in Redis; the id of the session follows. @default 'session:' */
   readonly prefix?: string
+  /**
+   * Another client, of either package, by which this process hears at once of sessions that ended, so that their
+   * open streams end. It can do nothing else meanwhile. Connected and closed by whoever made it.
+   * @default none: sessions with an open stream are read every second
+   */
+  readonly subscriber?: RedisSubscriber
+  /**
+   * Whether commits tell of what they change, too, for streams of changes. It has to be the same in all processes. A
+   * cluster sends each such message to all of its nodes.
+   * @default false: sessions with a stream of changes are read every second
+   */
+  readonly live?: boolean
 }
 
 /**
@@ -60,12 +74,24 @@ export function redisStore(
   client: NodeRedisClient | IORedisClient,
   options: RedisStoreOptions = {},
 ): KeyedStore {
-  checkOptions('redisStore', options, ['prefix'])
-  const { prefix = 'session:' } = options
+  checkOptions('redisStore', options, ['prefix', 'subscriber', 'live'])
+  const { prefix = 'session:', subscriber, live = false } = options
   if (typeof prefix !== 'string') {
     throw new SessionError('CONFIG_INVALID', 'redisStore: prefix must be text.')
   }
+  if (typeof live !== 'boolean') {
+    throw new SessionError('CONFIG_INVALID', 'redisStore: live must be true or false.')
+  }
+  if (subscriber !== undefined && (!isSubscriber(subscriber) || (subscriber as unknown) === client)) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'redisStore: subscriber must be another client than that of the store, of ioredis or redis.',
+    )
+  }
   const run = runner(client)
+  const channel = `${prefix}notices`
+  const send = (text: string) => run(scripts.tell, prefix + text, [channel, text])
+  const notices = subscriber && new Teller(live, redisLine(subscriber, channel, send))
   // A failed call rejects anyway. Without a listener the client's `error` event would end the process.
   client.on('error', () => {})
 
@@ -79,11 +105,14 @@ export function redisStore(
       return toRecord(await run(scripts.read, prefix + id, []), now)
     },
     async commit(id, changes, now) {
-      return toOutcome(await run(scripts.commit, prefix + id, toArguments(changes, now)))
+      const tells = changes.expiresAt !== undefined || (live && changesData(changes))
+      const news = tells ? [channel, id, live && changesData(changes) ? changeOf(id) : ''] : ['', '', '']
+      return toOutcome(await run(scripts.commit, prefix + id, toArguments(changes, now, news)))
     },
     async delete(id, now, mark) {
-      const left = mark ? [String(now), String(mark.until), ...toFields(markRecord(mark))] : []
-      return toRecord(await run(scripts.delete, prefix + id, left), now)
+      const left = mark ? [String(mark.until), ...toFields(markRecord(mark))] : []
+      const reply = await run(scripts.delete, prefix + id, [channel, id, String(now), ...left])
+      return toRecord(reply, now)
     },
     async check() {
       let info: unknown
@@ -91,9 +120,18 @@ export function redisStore(
         info = await run(scripts.info, `${prefix}check`, [])
         return Number(/^now:(\d+)/.exec(String(info))?.[1])
       })
-      return [...judge(info), ...skew]
+      return [...judge(info), ...skew, ...(notices ? await deafness(notices, channel) : [])]
     },
+    ...(notices && { notices }),
   }
+}
+
+/** Tells where this process does not hear what it sends. */
+async function deafness(notices: Teller, channel: string): Promise<string[]> {
+  if (await notices.hearsItself()) return []
+  return [
+    `Redis does not tell of sessions that ended, so that those with an open stream are read every second: what is published to ${channel} does not arrive. Connect the subscriber to the same Redis, and allow SUBSCRIBE, PUBLISH and the channel.`,
+  ]
 }
 
 /**
@@ -106,6 +144,9 @@ export function redisStore(
  * Instants stay text, as Lua would print a large number as 4.1e+12. A script writes nothing before the
  * verdict: when Redis is out of memory it refuses the first write of a script, and so the whole change, but
  * lets later writes pass.
+ *
+ * What ended is published in the script that ends it, so that it is told wherever it is done. A channel is no key, and
+ * a user who may not publish can delete all the same.
  */
 const scripts = {
   create: script(`
@@ -126,20 +167,26 @@ const scripts = {
   delete: script(`
     local last = redis.call('HGETALL', KEYS[1])
     local expiresAt, policy = string.match(redis.call('HGET', KEYS[1], '') or '', '^%S+ (%S+) %S+ %S+ (.*)$')
-    local isAlive = expiresAt and tonumber(expiresAt) > tonumber(ARGV[1] or 0)
+    local isAlive = expiresAt and tonumber(expiresAt) > tonumber(ARGV[3])
     if isAlive and string.sub(policy, 1, 1) == '>' then return last end
     redis.call('DEL', KEYS[1])
-    if isAlive and ARGV[2] then
-      redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
-      redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+    if isAlive and ARGV[4] then
+      redis.call('HSET', KEYS[1], ARGV[5], ARGV[6])
+      redis.call('PEXPIREAT', KEYS[1], ARGV[4])
     end
+    if isAlive then redis.pcall('PUBLISH', ARGV[1], ARGV[2]) end
     return last`),
+
+  tell: script(`
+    local reply = redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+    return type(reply) == 'table' and 'denied' or 'told'`),
 
   commit: script(`
     local id, now, clear, newPolicy, newExpiresAt, under = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4], ARGV[5]
     local maxKeys, maxBytes = tonumber(ARGV[6]), tonumber(ARGV[7])
     local activeUntil, lifetime, step = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-    local expectEnd = 11 + 2 * ARGV[11]
+    local channel, ended, changed = ARGV[11], ARGV[12], ARGV[13]
+    local expectEnd = 14 + 2 * ARGV[14]
 
     local head = redis.call('HGET', id, '')
     if not head then return 'gone' end
@@ -152,7 +199,7 @@ const scripts = {
       if field then return string.match(field, '^(%d+) (.*)$') end
     end
 
-    for i = 12, expectEnd, 2 do
+    for i = 15, expectEnd, 2 do
       local _, text = held(ARGV[i])
       if (text or '') ~= ARGV[i + 1] then return 'conflict' end
     end
@@ -196,6 +243,9 @@ const scripts = {
       if write[2] then redis.call('HSET', id, write[1], write[2]) else redis.call('HDEL', id, write[1]) end
     end
     if moves or clear then redis.call('PEXPIREAT', id, expiresAt) end
+    local news = changed
+    if moves and tonumber(expiresAt) <= tonumber(now) then news = ended end
+    if news ~= '' then redis.pcall('PUBLISH', channel, news) end
     return 'committed'`),
 
   // A user may lack the right to INFO. Sessions do not need it, so that it is not an error.
@@ -223,7 +273,7 @@ function script(text: string): Script {
  * one that comes last begins with ">": neither is JSON. A policy begins with "=", so that the empty policy differs
  * from none.
  */
-function toArguments(changes: ChangeSet, now: number): string[] {
+function toArguments(changes: ChangeSet, now: number, news: readonly string[]): string[] {
   const { expect, clear, entries, last, policy, expiresAt, under, activity, limit } = changes
   const expected = [...expect].flatMap(([key, text]) => [key, text ?? ''])
   const wanted = [...entries].flatMap(([key, text]) => [key, (last?.has(key) ? '>' : '') + (text ?? '')])
@@ -238,6 +288,7 @@ function toArguments(changes: ChangeSet, now: number): string[] {
     String(activity?.until ?? ''),
     String(activity?.lifetime ?? ''),
     String(activity?.step ?? ''),
+    ...news,
     String(expect.size),
     ...expected,
     ...wanted,

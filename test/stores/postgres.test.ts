@@ -15,7 +15,7 @@ describe('postgresStore with pg', needs('sharedPostgres'), () => {
   const pool = new pg.Pool({ connectionString: url!, max: 8 })
   beforeAll(() => pool.query(postgresSchema('suite_pg')))
   afterAll(() => pool.end())
-  const store = postgresStore(pool, { table: 'suite_pg' })
+  const store = postgresStore(pool, { table: 'suite_pg', notices: true })
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
@@ -23,7 +23,7 @@ describe('postgresStore with postgres', needs('sharedPostgres'), () => {
   const sql = postgres(url!, { max: 8, onnotice() {} })
   beforeAll(() => sql.unsafe(postgresSchema('suite_postgres')))
   afterAll(() => sql.end())
-  const store = postgresStore(sql, { table: 'suite_postgres', prepare: false })
+  const store = postgresStore(sql, { table: 'suite_postgres', prepare: false, notices: true })
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
@@ -176,10 +176,20 @@ it.each([
   { table: '' },
   { table: 1 },
   { prepare: 'no' },
+  { notices: 'no' },
+  { notices: true },
   { tabel: 'x' },
 ])('refuses %o at start', (options) => {
   const client = { unsafe: async () => [] }
   expect(() => postgresStore(client, options as never)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID' }),
   )
+})
+
+it('refuses to take the only connection of a pool to listen', async () => {
+  const pool = new pg.Pool({ max: 1 })
+  expect(() => postgresStore(pool, { notices: true })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('two connections') }),
+  )
+  await pool.end()
 })

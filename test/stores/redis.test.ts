@@ -19,16 +19,19 @@ const histories = runs(1_000, 100_000)
 describe('redisStore with ioredis', needs('sharedRedis'), () => {
   const client = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0, enableAutoPipelining: true })
   const other = new Redis(url!, { lazyConnect: true, maxRetriesPerRequest: 0 })
-  afterAll(() => [client, other].forEach((each) => each.disconnect()))
-  const [store, peer] = [redisStore(client), redisStore(other)]
+  const [subscriber, another] = [client, other].map((each) => each.duplicate())
+  afterAll(() => [client, other, subscriber!, another!].forEach((each) => each.disconnect()))
+  const store = redisStore(client, { subscriber: subscriber!, live: true })
+  const peer = redisStore(other, { subscriber: another!, live: true })
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories, peer }))
 })
 
 describe('redisStore with redis', needs('sharedRedis'), () => {
   const client = createClient({ url: url! })
-  beforeAll(() => client.connect())
-  afterAll(() => client.destroy())
-  const store = redisStore(client)
+  const subscriber = client.duplicate()
+  beforeAll(() => Promise.all([client.connect(), subscriber.connect()]))
+  afterAll(() => [client, subscriber].forEach((each) => each.destroy()))
+  const store = redisStore(client, { subscriber, live: true })
   it.each(guarantees)('$id $title', ({ check }) => check(store, { histories }))
 })
 
