@@ -52,6 +52,8 @@ const firstLook = 100
 /** Milliseconds between two looks at each session, with what tells of ends, and without it. */
 const backstop = 30_000
 const polling = 900
+/** Milliseconds for which a stream waits until its store is heard. */
+const longestWait = 2000
 /** Milliseconds for which it is listened on when nobody watches any more, as the next stream may begin soon. */
 const linger = 1000
 /** Milliseconds for which a store may fail before the streams of its sessions end. */
@@ -114,8 +116,11 @@ export class Watcher {
       () => this.#gap(),
     )
     try {
-      await this.#listening
-      this.#isHeard = true
+      const listening = this.#listening.then(() => {
+        this.#isHeard = true
+      })
+      // A connection to listen with may take long to get. Sessions are polled until then.
+      await Promise.race([listening, later(longestWait)])
     } catch {
       // Sessions are polled until the next one who watches tries again.
       this.#listening = null
@@ -239,6 +244,11 @@ function heldBy({ policy, entries }: SessionRecord): string {
   const { owner } = own === undefined ? { owner: null } : (JSON.parse(own) as Owned)
   return JSON.stringify([policy, owner, ...[...entries].filter(([key]) => key !== ownerKey)])
 }
+
+const later = (wait: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, wait).unref()
+  })
 
 const made = (record: SessionRecord): Watched => ({
   listeners: new Set(),

@@ -118,7 +118,7 @@ describe('a SQLite file', () => {
     await waiting
     expect(db.prepare('SELECT count(*) AS n FROM orders').get()).toEqual({ n: 1 })
     expect(await store.read('a', 0)).toEqual(record)
-    await expect(store.create('a', record)).rejects.toThrow('UNIQUE')
+    await expect(store.create('a', record)).rejects.toThrow('in use')
     expect(db.isTransaction).toBe(false)
     db.exec('BEGIN')
     expect(() => sqliteStore(db)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
