@@ -14,6 +14,7 @@ const overEachStore = [
   'graphql/join',
   'graphql/hand-over',
   'graphql/old-cookie',
+  'graphql/header-transport',
   'graphql/errors',
   'graphql/streams',
   'graphql/data/kept-values',

@@ -1,6 +1,7 @@
 // This lists what `import … from 'graphql-session'` gives. Stores and the suite have paths of their own.
 
 export {
+  type Carrier,
   type CookieOptions,
   type CookiePlace,
   type Presented,
@@ -8,6 +9,7 @@ export {
   type SessionCookie,
   sessionCookie,
 } from './session/cookie.ts'
+export { type SessionHeader, sessionHeader, type TransportOptions } from './session/header.ts'
 export { type Activity, type ChangeSet, apply, type Outcome, type SizeLimit } from './session/changes.ts'
 export type { Declared, DeclaredData, DeclaredKey, DeclaredKeys, KeyRight } from './session/declared.ts'
 export { type RefusalCode, SessionError, type SessionErrorCode } from './session/errors.ts'

@@ -3,12 +3,19 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable, type YogaLogger } from 'graphql-yoga'
 import { hostForLog } from '../http/allowed-hosts.ts'
-import { headOf, publicAddress, type RequestHead } from '../http/gate.ts'
+import { hasHeader, headOf, publicAddress, type RequestHead } from '../http/gate.ts'
 import { holdsCookiesBack } from '../http/held-back.ts'
 import { isLoopback } from '../http/host.ts'
-import { type CookieOptions, portOf, type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import {
+  type Carrier,
+  type CookieOptions,
+  portOf,
+  type SessionCookie,
+  sessionCookie,
+} from '../session/cookie.ts'
 import { type DeclaredData, declaredIn } from '../session/declared.ts'
 import { SessionError } from '../session/errors.ts'
+import { type SessionHeader, sessionHeader, type TransportOptions } from '../session/header.ts'
 import { joinHeader, nonceOf } from '../session/join.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
 import { Session } from '../session/session.ts'
@@ -36,6 +43,12 @@ export interface SessionOptions<Data extends object = Record<string, Json>> exte
   /** The name and the attributes of the session cookie. @default `__Host-session`, Secure, SameSite=Lax, Path=/ */
   readonly cookie?: CookieOptions
   /**
+   * A header for clients without cookies, such as native apps and other servers. Pages keep the cookie: what a script
+   * can read, injected script can read as well.
+   * @default none: the cookie alone carries sessions
+   */
+  readonly transport?: TransportOptions
+  /**
    * Whether a proxy in front of the server sets `X-Forwarded-Proto` and `X-Forwarded-Host`, and drops those
    * that a client sent. Outside of production they tell whether the cookie can be `Secure`.
    * @default false
@@ -48,6 +61,7 @@ export const sessionOptionNames: Record<keyof SessionOptions, true> = {
   keys: true,
   data: true,
   cookie: true,
+  transport: true,
   trustProxy: true,
   ...settingNames,
 }
@@ -55,11 +69,11 @@ export const sessionOptionNames: Record<keyof SessionOptions, true> = {
 /** What Yoga writes an answer from: one result, those of a batch, or a stream of results. */
 export type Result = ExecutionResult | ExecutionResult[] | AsyncIterable<ExecutionResult>
 
-/** What an answer needs beside its body: the status, further headers, and whether to add `Vary: Cookie`. */
+/** What an answer needs beside its body: the status, further headers, and what to add to its `Vary`, if anything. */
 export interface Finish {
   readonly status: number
   readonly headers: readonly [string, string][]
-  readonly addsVary: boolean
+  readonly vary: string | null
 }
 
 /**
@@ -68,24 +82,30 @@ export interface Finish {
  */
 export class Exchange<Data extends object = Record<string, Json>> {
   readonly #unit: UnitOfWork
-  readonly #cookie: SessionCookie
+  readonly #carrier: Carrier
+  readonly #dependsOn: readonly string[]
   readonly #rules: KeyRules
   readonly #log: (failure: unknown) => void
   readonly #onSet: () => void
   /** Whether the answer is a stream, which may use the session after its headers have left. */
   #streams = false
 
-  /** @param onSet - called when an answer sets the cookie */
+  /**
+   * @param dependsOn - the request headers of which any can carry a session, as `Vary` has them
+   * @param onSet - called when an answer sets the cookie
+   */
   constructor(
     unit: UnitOfWork,
-    cookie: SessionCookie,
+    carrier: Carrier,
+    dependsOn: readonly string[],
     rules: KeyRules,
     log: (failure: unknown) => void,
     onSet: () => void,
   ) {
     this.#onSet = onSet
     this.#unit = unit
-    this.#cookie = cookie
+    this.#carrier = carrier
+    this.#dependsOn = dependsOn
     this.#rules = rules
     this.#log = log
   }
@@ -159,14 +179,18 @@ export class Exchange<Data extends object = Record<string, Json>> {
     const change = unit.cookie
     if (change) {
       if (change !== 'clear') this.#onSet()
-      headers.push(['set-cookie', change === 'clear' ? this.#cookie.clear() : this.#cookie.set(change)])
+      const carrier = this.#carrier
+      headers.push([carrier.responseHeader, change === 'clear' ? carrier.clear() : carrier.set(change)])
     }
     // Yoga answers a batch with 200, even where its results say that the store failed.
     const isDown = unit.failure !== null && !this.#streams && status < unavailable.status
     if (isDown) headers.push(...Object.entries(unavailable.headers))
+    const known = vary?.toLowerCase().split(',') ?? []
+    const isKnown = (name: string): boolean =>
+      known.some((each) => each.trim() === '*' || each.trim() === name.toLowerCase())
     return {
       headers,
-      addsVary: !vary?.split(',').some((name) => ['*', 'cookie'].includes(name.trim().toLowerCase())),
+      vary: this.#dependsOn.filter((name) => !isKnown(name)).join(', ') || null,
       status: isDown ? unavailable.status : status,
     }
   }
@@ -178,12 +202,16 @@ interface CookieAndStore {
   readonly store: Store
 }
 
+const dependsOnCookie = ['Cookie']
+
 /** Begins and finds the exchanges of one server. */
 export class Exchanges<Data extends object = Record<string, Json>> {
   /** Where failures are logged: Yoga's logger, once Yoga has started. */
   logger: Pick<YogaLogger, 'error' | 'warn'> | undefined
   /** Whether a gate with `origins` stands before them, so that an `Origin` that comes here is a listed one. */
   areOriginsJudged = false
+  /** The header of clients without cookies; null where there is none. */
+  readonly header: SessionHeader | null
   readonly #options: SessionOptions<Data>
   readonly #settings: Settings
   readonly #rules: KeyRules
@@ -193,12 +221,16 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   readonly #plain: CookieAndStore | null
   /** That cookie under the names that have a port, by the port. */
   readonly #plainByPort = new Map<string, CookieAndStore>()
+  /** The store as it is opened for the header. */
+  readonly #headerStore: Store | null
+  readonly #dependsOn: readonly string[]
   #hasToldOfDropped = false
+  #hasToldOfPage = false
   readonly #key = Symbol('session')
 
   /** @throws {SessionError} CONFIG_INVALID, naming the option */
   constructor(options: SessionOptions<Data>) {
-    const { keys = {}, cookie = {}, trustProxy = false } = options
+    const { keys = {}, cookie = {}, transport, trustProxy = false } = options
     checkStore(options.store)
     if (typeof trustProxy !== 'boolean') {
       throw new SessionError('CONFIG_INVALID', 'trustProxy must be true or false.')
@@ -213,6 +245,9 @@ export class Exchanges<Data extends object = Record<string, Json>> {
       process.env['NODE_ENV'] === 'production'
         ? null
         : this.#withStore(sessionCookie(cookie, { secure: false, host: 'localhost:65535' }))
+    this.header = transport === undefined ? null : sessionHeader(transport, cookie)
+    this.#headerStore = this.header && openStore(options.store, this.header, this.#settings)
+    this.#dependsOn = this.header ? [this.header.name, ...dependsOnCookie] : dependsOnCookie
   }
 
   /** Whether pages of other sites send the cookie along. */
@@ -221,10 +256,13 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   }
 
   /**
-   * Begins the exchange of a request from the cookie in its head.
+   * Begins the exchange of a request from the cookie in its head, or from the header of a client without cookies: a
+   * request that has this header, even empty or malformed, is never one of the cookie.
    * @param hasHeaders - whether there is an answer that can set the cookie; if not, what needs that is refused
    */
   begin(head: RequestHead, hasHeaders = true): Exchange<Data> {
+    const { header } = this
+    if (header && hasHeader(head, header.name)) return this.#beginByHeader(header, head, hasHeaders)
     const { cookie, store } = this.#cookieFor(head)
     const presented = cookie.read(head.header('cookie'))
     const mayBegin = !holdsCookiesBack(head, cookie.sameSite, this.areOriginsJudged)
@@ -237,6 +275,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
         userAgent: () => head.header('user-agent'),
       }),
       cookie,
+      this.#dependsOn,
       this.#rules,
       this.#log,
       cookie === this.#secure?.cookie && !this.#hasToldOfDropped ? () => this.#tellOfDropped(head) : ignore,
@@ -274,6 +313,37 @@ export class Exchanges<Data extends object = Record<string, Json>> {
     if (!result.errors && !result.incremental && !result.completed) return result
     for (const mistake of mistakesIn(result)) this.logger?.error(mistake)
     return translate(result)
+  }
+
+  #beginByHeader(header: SessionHeader, head: RequestHead, hasHeaders: boolean): Exchange<Data> {
+    if (this.#cookieFor(head).cookie.read(head.header('cookie')) !== null) {
+      this.#settings.emit?.({ type: 'rejected', reason: 'both' })
+    }
+    this.#tellOfPage(header, head)
+    return new Exchange(
+      new UnitOfWork(this.#headerStore!, this.#settings, header.read(head.header(header.name)), {
+        declared: this.#rules.declared,
+        nonce: nonceOf(head.header(joinHeader)),
+        hasHeaders,
+        keepsToken: true,
+        userAgent: () => head.header('user-agent'),
+      }),
+      header,
+      this.#dependsOn,
+      this.#rules,
+      this.#log,
+      ignore,
+    )
+  }
+
+  /** Logs, once, that a page of a browser carries its session by the header, where all of its scripts can read it. */
+  #tellOfPage({ name }: SessionHeader, head: RequestHead): void {
+    // Of the headers of Fetch Metadata this is the one that Node's own fetch does not send.
+    if (this.#hasToldOfPage || !head.header('sec-fetch-site')) return
+    this.#hasToldOfPage = true
+    this.logger?.warn(
+      `A browser sent the header ${name}. Any script of its page can read the token there, injected script, too. Leave pages to the cookie, and the header to clients without cookies.`,
+    )
   }
 
   #withStore(cookie: SessionCookie): CookieAndStore {

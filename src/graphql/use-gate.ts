@@ -92,6 +92,11 @@ const rulesOf = Symbol('rules')
 export const gatesOrigins = (plugin: object | null | undefined): boolean =>
   Boolean(plugin && rulesOf in plugin && (plugin as GatePlugin)[rulesOf].origins.size)
 
+/** Lets a gate know a header that carries sessions, if the plugin is one. @param name - in lower case */
+export function tellGate(plugin: object | null | undefined, name: string): void {
+  if (plugin && rulesOf in plugin) (plugin as GatePlugin)[rulesOf].sessionHeaders.add(name)
+}
+
 interface GatePlugin extends Plugin {
   readonly [rulesOf]: GateRules
 }

@@ -22,7 +22,7 @@ import { fieldResolverOf, scopeMutationFields } from './operation.ts'
 import { guardCaches } from './response-cache.ts'
 import { safeLogger } from './safe-logger.ts'
 import { takeOver, unexpectedAnswer, whyNotSent } from './sendable.ts'
-import { gatesOrigins } from './use-gate.ts'
+import { gatesOrigins, tellGate } from './use-gate.ts'
 
 /**
  * What `useSession` adds to the GraphQL context.
@@ -74,7 +74,7 @@ export function sessionPlugin<Data extends object>(
     const { headers } = response
     const end = exchanges.find(request)?.finish(response.status, headers.get('vary'))
     if (!end) return response
-    if (end.addsVary) headers.append('vary', 'Cookie')
+    if (end.vary) headers.append('vary', end.vary)
     for (const [name, value] of end.headers) {
       if (name !== 'set-cookie') headers.set(name, value)
       else if (!headers.getSetCookie().includes(value)) headers.append(name, value)
@@ -104,6 +104,7 @@ export function sessionPlugin<Data extends object>(
         ...lastHooks(rescue, () => !isLast),
       })
       exchanges.areOriginsJudged = plugins.some((each) => gatesOrigins(each))
+      if (exchanges.header) for (const each of plugins) tellGate(each, exchanges.header.name)
       if (!exchanges.isCrossSite || exchanges.areOriginsJudged) return
       throw new SessionError(
         'CONFIG_INVALID',

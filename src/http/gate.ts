@@ -30,6 +30,8 @@ export interface GateRules {
   readonly origins: ReadonlySet<string>
   readonly trustProxy: boolean
   readonly maxRequestBodySize: number
+  /** The request headers that carry sessions as the cookie does, in lower case. Who begins the sessions adds them. */
+  readonly sessionHeaders: Set<string>
 }
 
 /** What is known of a request before its body is read. */
@@ -42,13 +44,21 @@ export interface RequestHead {
    * @param name - in lower case
    */
   header(name: string): string | null | undefined
+  /** Whether the request has a header, also an empty one. @default what `header` does not give is not there */
+  has?(name: string): boolean
 }
+
+/** Whether a request has a header, also an empty one. @param name - in lower case */
+export const hasHeader = (head: RequestHead, name: string): boolean =>
+  head.header(name) != null || (head.has?.(name) ?? false)
 
 /** The head of a request of the Fetch API. Its host comes from its URL where it has no header `Host`. */
 export const headOf = ({ method, url, headers }: Request): RequestHead => ({
   method,
   scheme: url.startsWith('https:') ? 'https' : 'http',
   header: (name) => headers.get(name) ?? (name === 'host' ? new URL(url).host : null),
+  // Once Yoga's Headers has been changed, it gives null for an empty header.
+  has: (name) => [...headers.keys()].some((each) => each.toLowerCase() === name),
 })
 
 /** Why a request is not run, for its client. The message repeats nothing of the request. */
@@ -115,7 +125,7 @@ export function gateRules(options: GateRuleOptions): GateRules {
       'maxRequestBodySize must be a whole number of bytes from 1 to 2147483647.',
     )
   }
-  return { origins: new Set(origins), trustProxy, maxRequestBodySize }
+  return { origins: new Set(origins), trustProxy, maxRequestBodySize, sessionHeaders: new Set() }
 }
 
 /**
@@ -164,14 +174,19 @@ export const isHandshake = (head: RequestHead): boolean =>
  * not read why it was refused.
  * @param origin - the header `Origin` of the request
  */
-export function corsHeaders(origin: string | null | undefined, { origins }: GateRules): [string, string][] {
+export function corsHeaders(
+  origin: string | null | undefined,
+  { origins, sessionHeaders }: GateRules,
+): [string, string][] {
   if (origins.size === 0) return []
   if (!origin || !origins.has(origin)) return [['vary', 'Origin']]
-  return [
+  const headers: [string, string][] = [
     ['vary', 'Origin'],
     ['access-control-allow-origin', origin],
     ['access-control-allow-credentials', 'true'],
   ]
+  if (sessionHeaders.size > 0) headers.push(['access-control-expose-headers', [...sessionHeaders].join(', ')])
+  return headers
 }
 
 /**
@@ -219,7 +234,7 @@ export const crossSite: Refusal = {
   status: 403,
   code: 'CSRF_CHECK_FAILED',
   message:
-    'The request comes from another site, or a GET with a cookie does not say where from. Add its origin to origins; a client that is no browser sends Content-Type: application/json.',
+    'The request comes from another site, or a GET with a cookie or a token does not say where from. Add its origin to origins; a client that is no browser sends Content-Type: application/json.',
 }
 
 /** Whether the body is plain JSON. A page can send forms, files and text to any site without a preflight. */
@@ -241,7 +256,7 @@ const isAnswerable = (accept: string | null | undefined): boolean =>
  * browser, unless its Content-Type shows that a browser would have sent a preflight first.
  */
 function isAllowedOrigin(head: RequestHead, rules: GateRules): boolean {
-  if (head.method === 'GET' && !head.header('cookie')) return true
+  if (head.method === 'GET' && !carriesSession(head, rules)) return true
   const site = head.header('sec-fetch-site')
   if (site === 'same-origin' || site === 'none') return true
   const origin = head.header('origin')
@@ -250,6 +265,10 @@ function isAllowedOrigin(head: RequestHead, rules: GateRules): boolean {
   if (origin) return origin === ownOrigin(head, rules)
   return needsPreflight(head.header('content-type'))
 }
+
+/** Whether a request may have a session: by any cookie, or by the header of a client without cookies. */
+const carriesSession = (head: RequestHead, { sessionHeaders }: GateRules): boolean =>
+  Boolean(head.header('cookie')) || [...sessionHeaders].some((name) => hasHeader(head, name))
 
 /**
  * Whether the handshake of a WebSocket comes from a page that may open one. Browsers ask for no preflight and let

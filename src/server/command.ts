@@ -31,8 +31,8 @@ Usage
 
 Options
   --config FILE   an ES module (.ts, .js) whose default export holds keys, limits, timeouts,
-                  cookie, typeDefs, resolvers, plugins, batching, graphqlEndpoint, graphiql, origins,
-                  trustProxy, allowedHosts, operationLimits and the others of createSessionServer
+                  cookie, transport, typeDefs, resolvers, plugins, batching, graphqlEndpoint, graphiql,
+                  origins, trustProxy, allowedHosts, operationLimits and the others of createSessionServer
   --host HOST     address to listen on, whatever the environment says
   --port N        port to listen on, whatever the environment says; 0 takes a free one
   --static DIR    a folder with an index.html, e.g. a build of Vite: its files are served beside GraphQL, and

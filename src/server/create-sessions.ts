@@ -67,7 +67,7 @@ export interface Finished<Result> {
   /** 503 where the store failed; the highest that an error asks for in `extensions.http.status`; otherwise 200. */
   readonly status: number
   /**
-   * The cookie, and what keeps caches from storing the answer. Append `set-cookie` and `vary`, since the server may have
+   * The cookie, or the header of a client without cookies, and what keeps caches from storing the answer. Append `set-cookie` and `vary`, since the server may have
    * set some of its own, `Vary: Origin` of CORS for example. Set the others.
    */
   readonly headers: [name: string, value: string][]
@@ -85,7 +85,7 @@ export interface Sessions<Data extends object = Record<string, Json>> {
    * A client that is no browser has to show it by a `Content-Type` that no form can send, such as `application/json`.
    * False for a request that has neither `Origin` nor `Sec-Fetch-Site`, and no `Content-Type` or the one of a form or
    * of text, as uploads have (`multipart/form-data`): an old browser may have sent it for a page of any site. A GET
-   * needs no `Content-Type` where it has no cookie.
+   * needs no `Content-Type` where it has no cookie, nor the header of the option `transport`.
    */
   checkOrigin(request: IncomingMessage | Request): boolean
   /**
@@ -144,6 +144,7 @@ export function createSessions<Data extends object = Record<string, Json>>(
   const refusals = new Refusals(options.onEvent)
   const exchanges = new Exchanges<Data>(options)
   exchanges.areOriginsJudged = rules.origins.size > 0
+  if (exchanges.header) rules.sessionHeaders.add(exchanges.header.name)
   exchanges.logger = refusals.logger = log
   scopeMutationFields(schema)
   const begun = new WeakSet<object>()
@@ -186,7 +187,10 @@ export function createSessions<Data extends object = Record<string, Json>>(
     return {
       result: (isStream ? mapParts(settled, withoutHttp) : withoutHttp(settled as ExecutionResult)) as never,
       status: Math.max(status, answer?.status ?? 200),
-      headers: [...(answer?.headers ?? []), ...(answer ? [vary] : [])],
+      headers: [
+        ...(answer?.headers ?? []),
+        ...(answer?.vary ? [['vary', answer.vary] as [string, string]] : []),
+      ],
     }
   }
 
@@ -213,8 +217,6 @@ export function createSessions<Data extends object = Record<string, Json>>(
     finish,
   }
 }
-
-const vary: [name: string, value: string] = ['vary', 'Cookie']
 
 const finishedTwice =
   'finish was called before for this context. Each operation needs its own context of begin, and an HTTP request has one operation: turn batches off.'

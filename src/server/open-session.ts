@@ -1,9 +1,10 @@
 // This opens a session outside of a GraphQL request, e.g. in a script, a job or another HTTP route.
 
 import { holdsCookiesBack, type RequestLike, siteOf } from '../http/held-back.ts'
-import { type Presented, type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { type Carrier, type Presented, type SessionCookie, sessionCookie } from '../session/cookie.ts'
 import { type DeclaredData, declaredIn } from '../session/declared.ts'
 import { SessionError } from '../session/errors.ts'
+import type { SessionHeader } from '../session/header.ts'
 import { type KeyDeclarations, keyRules, type KeyRules } from '../session/key-declarations.ts'
 import { checkOptions } from '../session/options.ts'
 import type { Departure } from '../session/record.ts'
@@ -51,8 +52,22 @@ export class OpenSession<Data extends object = Record<string, Json>> extends Ses
    * @returns null where the cookie that the client has is right
    */
   setCookie(cookie: SessionCookie): string | null {
+    return this.#valueOf(cookie)
+  }
+
+  /**
+   * The value that the response header has to have which gives a client without cookies its token, after `save`.
+   * @param header - made by `sessionHeader` with the server's options, and given to `openSession` as `cookie`
+   * @returns '' where the session has ended; null where the token that the client has is right: then there must be no
+   * such header
+   */
+  setHeader(header: SessionHeader): string | null {
+    return this.#valueOf(header)
+  }
+
+  #valueOf(carrier: Carrier): string | null {
     const change = this.#unit.cookie
-    return change === 'clear' ? cookie.clear() : change && cookie.set(change)
+    return change === 'clear' ? carrier.clear() : change && carrier.set(change)
   }
 }
 
@@ -68,8 +83,11 @@ export interface OpenSettings<Data extends object = Record<string, Json>> extend
   readonly keys?: KeyDeclarations<NoInfer<Data>>
   /** What `sessionData` made of the application's declaration of its data. @default nothing is declared */
   readonly data?: DeclaredData<Data>
-  /** The cookie that carries the session. A `cookieStore` needs it, and binds what it seals to it. */
-  readonly cookie?: SessionCookie
+  /**
+   * The cookie that carries the session, or the header of a client without cookies, made by `sessionHeader`. A
+   * `cookieStore` needs it, and binds what it seals to it. The token of one opens nothing with the other.
+   */
+  readonly cookie?: SessionCookie | SessionHeader
   /**
    * The request that is answered, of node:http, the Fetch API or a framework. If a page of another site sent
    * it and it has no session cookie, it begins no session (SESSION_CROSS_SITE): browsers hold back the cookie
@@ -92,7 +110,7 @@ const openSettingNames: Record<keyof OpenSettings, true> = {
  * before `save()`, except by `flush`, `rotate`, `pop`, `update` and `setDefault`, which act at once.
  * @typeParam Data - the application's keys and the types of their values
  * @param store - the same as the server's
- * @param token - from the cookie, see `SessionCookie.read`; null for a new session
+ * @param token - from the cookie or the header, see `SessionCookie.read` and `SessionHeader.read`; null for a new session
  * @param settings - the same as the server's, lest the session live longer than the server allows
  * @throws {SessionError} CONFIG_INVALID, naming the option
  */
@@ -112,14 +130,17 @@ export function openSession<Data extends object = Record<string, Json>>(
   }
   const resolved = resolveSettings(settings)
   const presented = token === null || typeof token === 'string' || Array.isArray(token) ? token : ''
-  const { sameSite } = cookie ?? sessionCookie()
-  const mayBegin = !request || !holdsCookiesBack(siteOf(request), sameSite)
+  const carrier = cookie ?? sessionCookie()
+  // No page of another site can send a header without being let in, and none is held back.
+  const { sameSite } = carrier as Partial<SessionCookie>
+  const mayBegin = !request || sameSite === undefined || !holdsCookiesBack(siteOf(request), sameSite)
   const rules = keyRules(settings.keys ?? {}, declaredIn(settings.data, resolved.limits))
   return new OpenSession(
-    new UnitOfWork(openStore(store, cookie ?? sessionCookie(), resolved), resolved, presented, {
+    new UnitOfWork(openStore(store, carrier, resolved), resolved, presented, {
       declared: rules.declared,
       isOpened: true,
       mayBegin,
+      keepsToken: sameSite === undefined,
       userAgent: () => request && siteOf(request).header('user-agent'),
     }),
     rules,

@@ -176,7 +176,7 @@ export class ShortWay<Data extends object> {
   ): Promise<void> {
     const finish = exchange?.finish(answer.status, null)
     const headers = [...answer.headers]
-    if (finish?.addsVary) headers.push(['vary', 'Cookie'])
+    if (finish?.vary) headers.push(['vary', finish.vary])
     if (finish) headers.push(...finish.headers)
     const status = finish?.status ?? answer.status
     // Beside its type an answer has only headers that a result asked for, which may be any.

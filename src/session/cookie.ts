@@ -59,8 +59,25 @@ export interface SentCookie {
  */
 export type Presented = string | readonly string[] | null
 
+/** What carries the token of a session between a client and a server: the cookie, or a header of its own. */
+export interface Carrier {
+  /** The response header that carries it, in lower case. */
+  readonly responseHeader: string
+  /**
+   * To what ids and sealed sessions are bound, so that the session of one carrier is none of another, nor of another
+   * application with which it shares a store or a key.
+   */
+  readonly fullName: string
+  /** To what the lists of devices are bound. It is the same for all carriers of one application. */
+  readonly ownersName: string
+  /** Gives the value of the response header that hands the client its token. */
+  set(cookie: SentCookie): string
+  /** Gives the value of the response header that takes the token away from the client. */
+  clear(): string
+}
+
 /** The session cookie: how it is read, and with which attributes it is set and deleted. */
-export interface SessionCookie {
+export interface SessionCookie extends Carrier {
   /** The name as browsers get it: where the cookie is not `Secure`, without the prefixes `__Host-` and `__Secure-`. */
   readonly name: string
   /**
@@ -169,6 +186,8 @@ export function sessionCookie(options: CookieOptions = {}, place: CookiePlace = 
   const cookie: SessionCookie = {
     name,
     fullName,
+    ownersName: fullName,
+    responseHeader: 'set-cookie',
     sameSite,
     read(header) {
       if (!header) return null

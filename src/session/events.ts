@@ -29,12 +29,13 @@ export type SessionEvent =
   /** A stored value does not fit what is declared of its key, and counts as absent. Told once per request and key. */
   | { readonly type: 'misfit'; readonly handle: string | null; readonly key: string }
   /**
-   * The cookie belongs to no session. `malformed`: it cannot be a token. `unknown`: its session has ended or
+   * The cookie, or the token in a header, belongs to no session. `malformed`: it cannot be a token. `unknown`: its session has ended or
    * expired, or the token was guessed. `moved`, `ended`: its session was replaced a moment ago, which is usual
    * for requests that were under way beside a sign-in or a sign-out. `ambiguous`: there are several of them,
    * and sessions of more than one, or more than four that differ. Another host of the domain may have set one.
+   * `both`: the request had the header of a client without cookies, too, so that the cookie was not read.
    */
-  | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' | 'ambiguous' | Departure }
+  | { readonly type: 'rejected'; readonly reason: 'malformed' | 'unknown' | 'ambiguous' | 'both' | Departure }
   /** The gate refused a request or an operation, and nothing was run. */
   | { readonly type: 'refused'; readonly status: number; readonly code: RefusalCode }
   /** A call to the store failed or took too long. */

@@ -1,7 +1,7 @@
 // This is the contract between sessions and stores: the verbs of a store, and what each of them promises.
 
 import type { ChangeSet, Outcome } from './changes.ts'
-import type { SessionCookie } from './cookie.ts'
+import type { Carrier } from './cookie.ts'
 import type { Departure, Mark, SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Listener, Notices } from './watch.ts'
@@ -71,8 +71,11 @@ export interface SealedStore<Revocable extends boolean = boolean> {
   readonly popsOnce: false
   /** The store that remembers ended sessions. While it does not answer, no session can be read. */
   readonly denyList?: KeyedStore | undefined
-  /** Opens the store for one cookie: its full name is part of the seal, and its attributes count for the size. */
-  open(cookie: SessionCookie, settings: Settings): Store
+  /**
+   * Opens the store for one cookie, or for the header of clients without cookies: its full name is part of the seal, and
+   * the attributes of a cookie count for the size.
+   */
+  open(cookie: Carrier, settings: Settings): Store
 }
 
 /** Where sessions are kept. */

@@ -44,6 +44,11 @@ export interface Terms {
    * @default true
    */
   readonly hasHeaders?: boolean
+  /**
+   * Whether the client keeps its token until it gets another one. A browser drops a cookie at its time.
+   * @default false
+   */
+  readonly keepsToken?: boolean
   /** Gives the `User-Agent` of the request, by which its owner knows the device. @default none */
   readonly userAgent?: () => string | null | undefined
 }
@@ -77,6 +82,7 @@ export class StoredSession {
   readonly #settings: Settings
   readonly #isOpened: boolean
   readonly #hasHeaders: boolean
+  readonly #keepsToken: boolean
   #nonce: string | null
   #token: string | null
   #standing: Standing
@@ -109,10 +115,11 @@ export class StoredSession {
    * @param presented - what the client sent as its token, which may not be one
    */
   constructor(store: Store, settings: Settings, presented: Presented, terms: Terms = {}) {
-    const { isOpened = false, mayBegin = true, nonce = null, hasHeaders = true } = terms
+    const { isOpened = false, mayBegin = true, nonce = null, hasHeaders = true, keepsToken = false } = terms
     this.#nonce = presented === null ? nonce : null
     this.#isOpened = isOpened
     this.#hasHeaders = hasHeaders
+    this.#keepsToken = keepsToken
     this.#store = store
     this.#settings = settings
     this.#refusal = mayBegin ? null : crossSite()
@@ -189,7 +196,8 @@ export class StoredSession {
 
   /** Whether the answer has to send the cookie again before browsers drop it. @param moves - whether the deadline does */
   needsNewCookie(now: number, moves = false): boolean {
-    return this.#record !== null && needsNewCookie(this.#record, now, moves, this.#settings.timeouts)
+    if (this.#keepsToken || this.#record === null) return false
+    return needsNewCookie(this.#record, now, moves, this.#settings.timeouts)
   }
 
   /**
@@ -542,7 +550,7 @@ export class StoredSession {
     if (before === null) return
     // The store has judged `expect` and `limit` by its own record, which others may have changed since.
     this.#record = apply(before, { ...changes, expect: none, limit: undefined }).record!
-    const isOther = token !== this.#token || this.#record.policy !== before.policy
+    const isOther = token !== this.#token || (!this.#keepsToken && this.#record.policy !== before.policy)
     this.#token = token
     const moves = this.#record.expiresAt !== before.expiresAt
     if (!this.isSealed && (isOther || this.needsNewCookie(now, moves))) this.#send(now)

@@ -158,7 +158,7 @@ export function cookieStore(options: CookieStoreOptions): SealedStore {
           watcher ??= new Watcher(denyList ?? endless, settings.clock)
           return watcher.watch(store.idOf(token), listener)
         },
-        ...(denyList && { owners: denyList.ownersFor(cookie.fullName) }),
+        ...(denyList && { owners: denyList.ownersFor(cookie.ownersName) }),
       }
       return store
     },

@@ -13,10 +13,16 @@ const sealedKey = 'token'
 /**
  * Gives a store by token over a backend by id. Each verb calls the backend with the digest of the token, so
  * that no backend sees a token.
- * @param cookieName - `SessionCookie.fullName`
+ * @param cookieName - `Carrier.fullName`
  * @param clock - gives milliseconds since the epoch
+ * @param ownersName - `Carrier.ownersName`
  */
-export function keyed(backend: GuardedStore, cookieName: string, clock: () => number = Date.now): Store {
+export function keyed(
+  backend: GuardedStore,
+  cookieName: string,
+  clock: () => number = Date.now,
+  ownersName = cookieName,
+): Store {
   let watcher: Watcher | undefined
   const idOf = (token: string): string => idUnder(cookieName, token)
   return {
@@ -61,7 +67,7 @@ export function keyed(backend: GuardedStore, cookieName: string, clock: () => nu
     },
     owners: {
       records: backend,
-      name: cookieName,
+      name: ownersName,
       find: (id, now) => backend.read(id, now),
       async end(id, now, _until, mark) {
         await backend.delete(id, now, mark)

@@ -1,6 +1,6 @@
 // This opens the store that an application gives, of either kind, for the sessions that use it.
 
-import type { SessionCookie } from '../session/cookie.ts'
+import type { Carrier } from '../session/cookie.ts'
 import type { Settings } from '../session/settings.ts'
 import type { KeyedStore, SessionStore, Store } from '../session/store.ts'
 import { guarded } from './guarded.ts'
@@ -12,8 +12,8 @@ export function checkStore(store: SessionStore): void {
   checkKeyedStore('store', store as KeyedStore)
 }
 
-/** Gives the store as sessions use it, with the cookie that carries them. */
-export const openStore = (store: SessionStore, cookie: SessionCookie, settings: Settings): Store =>
+/** Gives the store as sessions use it, with what carries their tokens. */
+export const openStore = (store: SessionStore, carrier: Carrier, settings: Settings): Store =>
   'open' in store
-    ? store.open(cookie, settings)
-    : keyed(guarded(store, settings.calls), cookie.fullName, settings.clock)
+    ? store.open(carrier, settings)
+    : keyed(guarded(store, settings.calls), carrier.fullName, settings.clock, carrier.ownersName)

@@ -207,6 +207,17 @@ const attacks: [what: string, deed: Deed, arrives: string][] = [
     (url) => ['send', url + search(secretQuery), { headers: { 'content-type': json } }],
     preflight,
   ],
+  // None of these gets past the browser, with or without the visitor's cookie.
+  ...([json, text] as const).map((type): (typeof attacks)[number] => [
+    `fetch of ${type} with the header of clients without cookies`,
+    (url) => ['send', url, { ...post(type), headers: { 'content-type': type, 'session-token': 'x' } }],
+    preflight,
+  ]),
+  [
+    'fetch by GET with the header of clients without cookies',
+    (url) => ['send', url + search(secretQuery), { headers: { 'session-token': '' } }],
+    preflight,
+  ],
   ['fetch by PUT', (url) => ['send', url, { ...post(json), method: 'PUT' }], preflight],
   ['sendBeacon of text', (url) => ['beacon', url, body(mutation), text], refusedPost],
   [
@@ -372,6 +383,7 @@ async function openShop(setting: Setting, tls: Tls): Promise<Shop> {
     allowedHosts: ['shop.example', 'app.example'],
     store,
     cookie,
+    transport: { header: 'session-token' },
     graphiql: false,
     ...(app !== undefined && { origins: [app] }),
     typeDefs: /* GraphQL */ `

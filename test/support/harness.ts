@@ -83,6 +83,9 @@ export const overSocket =
     })
   }
 
+/** The header by which tests carry sessions of clients without cookies. */
+export const sessionHeaderName = 'session-token'
+
 /** A GraphQL client that keeps the cookies it gets and sends them again, as `curl -b -c` does. */
 export class Client {
   readonly #fetch: Fetch
@@ -130,7 +133,11 @@ export class Client {
     const setCookies = response.headers.getSetCookie()
     for (const cookie of setCookies) this.#keep(cookie)
     const text = await response.text()
-    const shown = [...response.headers].filter(([name]) => name !== 'set-cookie')
+    const byHeader = response.headers.get(sessionHeaderName)
+    if (byHeader) given.add(byHeader)
+    const shown = [...response.headers].filter(
+      ([name]) => name !== 'set-cookie' && name !== sessionHeaderName,
+    )
     seen.push(text, JSON.stringify(shown))
     const body = text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined
     const results = [body].flat()
