@@ -84,7 +84,8 @@ export class Settings {
   /** The root fields that may run twice. */
   readonly repeatable: ReadonlySet<string>
   readonly timer: Timer
-  readonly #join: boolean
+  /** Whether requests have the header `session-join`. */
+  readonly joins: boolean
 
   constructor({
     retryDelays = [50, 150, 450],
@@ -97,12 +98,12 @@ export class Settings {
     this.changes = new Set([...ownChanges, ...changes])
     this.repeatable = new Set([...recording, ...repeatable])
     this.timer = timer
-    this.#join = join
+    this.joins = join
   }
 
   /** The request headers to add. */
   get headers(): Readonly<Record<string, string>> {
-    const nonce = this.#join ? joinNonce() : null
+    const nonce = this.joins ? joinNonce() : null
     return nonce ? { [joinHeader]: nonce } : {}
   }
 }
@@ -139,10 +140,14 @@ export class Attempts {
     return null
   }
 
-  #changed({ data }: Answer): boolean {
+  /** Whether the operation changes who is signed in, as far as is known. */
+  get isChange(): boolean {
     const { isMutation, fields } = this.#sent
-    if (!isMutation || !fields || !data) return false
-    return fields.some(({ name }) => this.#settings.changes.has(name))
+    return isMutation && (fields?.some(({ name }) => this.#settings.changes.has(name)) ?? false)
+  }
+
+  #changed({ data }: Answer): boolean {
+    return Boolean(data) && this.isChange
   }
 }
 

@@ -2,7 +2,9 @@
 
 import { type Answer, Attempts, type SessionClientOptions, Settings, type Timer } from './attempts.ts'
 import { continued, isEventStream } from './event-stream.ts'
+import { joinHeader } from './join.ts'
 import { type Sent, sentText, unknownOperation } from './operation.ts'
+import { type SentToken, type TokenStorage, Tokens } from './token.ts'
 
 type Fetch = typeof globalThis.fetch
 type Init = NonNullable<Parameters<Fetch>[1]>
@@ -11,17 +13,28 @@ type Init = NonNullable<Parameters<Fetch>[1]>
 export interface SessionFetchOptions extends SessionClientOptions {
   /** What sends the requests. @default the global `fetch`, as it is at the time of a request */
   readonly fetch?: Fetch
+  /**
+   * Where the token of a client without cookies is kept, such as a native app or a server, for a server with the option
+   * `transport`. Each request has the token in a header, and no cookies; the token that an answer brings is put here
+   * before the answer is handed on. Name the mutations that sign in as `changes`, so that no other answer can replace
+   * their token. Redirections are errors: `fetch` would send the header on to any other server.
+   * @default none: the browser has the cookie
+   */
+  readonly token?: TokenStorage
+  /** The name of that header, as the server's `transport.header`. @default 'session-token' */
+  readonly header?: string
 }
 
 /**
  * A `fetch` for a GraphQL server with sessions. It sends an operation again that was answered by `SESSION_MOVED`, adds
  * the header `session-join`, and tells the other tabs of changes. Of a batch it sends only those operations again that
  * were refused. Use it for nothing else than that server: who reads the header can join the session that begins with it.
- * @returns rejects as `fetch` does, and with the reason of a signal that is aborted while it waits
+ * @returns rejects as `fetch` does, with the reason of a signal that is aborted while it waits, and as `token` does
  */
 export function sessionFetch(options: SessionFetchOptions = {}): Fetch {
-  const { fetch: given, ...rest } = options
+  const { fetch: given, token, header = 'session-token', ...rest } = options
   const settings = new Settings(rest)
+  const tokens = token ? new Tokens(token, header) : null
   const send: Fetch = (input, init) => (given ?? globalThis.fetch)(input, init)
   return async (input, init) => {
     const request = isRequest(input) ? new Request(input, init) : null
@@ -32,10 +45,15 @@ export function sessionFetch(options: SessionFetchOptions = {}): Fetch {
     const attempts = operations.map((operation) => new Attempts(settings, isGet ? aQuery : sentOf(operation)))
     const [only] = attempts
     /** Sends all of the operations, or those with these indices. */
-    const ask = (some?: readonly number[]): Promise<Response> => {
-      const changed: Init = { ...(request ? {} : init), ...headersOf(settings, init, request) }
+    const ask = async (some?: readonly number[]): Promise<Response> => {
+      const sent = await tokens?.forRequest(attempts.some(({ isChange }) => isChange))
+      const added = sent ? tokenHeaders(tokens!, sent, settings, isGet) : Object.entries(settings.headers)
+      const changed: Init = { ...(request ? {} : init), ...headersOf(added, init, request) }
+      if (sent) Object.assign(changed, withoutCookies, init?.redirect === 'manual' && { redirect: 'manual' })
       if (some) changed.body = JSON.stringify(some.map((index) => operations[index]))
-      return request ? send(new Request(request.clone(), changed)) : send(input, changed)
+      const response = await (request ? send(new Request(request.clone(), changed)) : send(input, changed))
+      if (sent) await tokens!.take(sent, response)
+      return response
     }
 
     let response = await ask()
@@ -79,8 +97,26 @@ const isStream = (body: unknown): boolean => typeof body === 'object' && body !=
 const textOf = (request: Request): Promise<string> | null =>
   request.headers.get('content-type')?.includes('json') ? request.clone().text() : null
 
-const headersOf = ({ headers }: Settings, init: Init | undefined, request: Request | null): Init => {
-  const added = Object.entries(headers)
+const withoutCookies: Init = { credentials: 'omit', redirect: 'error' }
+
+/** The headers of a request with a token. A GET shows by its type that no page of another site can have sent it. */
+function tokenHeaders(
+  tokens: Tokens,
+  sent: SentToken,
+  { joins }: Settings,
+  isGet: boolean,
+): [name: string, value: string][] {
+  const added = [tokens.headerOf(sent)]
+  if (joins && sent.nonce) added.push([joinHeader, sent.nonce])
+  if (isGet) added.push(['content-type', 'application/json'])
+  return added
+}
+
+const headersOf = (
+  added: readonly [name: string, value: string][],
+  init: Init | undefined,
+  request: Request | null,
+): Init => {
   if (added.length === 0) return {}
   const all = new Headers(init?.headers ?? request?.headers)
   for (const [name, value] of added) all.set(name, value)

@@ -3,5 +3,6 @@
 export * from '../graphql/generated/client.ts'
 export type { SessionClientOptions, Timer } from './attempts.ts'
 export { sessionFetch, type SessionFetchOptions } from './fetch.ts'
+export type { TokenStorage } from './token.ts'
 export { announceSessionChange, onSessionChange } from './tabs.ts'
 export type { Json, JsonInput, JsonObjectInput } from '../session/value.ts'

@@ -13,9 +13,15 @@ let nonce: string | null = null
  * them would give them one session), and where nothing is random
  */
 export function joinNonce(): string | null {
-  if (!('window' in globalThis) || !globalThis.crypto?.getRandomValues) return null
-  nonce ??= Array.from(crypto.getRandomValues(new Uint8Array(43)), (byte) => alphabet[byte % 64]).join('')
+  if (!('window' in globalThis)) return null
+  nonce ??= newNonce()
   return nonce
+}
+
+/** Makes a nonce. @returns null where nothing is random */
+export function newNonce(): string | null {
+  if (!globalThis.crypto?.getRandomValues) return null
+  return Array.from(crypto.getRandomValues(new Uint8Array(43)), (byte) => alphabet[byte % 64]).join('')
 }
 
 /** Begins another nonce: the visitor who comes next at this page must not join the session of the one before. */
