@@ -71,7 +71,7 @@ export function saveAlong<Each extends object>(
     return { done: false, value: { ...failed(failure), ...(isInParts && { hasNext: false }) } as never }
   }
   const follow = async (): Promise<void> => {
-    if (unfollow || !unit.touched || unit.tellsEnds) return
+    if (unfollow || unit.tellsEnds) return
     unfollow = await unit.follow({
       onEnd(why) {
         ending = streamEnded(why)

@@ -485,8 +485,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the first writes of a page join',
     file: 'graphql/exchange.ts',
-    from: 'nonce: nonceOf(head.header(joinHeader))',
-    to: 'nonce: null',
+    from: 'mayBegin,\n        nonce: nonceOf(head.header(joinHeader))',
+    to: 'mayBegin,\n        nonce: null',
     tests: ['graphql/join'],
   },
   {
@@ -1903,13 +1903,6 @@ const mutants: readonly Mutant[] = [
     from: 'waiting.delete(late)',
     to: '',
     tests: ['stores/guarded'],
-  },
-  {
-    guard: 'an answer in parts ends with the one that cannot be saved',
-    file: 'graphql/save-along.ts',
-    from: 'return isInParts ? last(failure) :',
-    to: 'return isInParts ? { done: false, value: { ...failed(failure), hasNext: false } as never } :',
-    tests: ['graphql/streams'],
   },
   {
     guard: 'an answer in parts has ended, whatever a plugin around it waits for',
@@ -4364,15 +4357,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a stream that uses its session is watched',
     file: 'graphql/save-along.ts',
-    from: 'if (unfollow || !unit.touched || unit.tellsEnds) return',
+    from: 'if (unfollow || unit.tellsEnds) return',
     to: 'if (unit.tellsEnds !== undefined) return',
-    tests: ['graphql/live'],
-  },
-  {
-    guard: 'a stream that does not use its session is not',
-    file: 'graphql/save-along.ts',
-    from: '!unit.touched || ',
-    to: '',
     tests: ['graphql/live'],
   },
   {

@@ -84,7 +84,7 @@ function reached(document: DocumentNode): DocumentNode {
   const types = new Map(
     document.definitions.filter(isTypeDefinitionNode).map((each) => [each.name.value, each]),
   )
-  const found = new Set(['Query', 'Mutation'])
+  const found = new Set(['Query', 'Mutation', 'Subscription'])
   // A set gives also what is added to it while it is read.
   for (const name of found) forEachName(types.get(name), (used) => found.add(used))
   return {

@@ -232,7 +232,6 @@ describe('the published schema', () => {
   it('leaves out the verbs by key, and what only they reach, for typed verbs', () => {
     const data = sessionData(storefront, { verbs: 'typed' })
     expect(left(data.typeDefs)).toEqual([
-      'JSON',
       'JSONObject',
       'Session.keys',
       'Session.has',
