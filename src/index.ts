@@ -49,6 +49,13 @@ export { type GraphiQLOptions, useGraphiQLPage } from './server/graphiql.ts'
 export type { DeviceOptions, SessionSettings } from './session/settings.ts'
 export type { KeyedStore, SealedStore, SessionStore } from './session/store.ts'
 export type { Notices } from './session/watch.ts'
+export {
+  type HandshakeOptions,
+  type SessionSockets,
+  sessionSockets,
+  type SocketContext,
+  type SocketYoga,
+} from './graphql/sockets.ts'
 export { type GateOptions, useSessionGate } from './graphql/use-gate.ts'
 export type { OperationLimits } from './graphql/complexity.ts'
 export type { Json, Limits } from './session/value.ts'

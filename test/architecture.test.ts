@@ -57,6 +57,8 @@ const rooms: Readonly<Record<string, Room>> = {
       ioredis: 'redis-backend.ts',
       pg: 'postgres-backend.ts',
       sirv: 'static-files.ts',
+      ws: 'socket-endpoint.ts',
+      'graphql-ws/use/ws': 'socket-endpoint.ts',
     },
   },
 }

@@ -23,10 +23,12 @@ import { resolveSettings, type SessionSettings, settingNames, type Settings } fr
 import type { SessionStore, Store } from '../session/store.ts'
 import { UnitOfWork } from '../session/unit-of-work.ts'
 import type { Json } from '../session/value.ts'
+import type { Ending } from '../session/watch.ts'
 import { checkStore, openStore } from '../stores/open.ts'
 import { failed, mistakesIn, type Part, toGraphQL, translate, unavailable } from './errors.ts'
 import { Operation, type OperationContext, operationKey, operationOf } from './operation.ts'
 import { saveAlong, saved } from './save-along.ts'
+import { isOfSocket } from './socket-request.ts'
 import { maxErrors } from './tidy-errors.ts'
 
 /**
@@ -113,6 +115,16 @@ export class Exchange<Data extends object = Record<string, Json>> {
   /** Whether the request has used its session so far, so that its answer is for this visitor alone. */
   get isUsed(): boolean {
     return this.#unit.touched
+  }
+
+  /**
+   * Watches the session for a connection that was opened with its cookie.
+   * @returns ends it; null where nothing is stored that could end
+   * @throws {SessionError} SESSION_MOVED, SESSION_GONE, SESSION_STORE_UNAVAILABLE, SESSION_STORE_TIMEOUT
+   */
+  async follow(onEnd: (ending: Ending) => void): Promise<(() => void) | null> {
+    await this.#unit.isStored()
+    return this.#unit.follow({ onEnd })
   }
 
   /**
@@ -210,7 +222,10 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   logger: Pick<YogaLogger, 'error' | 'warn'> | undefined
   /** Whether a gate with `origins` stands before them, so that an `Origin` that comes here is a listed one. */
   areOriginsJudged = false
-  /** The header of clients without cookies; null where there is none. */
+  /**
+   * The header of clients without cookies, for which `sessionToken` of the `connectionParams` of a WebSocket stands; null
+   * where there is none.
+   */
   readonly header: SessionHeader | null
   readonly #options: SessionOptions<Data>
   readonly #settings: Settings
@@ -290,7 +305,7 @@ export class Exchanges<Data extends object = Record<string, Json>> {
   of(request: Request): Exchange<Data> {
     const known = this.find(request)
     if (known) return known
-    const exchange = this.begin(headOf(request))
+    const exchange = this.begin(headOf(request), !isOfSocket(request))
     ;(request as unknown as { [key: symbol]: Exchange<Data> })[this.#key] = exchange
     return exchange
   }

@@ -68,6 +68,20 @@ export class ErrorTidier {
     }
   }
 
+  /**
+   * Tidies a result, or a part of one, that is sent as a message, and not as the answer of a request. One that JSON
+   * cannot express becomes an error.
+   */
+  tidyMessage<Each extends Part>(part: Each): Each {
+    const tidied = this.#tidy(part, true)
+    try {
+      JSON.stringify(tidied)
+      return tidied
+    } catch (error) {
+      return this.#inexpressible(error, part) as Each
+    }
+  }
+
   #tidy<Result extends Part>(result: Result, isPart: boolean): Result {
     let left = maxErrors
     const tidyAll = ({ errors }: Part): { errors?: GraphQLError[] } => {
@@ -144,11 +158,15 @@ export class ErrorTidier {
       try {
         return stringify(part)
       } catch (error) {
-        this.#log(error)
-        const { hasNext } = part as { hasNext?: boolean }
-        return JSON.stringify({ errors: [unexpected()], ...(hasNext !== undefined && { hasNext }) })
+        return JSON.stringify(this.#inexpressible(error, part))
       }
     }
+
+  #inexpressible(error: unknown, part: unknown): Part {
+    this.#log(error)
+    const { hasNext } = part as { hasNext?: boolean }
+    return { errors: [unexpected()], ...(hasNext !== undefined && { hasNext }) }
+  }
 }
 
 const over = { done: true, value: undefined } as const

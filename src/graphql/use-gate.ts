@@ -52,6 +52,7 @@ import { Documents } from './documents.ts'
 import { asksForParts } from './incremental.ts'
 import { Refusals } from './refusals.ts'
 import { NoConditionalSubscriptions, NoStreamedMutations } from './rules.ts'
+import { gateKey, isOfSocket } from './socket-request.ts'
 import { onlyErrorsFromSources } from './sources.ts'
 import { ErrorTidier, maxErrors } from './tidy-errors.ts'
 
@@ -168,6 +169,7 @@ export class Gate {
         this.#pattern = new yoga.fetchAPI.URLPattern({ pathname: yoga.graphqlEndpoint })
         this.refusals.logger = yoga.logger
         this.errors = new ErrorTidier(yoga)
+        Object.assign(yoga, { [gateKey]: this })
       },
 
       onSchemaChange({ schema }) {
@@ -217,7 +219,7 @@ export class Gate {
         return ({ result }) => {
           if (result instanceof Error || !result) return
           this.#check(this.#withinStack(() => this.#operations.excessOfDocument(result)))
-          // Other transports, graphql-ws for example, have no request, and refuse in ways of their own.
+          // Other transports than HTTP may have no request, and refuse in ways of their own.
           const refusal = request && refusalOfOperation(result, params?.operationName, request)
           if (refusal) throw this.#refuse(refusal)
         }
@@ -379,12 +381,16 @@ function tellAccept(request: Request, { Headers }: FetchAPI): void {
   Object.defineProperty(request, 'headers', { value: headers, configurable: true, enumerable: true })
 }
 
-/** Why a request cannot run such an operation, by its method, its `Accept` or as a batch; null if it can. */
+/**
+ * Why a request cannot run such an operation, by its method, its `Accept` or as a batch; null if it can. Over a
+ * WebSocket any operation has as many parts as it likes.
+ */
 function refusalOfOperation(
   document: DocumentNode,
   name: string | undefined,
   request: GatedRequest,
 ): Refusal | null {
+  if (isOfSocket(request)) return null
   const operation = getOperationAST(document, name)?.operation
   if (operation === OperationTypeNode.MUTATION && request.method === 'GET') return mutationByGet
   if (operation !== OperationTypeNode.SUBSCRIPTION) return null
@@ -394,6 +400,7 @@ function refusalOfOperation(
 
 /** Why a request cannot have an answer in parts, by its `Accept` or as a batch; null if it can. */
 function refusalOfParts(request: GatedRequest): Refusal | null {
+  if (isOfSocket(request)) return null
   if (request[gatedKey]?.isBatch) return streamInBatch
   return accepts(request.headers.get('accept'), 'text/event-stream', 'multipart/mixed') ? null : notAcceptable
 }

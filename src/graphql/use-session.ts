@@ -22,6 +22,7 @@ import { fieldResolverOf, scopeMutationFields } from './operation.ts'
 import { guardCaches } from './response-cache.ts'
 import { safeLogger } from './safe-logger.ts'
 import { takeOver, unexpectedAnswer, whyNotSent } from './sendable.ts'
+import { sessionsKey } from './socket-request.ts'
 import { gatesOrigins, tellGate } from './use-gate.ts'
 
 /**
@@ -114,6 +115,7 @@ export function sessionPlugin<Data extends object>(
 
     onYogaInit({ yoga }) {
       exchanges.logger = safeLogger(yoga.logger)
+      Object.assign(yoga, { [sessionsKey]: exchanges })
     },
 
     onSchemaChange({ schema }) {

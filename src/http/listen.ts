@@ -2,13 +2,15 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { SessionError } from '../session/errors.ts'
 import { checkNumber, checkOptions } from '../session/options.ts'
 import { discard } from './body.ts'
-import { gateRules, refusalReply } from './gate.ts'
+import { gateRules, isHandshake, refusalReply } from './gate.ts'
 import { boundHandler } from './handler-timeout.ts'
 import { badHost, hasOneHost, judgesHosts } from './host.ts'
+import { headOf } from './message.ts'
 import { send } from './reply.ts'
 
 /** Where `listen` takes requests, and how long it waits for clients. */
@@ -61,6 +63,12 @@ export interface Listener {
    * @param over - resolves after `drainDelay`. A client whose stream ends before may come back to this process
    */
   drain?(over: Promise<void>): void
+  /**
+   * Called with each handshake of a WebSocket, whose connection is none of HTTP from then on. `close` waits for it. It is
+   * not called where `server` has a further listener for its event `upgrade`, which takes them all. Without it, and before Node 24.9, where a server that takes handshakes could serve no request for another upgrade, they
+   * are requests like any other.
+   */
+  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
 /** A server that listens, made by `listen`. */
@@ -70,9 +78,9 @@ export interface Listening {
   /** The address of the server, e.g. `http://127.0.0.1:4000`. */
   readonly url: string
   /**
-   * Calls `drain`, takes no further connections from `drainDelay` later on, and lets running requests finish. A
-   * connection that was upgraded, to a WebSocket for example, counts as idle and is closed: end what goes on
-   * there in `drain`.
+   * Calls `drain`, takes no further connections from `drainDelay` later on, and lets running requests finish, and what
+   * `upgrade` was called for. Any other connection that was upgraded counts as idle and is closed: end what goes on there
+   * in `drain`.
    * @returns a promise that resolves when the last answer has left, or when `drainTimeout` is over, too
    */
   close(): Promise<void>
@@ -132,10 +140,17 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     connections.set(socket, running + change)
     if (isOver && running + change === 0) socket.destroySoon()
   }
+  const takesHandshakes = listener.upgrade !== undefined && choosesUpgrades
   const server = createServer(
     // Load balancers drop an idle connection after a minute. With a shorter time here they would send a
     // request into a connection that this server has just closed.
-    { headersTimeout, requestTimeout, keepAliveTimeout: 65_000, connectionsCheckingInterval: 500 },
+    {
+      headersTimeout,
+      requestTimeout,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 500,
+      ...(takesHandshakes && { shouldUpgradeCallback: (request) => isHandshake(headOf(request)) }),
+    },
     (request, response) => {
       const { socket } = request
       if (isEnding) response.shouldKeepAlive = false
@@ -170,6 +185,14 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     connections.set(socket, 0)
     socket.once('close', () => connections.delete(socket))
   })
+  if (takesHandshakes) {
+    server.on('upgrade', (request, socket, head) => {
+      // Whoever adds a listener to the server takes all handshakes.
+      if (server.listenerCount('upgrade') > 1) return
+      count(request.socket, 1)
+      listener.upgrade!(request, socket, head)
+    })
+  }
   // Node's own method closes connections whose complete answer is still being sent, and leaves open those on
   // which no request has come.
   server.closeIdleConnections = () => {
@@ -196,8 +219,8 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     isOver = true
     const closed = Promise.withResolvers<void>()
     server.close(() => closed.resolve())
-    const cut = setTimeout(drainTimeout, null, { ref: false }).then(() => server.closeAllConnections())
-    await Promise.race([closed.promise, cut])
+    await Promise.race([closed.promise, setTimeout(drainTimeout, null, { ref: false })])
+    for (const socket of connections.keys()) socket.destroy()
   }
   let closing: Promise<void> | undefined
   return {
@@ -206,6 +229,10 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     close: () => (closing ??= close()),
   }
 }
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+/** Whether Node asks for each upgrade whether it is taken: HTTP/2 without TLS, for example, is asked for, too. */
+const choosesUpgrades = major > 24 || (major === 24 && minor >= 9)
 
 /** Answers what Yoga would answer 500, with a stack trace: it makes a URL of the host before any plugin is asked. */
 async function refuseHost(request: IncomingMessage, response: ServerResponse): Promise<void> {

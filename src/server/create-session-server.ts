@@ -1,6 +1,7 @@
 // This puts a whole server together: Yoga, sessions, their schema, the gate, GraphiQL and health checks.
 
 import { IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { GraphQLSchema } from 'graphql'
 import {
   createGraphQLError,
@@ -29,6 +30,7 @@ import { healthPaths, useHealth } from './health.ts'
 import { KnownOperations } from './known-operations.ts'
 import { makeSchema, type SchemaParts } from './schema.ts'
 import { allowsShortWay, type ContextOption, ShortWay } from './short-way.ts'
+import { socketEndpoint } from './socket-endpoint.ts'
 
 type YogaOptions = YogaServerOptions<{}, {}>
 
@@ -114,10 +116,17 @@ export type SessionServer<
   Context extends object = {},
 > = YogaServerInstance<{}, SessionContext<Data> & Context> & {
   /**
-   * For when the process is about to end: lets `/health/ready` answer 503, and completes event streams.
+   * For when the process is about to end: lets `/health/ready` answer 503, completes event streams, and closes
+   * WebSockets by 1001, each once none of its queries and mutations is under way.
    * @param over - until when streams go on, as their clients may come back to this process. By default they end at once
    */
   drain(over?: Promise<unknown>): void
+  /**
+   * Takes a handshake at `graphqlEndpoint`, for WebSockets as `sessionSockets` serves them. `listen` hands handshakes over
+   * from Node 24.9 on; with a server of your own it is for its event `upgrade`. The packages graphql-ws and ws have to be
+   * installed: without them the answer is 501.
+   */
+  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
 /**
@@ -193,8 +202,11 @@ export function assembleServer<Data extends object, Context extends object>(
     graphiql: false,
   })
   shortWay?.attach(yoga)
+  const sockets = socketEndpoint(yoga)
   const drain = (over?: Promise<unknown>): void => {
     isDraining = true
+    // Sockets come first: they do not tell their clients that streams are complete, so that these come back for them.
+    sockets.drain(over)
     if (over) void over.then(() => streams.end())
     else streams.end()
   }
@@ -209,10 +221,8 @@ export function assembleServer<Data extends object, Context extends object>(
     if (args.length === 2 && shortWay?.takes(message)) return shortWay.run(message, response)
     return orEnd(Reflect.apply(yoga, undefined, args), response)
   }
-  return withMembersOf(yoga, Object.assign(handle, { drain, [judgesHosts]: true })) as SessionServer<
-    Data,
-    Context
-  >
+  const members = { drain, upgrade: sockets.upgrade, [judgesHosts]: true }
+  return withMembersOf(yoga, Object.assign(handle, members)) as SessionServer<Data, Context>
 }
 
 /** Ends the connection where Yoga was done, and could not write its answer: nobody else is going to. */

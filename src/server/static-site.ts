@@ -29,6 +29,7 @@ export interface SiteOptions extends Pick<GateRuleOptions, 'trustProxy'>, Allowe
 interface Server {
   (message: IncomingMessage, response: ServerResponse): unknown
   drain(over?: Promise<unknown>): void
+  upgrade: NonNullable<Listener['upgrade']>
 }
 
 /**
@@ -90,6 +91,7 @@ export class StaticSite {
     }
     return Object.assign(handle, {
       drain: (over: Promise<void>) => server.drain(over),
+      upgrade: server.upgrade,
       [judgesHosts]: true,
     })
   }

@@ -96,6 +96,8 @@ export type RefusalCode =
   | 'BAD_USER_INPUT'
   /** 400: the operation is larger than `operationLimits`, or its variables are nested too deeply. */
   | 'OPERATION_TOO_COMPLEX'
+  /** 429: the WebSocket has as many operations under way as it may have. */
+  | 'TOO_MANY_OPERATIONS'
 
 /**
  * The only error class of this package. The message names the limit, the option or the key at fault (a

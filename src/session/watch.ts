@@ -116,9 +116,7 @@ export class Watcher {
       () => this.#gap(),
     )
     try {
-      const listening = this.#listening.then(() => {
-        this.#isHeard = true
-      })
+      const listening = this.#listening.then(() => (this.#isHeard = true))
       // A connection to listen with may take long to get. Sessions are polled until then.
       await Promise.race([listening, later(longestWait)])
     } catch {

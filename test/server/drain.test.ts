@@ -249,6 +249,25 @@ describe('the end of a server', () => {
     expect((await ended).code).toBe(0)
   })
 
+  it('closes sockets, and says so', async () => {
+    const { url, end } = await start('memory:')
+    const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws')
+    const closed = once(socket, 'close') as Promise<[CloseEvent]>
+    const next = async (): Promise<unknown> => {
+      const [{ data }] = (await once(socket, 'message')) as [MessageEvent<string>]
+      return JSON.parse(data)
+    }
+    await once(socket, 'open')
+    socket.send('{ "type": "connection_init" }')
+    expect(await next()).toEqual({ type: 'connection_ack' })
+    socket.send('{ "type": "subscribe", "id": "a", "payload": { "query": "subscription { silence }" } }')
+    expect(await next()).toEqual({ type: 'next', id: 'a', payload: { data: { silence: true } } })
+    const { code, after } = await end('SIGTERM')
+    const [event] = await closed
+    expect([code, event.code, event.reason]).toEqual([0, 1001, 'Going away'])
+    expect(after).toBeLessThan(100 + slack)
+  })
+
   it('gives a client that reads slowly the whole of its answer', async () => {
     const { url, end } = await start('memory:')
     const request = httpRequest(url, { method: 'POST', headers: { 'content-type': 'application/json' } })

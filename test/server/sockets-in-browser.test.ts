@@ -1,14 +1,19 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Disposable } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocketServer } from 'ws'
+import type { SessionOptions } from '../../src/graphql/exchange.ts'
+import { sessionSockets } from '../../src/graphql/sockets.ts'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { createSessions } from '../../src/server/create-sessions.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { listen } from '../support/harness.ts'
 import { chromiumPath, needs } from '../support/needs.ts'
+
+type Options = Pick<SessionOptions, 'store' | 'keys'>
 
 const patience = 60_000
 const write = 'mutation { setSessionKey(key: "theme", value: "dark") { created } }'
@@ -46,53 +51,61 @@ describe('sockets in Chromium', needs('chromium'), () => {
 
   afterAll(() => browser?.close())
 
-  it('open for own and listed pages, and not for others that the cookie goes along with', async () => {
-    const options = {
-      store: memoryStore({ max: 10 }),
-      keys: { theme: { client: ['read', 'write'] } },
-    } as const
-    const yoga = createSessionServer(options)
-    const [shop, app, evil] = [await site(yoga), await site(), await site()]
-    const sessions = createSessions({
-      ...options,
-      schema: yoga.getEnveloped({}).schema,
-      origins: [app.origin],
-      logger: { error() {}, warn() {} },
-    })
-    const handshakes: IncomingMessage[] = []
-    const sockets = new WebSocketServer({
-      server: shop.server,
-      verifyClient: ({ req }: { req: IncomingMessage }) => {
-        handshakes.push(req)
-        return sessions.checkOrigin(req)
-      },
-    })
-    const closing = useServer(
+  /** Serves sockets beside a Yoga, without a part of it. */
+  function byCreateSessions(server: Server, options: Options & { origins: string[] }): Disposable {
+    const { schema } = createSessionServer(options).getEnveloped({})
+    const sessions = createSessions({ ...options, schema, logger: { error() {}, warn() {} } })
+    return useServer(
       {
-        schema: yoga.getEnveloped({}).schema,
+        schema,
         context: ({ extra }) => sessions.begin(extra.request),
         onOperation: async (_, __, ___, { contextValue }, operation) =>
           (await sessions.finish(contextValue, await operation)).result,
       },
-      sockets,
+      new WebSocketServer({
+        server,
+        verifyClient: ({ req }: { req: IncomingMessage }) => sessions.checkOrigin(req),
+      }),
     )
-    onTestFinished(() => closing.dispose())
+  }
 
-    const page = await browser.newPage()
-    await page.goto(shop.origin)
-    await page.evaluate(
-      `fetch('/graphql', { method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(JSON.stringify({ query: write }))} }).then((response) => response.text())`,
-    )
-    const answers: unknown[] = []
-    for (const { origin } of [shop, app, evil]) {
-      await page.goto(origin)
-      const address = `${shop.origin.replace('http', 'ws')}/graphql`
-      answers.push(await page.evaluate(`(${overSocket})(${JSON.stringify([address, read])})`))
-    }
-    const dark = { data: { session: { value: 'dark' } } }
-    expect(answers).toEqual([dark, dark, null])
-    expect(handshakes.map(({ headers }) => [headers.origin, headers.cookie !== undefined])).toEqual(
-      [shop, app, evil].map(({ origin }) => [origin, true]),
-    )
-  })
+  function bySessionSockets(server: Server, options: Options & { origins: string[] }): Disposable {
+    const sockets = sessionSockets(createSessionServer({ ...options, logging: false }))
+    return useServer(sockets, new WebSocketServer({ server, ...sockets.handshakes }))
+  }
+
+  it.each([
+    ['createSessions', byCreateSessions],
+    ['sessionSockets', bySessionSockets],
+  ])(
+    'open for own and listed pages, and not for others that the cookie goes along with: %s',
+    async (_, serve) => {
+      const options: Options = {
+        store: memoryStore({ max: 10 }),
+        keys: { theme: { client: ['read', 'write'] } },
+      }
+      const [shop, app, evil] = [await site(createSessionServer(options)), await site(), await site()]
+      const handshakes: IncomingMessage[] = []
+      shop.server.on('upgrade', (request) => handshakes.push(request))
+      const closing = serve(shop.server, { ...options, origins: [app.origin] })
+      onTestFinished(() => closing.dispose())
+
+      const page = await browser.newPage()
+      await page.goto(shop.origin)
+      await page.evaluate(
+        `fetch('/graphql', { method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(JSON.stringify({ query: write }))} }).then((response) => response.text())`,
+      )
+      const answers: unknown[] = []
+      for (const { origin } of [shop, app, evil]) {
+        await page.goto(origin)
+        const address = `${shop.origin.replace('http', 'ws')}/graphql`
+        answers.push(await page.evaluate(`(${overSocket})(${JSON.stringify([address, read])})`))
+      }
+      const dark = { data: { session: { value: 'dark' } } }
+      expect(answers).toEqual([dark, dark, null])
+      expect(handshakes.map(({ headers }) => [headers.origin, headers.cookie !== undefined])).toEqual(
+        [shop, app, evil].map(({ origin }) => [origin, true]),
+      )
+    },
+  )
 })
