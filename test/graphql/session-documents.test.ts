@@ -28,6 +28,7 @@ fragment SessionAll on Session {
   expiresAt
   expiresIn
   expiresAtBrowserClose
+  hasFlash
   darkMode
   cart {
     id
