@@ -14,6 +14,8 @@ export function finishModel(app, specifiers) {
       for (const reflection of Object.values(project.reflections)) {
         if (isLeftOut(reflection)) project.removeReflection(reflection)
         else {
+          // A method that an interface documents anew needs no link to the one that it extends.
+          reflection.overwrites = undefined
           describeMembers(reflection)
           describeOnce(reflection)
           nameErrors(reflection, project)

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { sessionData } from '../../src/graphql/data/session-data.ts'
 import { devicesOf, endDevices } from '../../src/server/devices.ts'
 import { type OpenSession, openSession, type OpenSettings } from '../../src/server/open-session.ts'
 import type { SessionError } from '../../src/session/errors.ts'
@@ -6,6 +7,7 @@ import type { SessionEvent } from '../../src/session/events.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
+import type { Json } from '../../src/session/value.ts'
 import { freshStore } from '../support/fresh-store.ts'
 
 const minute = 60_000
@@ -87,6 +89,25 @@ describe('identify', () => {
     const none = open(await visit(), { keys })
     await none.identify(user, { keep: [] })
     expect(await none.keys()).toEqual([])
+  })
+
+  it('keeps what the declaration of data says', async () => {
+    const declarations = [
+      'type SessionData { cart: [Int!] @session(onSignIn: KEEP) other: Int  gone: Int @session(onSignIn: DROP) }',
+      {
+        cart: { type: '[Int!]', onSignIn: 'keep' },
+        other: { type: 'Int' },
+        gone: { type: 'Int', onSignIn: 'drop' },
+      },
+    ] as const
+    for (const declaration of declarations) {
+      const session = open(null, { data: sessionData<Record<string, Json>>(declaration) })
+      session.merge({ cart: [1], other: 2, gone: 3 })
+      await session.save()
+      const login = open(session.token, { data: sessionData<Record<string, Json>>(declaration) })
+      await login.identify(user)
+      expect(await login.keys()).toEqual(['cart'])
+    }
   })
 
   it('keeps all where the same owner signs in again, as one device', async () => {

@@ -35,6 +35,8 @@ export interface DataDeclaration {
   readonly key?: string
   /** Seconds from the last write after which the entry is absent. @default as long as the session */
   readonly ttl?: number
+  /** Whether what a visitor has stored stays when `identify` signs an owner in. @default 'drop' */
+  readonly onSignIn?: 'keep' | 'drop'
 }
 
 /** A default as it is written: in the notation of GraphQL, or as a value. */
@@ -46,6 +48,7 @@ export interface Terms {
   readonly default: Default | undefined
   readonly key: string
   readonly ttl: number | undefined
+  readonly keepsOnSignIn: boolean
 }
 
 /** A declaration in the form that both notations are read into. */
@@ -82,7 +85,9 @@ function readObject(declarations: DataDeclarations, types = ''): Declaration {
   const data = definitions.find(isData)
   if (data) throw flaw(`the object is the type ${dataType}, so that "types" cannot define it`, data.name)
   const declared = Object.entries(declarations).map(([name, each]) => {
-    checkOptions(`sessionData.${name}`, each, ['type', 'description', 'client', 'default', 'key', 'ttl'])
+    checkOptions(`sessionData.${name}`, each, [
+      ...['type', 'description', 'client', 'default', 'key', 'ttl', 'onSignIn'],
+    ])
     const { type, description, default: value, ...terms } = each
     if (description !== undefined && typeof description !== 'string') {
       throw flaw(`"${name}": "description" must be text`)
@@ -170,9 +175,15 @@ const rights = new Map<string, KeyRight>([
   ['DELETE', 'delete'],
 ])
 
+const signIns = new Map([
+  ['KEEP', 'keep'],
+  ['DROP', 'drop'],
+])
+
 function readDirective(field: FieldDefinitionNode): Terms {
-  const given = argumentsOf(field, ['client', 'default', 'key', 'ttl'])
-  const [client, literal, key, ttl] = ['client', 'default', 'key', 'ttl'].map((name) => given.get(name))
+  const names = ['client', 'default', 'key', 'ttl', 'onSignIn'] as const
+  const given = argumentsOf(field, names)
+  const [client, literal, key, ttl, onSignIn] = names.map((name) => given.get(name))
   return checkTerms(
     field.name.value,
     {
@@ -181,6 +192,7 @@ function readDirective(field: FieldDefinitionNode): Terms {
       default: literal && { literal },
       key: key && (key.kind === Kind.STRING ? key.value : Number.NaN),
       ttl: ttl && (ttl.kind === Kind.INT ? Number(ttl.value) : Number.NaN),
+      onSignIn: onSignIn && (signIns.get(print(onSignIn)) ?? 'unknown'),
     },
     field,
   )
@@ -191,10 +203,11 @@ interface GivenTerms {
   readonly default?: Default | undefined
   readonly key?: unknown
   readonly ttl?: unknown
+  readonly onSignIn?: unknown
 }
 
 function checkTerms(name: string, given: GivenTerms, node?: FieldDefinitionNode): Terms {
-  const { client = [], key = name, ttl } = given
+  const { client = [], key = name, ttl, onSignIn = 'drop' } = given
   const known = new Set<unknown>(rights.values())
   if (!Array.isArray(client) || !client.every((right) => known.has(right))) {
     throw flaw(`"${name}": "client" must be a list of the rights READ, WRITE and DELETE`, node)
@@ -203,11 +216,15 @@ function checkTerms(name: string, given: GivenTerms, node?: FieldDefinitionNode)
     throw flaw(`"${name}" has a key that a session cannot have. Give it another one with "key"`, node)
   }
   if (ttl !== undefined) checkNumber(`sessionData: the ttl of "${name}"`, ttl as number, 'seconds')
+  if (onSignIn !== 'keep' && onSignIn !== 'drop') {
+    throw flaw(`"${name}": "onSignIn" must be KEEP or DROP`, node)
+  }
   return {
     granted: new Set(client as KeyRight[]),
     default: given.default,
     key,
     ttl: ttl as number | undefined,
+    keepsOnSignIn: onSignIn === 'keep',
   }
 }
 

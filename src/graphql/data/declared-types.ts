@@ -70,7 +70,7 @@ function typesOf(
   )
   const around = parse(
     `type Query { session: ${dataType} }
-    directive @session(client: [String!], default: String, key: String, ttl: Int) on FIELD_DEFINITION
+    directive @session(client: [String!], default: String, key: String, ttl: Int, onSignIn: String) on FIELD_DEFINITION
     ${others.map((scalar) => printType(scalar)).join('\n')}`,
     { noLocation: true },
   )

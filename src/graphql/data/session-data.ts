@@ -76,8 +76,8 @@ export interface SessionDataSchema<Data extends object = Record<string, Json>> e
 /**
  * Reads the declaration of an application's session data: SDL with a type `SessionData`, whose fields are the entries,
  * and the types that it reaches, or the same as an object. In SDL, `@session(client: [READ, WRITE, DELETE], default: …,
- * key: "…", ttl: 300)` says what clients may do with a field, what it is read as where it is absent, which key it has in
- * the store, and after how many seconds it is absent. In a type that a field holds, `@session(default: …)` says what is
+ * key: "…", ttl: 300, onSignIn: KEEP)` says what clients may do with a field, what it is read as where it is absent, which
+ * key it has in the store, after how many seconds it is absent, and that a visitor's value stays at a sign-in. In a type that a field holds, `@session(default: …)` says what is
  * stored where a client leaves a field out. What clients may not read appears in nothing that is published.
  * @throws {SessionError} CONFIG_INVALID, naming the field and the rule
  */
@@ -96,14 +96,14 @@ export function sessionData<Data extends object = Record<string, Json>>(
 
   const fields = read.fields.map((node) => {
     const name = node.name.value
-    const { granted, key, ttl, default: written } = read.terms.get(name)!
+    const { default: written, ...terms } = read.terms.get(name)!
     const type = entries[name]!.type
     const judge = judges.of(type)
     const standing = readDefault(name, type, judge, written)
     if (standing === undefined && isNonNullType(type)) {
       throw flaw(`"${name}" can be absent, so that ${String(type)} needs a "default"`, node)
     }
-    return { node, name, granted, key, ttl, type, judge, default: standing }
+    return { node, name, ...terms, type, judge, default: standing }
   })
   checkKeys(fields)
   const published = publish(read.definitions, fields, verbs === 'all')
@@ -155,14 +155,16 @@ interface KeyParts {
   readonly granted: ReadonlySet<KeyRight>
   readonly default: Json | undefined
   readonly ttl: number | undefined
+  readonly keepsOnSignIn: boolean
   readonly judge: Judge
 }
 
-function declaredKey({ key, granted, default: standing, ttl, judge }: KeyParts): DeclaredKey {
+function declaredKey({ key, granted, default: standing, ttl, keepsOnSignIn, judge }: KeyParts): DeclaredKey {
   return {
     granted,
     default: standing,
     ttl,
+    keepsOnSignIn,
     conform(value, isOfResolver = false) {
       if (value === null || value === undefined) {
         throw new SessionError(

@@ -68,6 +68,11 @@ describe('a declaration in SDL is CONFIG_INVALID with', () => {
       fields('fooBar: Int @session(client: [READ, DELETE])\nfoo_bar: Int @session(client: [READ, DELETE])'),
       /"fooBar" and "foo_bar" would both be FOO_BAR/,
     ],
+    [
+      'a sign-in that is unknown',
+      fields('a: Int @session(onSignIn: MAYBE)'),
+      /"a": "onSignIn" must be KEEP or DROP/,
+    ],
     ['a ttl of 0', fields('a: Int @session(ttl: 0)'), /ttl of "a"/],
     ['a ttl below 0', fields('a: Int @session(ttl: -5)'), /ttl of "a"/],
     ['a ttl that is not whole', fields('a: Int @session(ttl: 1.5)'), /ttl of "a"/],
