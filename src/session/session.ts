@@ -378,7 +378,8 @@ export class Session<Data extends object = Record<string, Json>> {
    * of somebody else first, and goes on in a fresh one.
    *
    * Of what a visitor has stored only the entries in `keep` stay, since a page of another person may have stored them.
-   * If the same owner is signed in already, all entries stay. What the request has recorded is saved, too.
+   * If the same owner is signed in already, all entries stay. What the request has recorded is saved, too. The session's
+   * lifetime (`absoluteTimeout`) begins anew.
    * @param owner - the id of the user, 1 to 256 characters. It is stored in the session
    * @throws {SessionError} SESSION_SIGN_IN_ENDED where the ticket is void, SESSION_TOO_MANY_DEVICES: nobody is signed in
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE

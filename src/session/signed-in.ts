@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { changeSet } from './changes.ts'
 import { gone, notFresh, notRevocable, notSignedIn, SessionError } from './errors.ts'
+import { deadline } from './expiry.ts'
 import { type Device, type DeviceEntry, OwnerIndex } from './owner-index.ts'
 import { isReserved, type Owned, ownerKey, ownerOf, withoutOwner } from './owner.ts'
 import type { SessionRecord } from './record.ts'
@@ -60,24 +61,36 @@ export class SignedIn {
 
   /**
    * Signs an owner in: to a session with a new token, as in `rotate`, or to a fresh one where somebody else is signed in.
-   * @returns whether what the request has recorded is to be forgotten, as it was somebody else's
-   * @throws {SessionError} SESSION_SIGN_IN_ENDED, SESSION_TOO_MANY_DEVICES
+   * Its lifetime begins anew, as a visitor may have been there for long.
+   * @param onOther - called where somebody else was signed in, and is no more
+   * @throws {SessionError} SESSION_SIGN_IN_ENDED, SESSION_TOO_MANY_DEVICES. A visitor keeps all entries then
    */
-  async enter(owner: string, { ticket, keeps, label, stamp }: SignIn): Promise<boolean> {
+  async enter(owner: string, { ticket, keeps, label, stamp }: SignIn, onOther: () => void): Promise<void> {
     const index = this.#indexOf(owner)
     const [given] = await Promise.all([ticket ?? this.ticket(owner), this.#stored.read()])
     const now = this.#settings.clock()
     const before = this.owned
     const isOther = before !== null && before.owner !== owner
-    if (isOther) await this.flush(now)
-    const carry = (record: SessionRecord): SessionRecord =>
-      before ? withoutOwner(record) : filtered(record, keeps)
-    await this.#stored.rotate(now, true, carry)
+    if (isOther) {
+      await this.flush(now)
+      onOther()
+    }
+    const carry = (record: SessionRecord): SessionRecord => {
+      const carried = before ? withoutOwner(record) : filtered(record, keeps)
+      const expiresAt = deadline(record.policy, now, now, this.#settings.timeouts)
+      return { ...carried, createdAt: now, expiresAt }
+    }
+    const left = await this.#stored.rotate(now, true, carry)
     if (before && !isOther) await index.leave(before.device, now)
     await this.#stored.begin(now)
     const device = randomBytes(9).toString('base64url')
     const entry = this.#entry(now, label)
-    await index.enter(device, entry, given, now)
+    try {
+      await index.enter(device, entry, given, now)
+    } catch (error) {
+      if (left) await this.#giveBack(left.record, now)
+      throw error
+    }
     const isBound = await this.#bind({
       owner,
       device,
@@ -88,7 +101,13 @@ export class SignedIn {
     })
     if (!isBound) throw gone()
     this.#settings.emit?.({ type: 'signed-in', handle: this.#stored.id! })
-    return isOther
+  }
+
+  /** Stores again what a sign-in that was refused has dropped. */
+  async #giveBack({ entries }: SessionRecord, now: number): Promise<void> {
+    const held = this.#stored.record?.entries
+    const dropped = [...entries].filter(([key]) => key !== ownerKey && !held?.has(key))
+    if (dropped.length > 0) await this.#stored.commit(changeSet({ entries: new Map(dropped) }), now)
   }
 
   /**
@@ -226,6 +245,7 @@ export class SignedIn {
       } else await this.#stored.end(now)
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
+      this.#stored.recover()
     }
   }
 

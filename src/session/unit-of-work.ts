@@ -361,7 +361,7 @@ export class UnitOfWork {
     const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
-      if (await this.#signedIn.enter(owner, signIn)) this.#journal.forget(place)
+      await this.#signedIn.enter(owner, signIn, () => this.#journal.forget(place))
     })
   }
 

@@ -4285,6 +4285,27 @@ const mutants: readonly Mutant[] = [
     tests: ['session/owners'],
   },
   {
+    guard: 'a sign-in that is refused takes nothing from a visitor',
+    file: 'session/signed-in.ts',
+    from: 'if (left) await this.#giveBack(left.record, now)',
+    to: 'void left',
+    tests: ['session/owners'],
+  },
+  {
+    guard: 'what was recorded for somebody else is forgotten, also where the sign-in is refused',
+    file: 'session/signed-in.ts',
+    from: '      onOther()\n',
+    to: '',
+    tests: ['session/owners'],
+  },
+  {
+    guard: 'a sign-in begins the lifetime anew',
+    file: 'session/signed-in.ts',
+    from: 'return { ...carried, createdAt: now, expiresAt }',
+    to: 'return { ...carried, expiresAt }',
+    tests: ['session/owners'],
+  },
+  {
     guard: 'a session that its owner does not list is ended when it is seen',
     file: 'session/signed-in.ts',
     from: '      } else await this.#stored.end(now)\n    } catch',

@@ -137,6 +137,45 @@ describe('identify', () => {
     expect(await devicesOf(store, 'somebody else', { clock: () => now })).toEqual([])
   })
 
+  it('leaves a visitor all entries where it is refused', async () => {
+    const session = open()
+    session.merge({ cart: 1, theme: 'dark' })
+    await session.save()
+    const ticket = await session.ticket(user)
+    await endDevices(store, user, { clock: () => now })
+    const login = open(session.token)
+    expect(await codeOf(login.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    await login.save()
+    expect(Object.fromEntries(await open(login.token).entries())).toEqual({ cart: 1, theme: 'dark' })
+  })
+
+  it('gives nothing of somebody else to whoever is refused', async () => {
+    const token = await signIn('somebody else')
+    const session = open(token)
+    const ticket = await session.ticket(user)
+    await endDevices(store, user, { clock: () => now })
+    session.set('secret', 1)
+    expect(await codeOf(session.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    await session.save()
+    expect([await session.owner(), await session.keys()]).toEqual([null, []])
+    expect(await ownerOf(token)).toBeNull()
+  })
+
+  it('begins the lifetime anew', async () => {
+    const day = 24 * hour
+    const timeouts = { idleTimeout: (20 * day) / 1000, absoluteTimeout: (20 * day) / 1000 }
+    const session = open(null, timeouts)
+    session.set('x', 1)
+    await session.save()
+    now += 19 * day
+    const login = open(session.token, timeouts)
+    await login.identify(user)
+    await login.save()
+    expect((await login.createdAt())?.getTime()).toBe(now)
+    now += 19 * day
+    expect(await open(login.token, timeouts).owner()).toBe(user)
+  })
+
   it('shows nothing of the owner among the entries', async () => {
     const session = open(await signIn())
     expect([await session.isEmpty(), await session.keys(), await session.entries()]).toEqual([true, [], []])
@@ -298,8 +337,7 @@ describe('devices', () => {
     old.set('x', 1)
     await old.save()
     now += 9 * day
-    const late = open(old.token, seconds)
-    await late.identify(user)
+    await open(old.token, seconds).claim(user)
     const token = await signIn(user, seconds)
     now += 2 * day
     expect(await devicesOf(store, user, { clock: () => now, ...seconds })).toHaveLength(1)
