@@ -73,6 +73,7 @@ export function saveAlong<Each extends object>(
   const follow = async (): Promise<void> => {
     if (unfollow || unit.tellsEnds) return
     unfollow = await unit.follow({
+      most: unit.settings.maxStreams,
       onEnd(why) {
         ending = streamEnded(why)
         unit.discard()
@@ -95,7 +96,11 @@ export function saveAlong<Each extends object>(
   const advance = async (take: () => Promise<IteratorResult<Each>>): Promise<IteratorResult<Each>> => {
     if (isOver) return over
     unit.recover()
-    await follow()
+    try {
+      await follow()
+    } catch (error) {
+      return last(error)
+    }
     if (ending) return last(ending)
     const step = Promise.withResolvers<IteratorResult<Each>>()
     waiting = step

@@ -30,6 +30,7 @@ export function changesOf(session: AnySession): AsyncIterable<AnySession | null>
     }
     await session.isNew()
     const unfollow = await unit.follow({
+      most: unit.settings.maxStreams,
       onEnd(why) {
         if (isOver) return
         if (why === 'ended' || why === 'expired') {

@@ -1,7 +1,6 @@
 // This lists the codes of all errors that a session or the gate answers with, and defines the error class.
 
-import type { Departure } from './record.ts'
-import type { Ending } from './watch.ts'
+import type { Departure, Ending } from './record.ts'
 
 /** Why a session refuses something. The same string is GraphQL's `extensions.code`. */
 export type SessionErrorCode =
@@ -70,6 +69,8 @@ export type SessionErrorCode =
   | 'SESSION_NOT_SIGNED_IN'
   /** The user has not proved within `maxAge` seconds to be the owner: ask for the password, and call `confirm`. */
   | 'SESSION_NOT_FRESH'
+  /** The session has as many streams open on this server as `maxStreams` allows. */
+  | 'RATE_LIMITED'
   /**
    * An option is not valid; the message names it. It is thrown at start, except for a schema that validates
    * asynchronously, which only its first use can tell.
@@ -227,6 +228,12 @@ export function streamEnded(ending: Ending): SessionError {
     reason: ending === 'expired' ? 'expired' : 'signed-out',
   })
 }
+
+export const tooManyStreams = (most: number): SessionError =>
+  new SessionError(
+    'RATE_LIMITED',
+    `The session has ${most} streams open on this server, and no more are allowed. Close one of them first.`,
+  )
 
 export const notSignedIn = (): SessionError =>
   new SessionError('SESSION_NOT_SIGNED_IN', 'Nobody is signed in to this session.')

@@ -23,6 +23,9 @@ export interface SessionRecord {
  */
 export type Departure = 'moved' | 'ended'
 
+/** Why a session is no more. `expired`: its deadline is over. `unavailable`: the store does not answer. */
+export type Ending = Departure | 'expired' | 'unavailable'
+
 /**
  * What a deletion leaves under the id, so that requests that are still under way with the old cookie are told
  * that it was replaced. It holds nothing of the session, and no way leads from it to a new token.

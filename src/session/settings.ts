@@ -21,6 +21,11 @@ export interface SessionSettings {
   readonly handOverTimeout?: number
   /** The devices on which one owner may be signed in by `identify`, each option in place of its default. */
   readonly devices?: DeviceOptions
+  /**
+   * How many streams one session may have open on one server. Further ones are RATE_LIMITED.
+   * @default 8
+   */
+  readonly maxStreams?: number
   /** Upper bounds of what can be stored, each in place of the default that `Limits` names. */
   readonly limits?: Partial<Limits>
   /**
@@ -63,6 +68,7 @@ export const settingNames: Record<keyof SessionSettings, true> = {
   absoluteTimeout: true,
   handOverTimeout: true,
   devices: true,
+  maxStreams: true,
   limits: true,
   storeTimeout: true,
   storeCalls: true,
@@ -84,6 +90,7 @@ export interface Settings {
   /** Milliseconds for which a replaced session leaves a mark; 0: none. */
   readonly handOver: number
   readonly devices: Required<DeviceOptions>
+  readonly maxStreams: number
   readonly limits: Limits
   readonly calls: CallLimits
   /** Tells the listener of an event; undefined when there is none. */
@@ -100,7 +107,7 @@ const day = 24 * 60 * 60
 export function resolveSettings(options: SessionSettings): Settings {
   const { idleTimeout = 14 * day, absoluteTimeout = 90 * day, limits = {}, clock = Date.now } = options
   checkOptions('limits', limits, ['valueBytes', 'keys', 'sessionBytes'])
-  const { handOverTimeout = 60 } = options
+  const { handOverTimeout = 60, maxStreams = 8 } = options
   const { storeTimeout = 2000, storeCalls = 1000 } = options
   const { valueBytes = 8 * 1024, keys = 128, sessionBytes = 64 * 1024 } = limits
   checkNumber('idleTimeout', idleTimeout, 'seconds')
@@ -109,6 +116,7 @@ export function resolveSettings(options: SessionSettings): Settings {
   checkNumber('limits.valueBytes', valueBytes, 'bytes')
   checkNumber('limits.keys', keys, 'keys')
   checkNumber('limits.sessionBytes', sessionBytes, 'bytes')
+  checkNumber('maxStreams', maxStreams, 'streams')
   checkNumber('storeTimeout', storeTimeout, 'milliseconds')
   checkNumber('storeCalls', storeCalls, 'calls')
   const devices = resolveDevices(options.devices ?? {})
@@ -125,6 +133,7 @@ export function resolveSettings(options: SessionSettings): Settings {
     timeouts: { idleTimeout, absoluteTimeout },
     handOver: handOverTimeout * 1000,
     devices,
+    maxStreams,
     limits: { valueBytes, keys, sessionBytes },
     calls: { timeout: storeTimeout, inFlight: storeCalls },
     emit: emitterOf(options.onEvent),

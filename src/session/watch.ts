@@ -1,10 +1,8 @@
 // This watches sessions for those that have an open stream, and tells them when their session ends or changes.
 
+import { tooManyStreams } from './errors.ts'
 import { type Owned, ownerKey } from './owner.ts'
-import type { Departure, SessionRecord } from './record.ts'
-
-/** Why a session is no more. `expired`: its deadline is over. `unavailable`: the store does not answer. */
-export type Ending = Departure | 'expired' | 'unavailable'
+import type { Departure, Ending, SessionRecord } from './record.ts'
 
 /** What a store is asked for. */
 export interface WatchedStore {
@@ -41,6 +39,8 @@ export interface Notices {
 export interface Listener {
   /** The session as the listener knows it. */
   readonly record: SessionRecord
+  /** How many listeners that have such a bound the session may have, with this one. @default any number */
+  readonly most?: number
   /** Called once, when the session is no more. */
   onEnd(ending: Ending): void
   /** Called after each change of what the session holds, at once and as often as it is seen. */
@@ -92,9 +92,13 @@ export class Watcher {
   /**
    * Watches a session. Resolves once no end is missed.
    * @returns ends it
+   * @throws {SessionError} RATE_LIMITED
    */
   async watch(id: string, listener: Listener): Promise<() => void> {
     const watched = this.#watched.get(id) ?? made(listener.record)
+    const bounded = [...watched.listeners].filter((each) => each.most !== undefined)
+    const { most = Infinity } = listener
+    if (bounded.length >= most) throw tooManyStreams(most)
     this.#watched.set(id, watched)
     watched.listeners.add(listener)
     this.#plan(id, watched, firstLook)

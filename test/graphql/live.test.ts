@@ -87,14 +87,17 @@ async function stream(server: { fetch: unknown }, client: Client, query: string)
     body: JSON.stringify({ query }),
     signal: cancel.signal,
   })
+  const reader = response.body!.getReader()
   const events: Event[] = []
   let next = Promise.withResolvers<void>()
   let isOver = false
   const read = async (): Promise<void> => {
     let text = ''
     const decoder = new TextDecoder()
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      text += decoder.decode(chunk, { stream: true })
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      text += decoder.decode(value, { stream: true })
       const parts = text.split('\n\n')
       text = parts.pop()!
       for (const part of parts) {
@@ -121,6 +124,7 @@ async function stream(server: { fetch: unknown }, client: Client, query: string)
     begun: () => until(() => events.length > 0, 'an event'),
     count: (count: number) => until(() => events.length >= count, `${count} events`),
     over: () => until(() => isOver, 'the end'),
+    close: () => reader.cancel(),
     get isOver() {
       return isOver
     },
@@ -216,6 +220,34 @@ describe('a stream ends with its session', () => {
     const { over, events } = await stream(late, client.fork(), 'subscription { ticks }')
     await over()
     expect(codes(events.at(-1)!)).toEqual(['SESSION_ENDED signed-out'])
+  })
+
+  it('and eight of a session are open at most, on each server', async () => {
+    const [here, there] = [node(), node()]
+    const client = await signedIn(here)
+    const ticks = 'subscription { ticks }'
+    const open = await Promise.all(
+      Array.from({ length: 8 }, (_, index) =>
+        stream(here, client.fork(), index < 2 ? 'subscription { sessionChanged { id } }' : ticks),
+      ),
+    )
+    await Promise.all(open.map((each) => each.begun()))
+    for (const query of [ticks, 'subscription { sessionChanged { id } }']) {
+      const { over, events } = await stream(here, client.fork(), query)
+      await over()
+      expect(codes(events.at(-1)!)).toEqual(['RATE_LIMITED'])
+    }
+    const others = [
+      await stream(there, client.fork(), ticks),
+      await stream(here, await signedIn(here), ticks),
+    ]
+    await Promise.all(others.map((each) => each.begun()))
+    expect(others.map(({ events }) => events[0]!.errors)).toEqual([undefined, undefined])
+    await open[0]!.close()
+    await setTimeout(100)
+    const next = await stream(here, client.fork(), ticks)
+    await next.begun()
+    expect(next.events[0]!.errors).toBeUndefined()
   })
 
   it('and not where it does not use the session, or there is none', async () => {

@@ -4266,8 +4266,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'the session of somebody else is ended at a sign-in',
     file: 'session/signed-in.ts',
-    from: 'if (isOther) await this.flush(now)',
-    to: '',
+    from: 'await this.flush(now)\n      onOther()',
+    to: 'onOther()',
     tests: ['session/owners'],
   },
   {
@@ -4394,6 +4394,13 @@ const mutants: readonly Mutant[] = [
     file: 'session/watch.ts',
     from: 'return JSON.stringify([policy, owner,',
     to: 'return JSON.stringify([policy, owner, Math.random(),',
+    tests: ['graphql/live'],
+  },
+  {
+    guard: 'a session has a bound of open streams',
+    file: 'session/watch.ts',
+    from: 'if (bounded.length >= most) throw tooManyStreams(most)',
+    to: '',
     tests: ['graphql/live'],
   },
   {

@@ -21,14 +21,18 @@ export const storeName = process.env['TEST_STORE'] ?? 'memory'
 const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
   redis() {
     const client = new Redis(inject('redisUrl')!, { maxRetriesPerRequest: 0, enableAutoPipelining: true })
-    afterAll(() => client.disconnect())
-    return redisStore(client)
+    const subscriber = client.duplicate()
+    afterAll(() => {
+      subscriber.disconnect()
+      client.disconnect()
+    })
+    return redisStore(client, { subscriber, live: true })
   },
   async postgres() {
     const pool = new pg.Pool({ connectionString: inject('postgresUrl')! })
     afterAll(() => pool.end())
     await pool.query(`BEGIN; SELECT pg_advisory_xact_lock(1); ${postgresSchema()} COMMIT`)
-    return postgresStore(pool)
+    return postgresStore(pool, { notices: true })
   },
   sqlite() {
     const folder = mkdtempSync(join(tmpdir(), 'graphql-session-sqlite-'))
