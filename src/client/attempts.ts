@@ -53,13 +53,16 @@ interface GraphQLFailure {
   readonly extensions?: { readonly code?: unknown; readonly retryable?: unknown } | undefined
 }
 
-const ownChanges = ['logout', 'clearSession', 'rotateSession']
+const ownChanges = ['logout', 'clearSession', 'rotateSession', 'revokeSession', 'revokeAllSessions']
 
 /**
  * The root fields of the session's own mutations that record what is saved at the end of a request. A refusal means that
  * nothing of it is done, wherever it stands.
  */
-const recording = ['setSessionKey', 'updateSession', 'deleteSessionKey', 'clearSession', 'setSessionExpiry']
+const recording = [
+  ...['setSessionKey', 'updateSession', 'updateSessionData', 'deleteSessionKey'],
+  ...['clearSession', 'setSessionExpiry'],
+]
 
 /**
  * The root fields of the session's own mutations that act at once. A refusal of such a field means that it did nothing.
@@ -68,8 +71,13 @@ const recording = ['setSessionKey', 'updateSession', 'deleteSessionKey', 'clearS
 const acting: ReadonlySet<string> = new Set([
   'setDefaultSessionKey',
   'popSessionKey',
+  'popSessionData',
+  'popFlash',
   'logout',
   'rotateSession',
+  'revokeSession',
+  'revokeOtherSessions',
+  'revokeAllSessions',
 ])
 
 const setTimer: Timer = (run, milliseconds) => {

@@ -191,7 +191,7 @@ export function sessionSockets(yoga: SocketYoga): SessionSockets {
     },
 
     drain(after) {
-      if (after) void after.then(leave)
+      if (after) void after.then(leave, leave)
       else leave()
     },
 

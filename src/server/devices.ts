@@ -1,7 +1,7 @@
 // This lists and ends the devices of any owner, for administrators: in scripts, jobs and the command line.
 
 import { type SessionCookie, sessionCookie } from '../session/cookie.ts'
-import { notRevocable } from '../session/errors.ts'
+import { notRevocable, notSignedIn, SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { OwnerIndex } from '../session/owner-index.ts'
 import { ownerName, type SessionDevice, toDevice } from '../session/session.ts'
@@ -47,6 +47,7 @@ export async function devicesOf(
  * @param store - the same as the server's
  * @param settings - the same as the server's, and which devices
  * @returns how many were signed in
+ * @throws {SessionError} SESSION_NOT_SIGNED_IN where the device of `except` is not signed in: nothing was ended
  * @throws {SessionError} CONFIG_INVALID; SESSION_NOT_REVOCABLE with a `cookieStore` that has no deny-list
  */
 export async function endDevices(
@@ -57,10 +58,13 @@ export async function endDevices(
   checkOptions('endDevices', settings, [...names, 'only', 'except'])
   const { only, except, ...rest } = settings
   const { index, now } = open(store, owner, rest)
-  if (only !== undefined) return only !== except && (await index.end(only, now)) ? 1 : 0
-  // A device that has been ended, or is nobody's, cannot be spared.
-  const others = except === undefined ? null : await index.endAll(now, except)
-  return others ?? (await index.endAll(now))!
+  if (only !== undefined && except !== undefined) {
+    throw new SessionError('CONFIG_INVALID', 'endDevices takes only or except, and not both.')
+  }
+  if (only !== undefined) return (await index.end(only, now)) ? 1 : 0
+  const count = await index.endAll(now, except ?? null)
+  if (count === null) throw notSignedIn()
+  return count
 }
 
 function open(store: SessionStore, owner: string, settings: DevicesOfSettings) {

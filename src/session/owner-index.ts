@@ -103,6 +103,7 @@ export class OwnerIndex {
 
   /**
    * Enters a device, before its session gets its owner.
+   * @param replaced - a device that is about to leave, and takes no room
    * @throws {SessionError} SESSION_SIGN_IN_ENDED where the ticket is too old, or devices were ended since
    * @throws {SessionError} SESSION_TOO_MANY_DEVICES
    */
@@ -111,7 +112,9 @@ export class OwnerIndex {
     entry: Omit<DeviceEntry, 'generation' | 'since'>,
     ticket: string,
     now: number,
+    replaced: string | null = null,
   ): Promise<void> {
+    const max = this.#rules.max + (replaced === null ? 0 : 1)
     const generation = this.#generationOf(ticket, now)
     const text = JSON.stringify({ ...entry, generation, since: now } satisfies DeviceEntry)
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -121,11 +124,11 @@ export class OwnerIndex {
           [device, null],
         ]),
         entries: new Map([[device, text]]),
-        limit: { keys: this.#rules.max + 1, bytes: 2 ** 24 },
+        limit: { keys: max + 1, bytes: 2 ** 24 },
       })
       if (outcome === 'committed') return
       if (outcome === 'conflict') throw signInEnded()
-      if (outcome === 'full') await this.#makeRoom(now)
+      if (outcome === 'full') await this.#makeRoom(now, max, replaced)
       // Where the record is gone nothing was ended in the last hour, and no ticket is as old.
       else if (generation !== firstGeneration) throw signInEnded()
       else if (await this.#begin(generation, now, entry.until, [[device, text]])) return
@@ -318,7 +321,7 @@ export class OwnerIndex {
    * Makes room for one more device.
    * @throws {SessionError} SESSION_TOO_MANY_DEVICES
    */
-  async #makeRoom(now: number): Promise<void> {
+  async #makeRoom(now: number, max: number, spared: string | null): Promise<void> {
     const read = await this.#read(now)
     if (!read) return
     await this.#finish(read, now)
@@ -327,11 +330,12 @@ export class OwnerIndex {
     const count = [...read.devices.values()].filter(
       ({ entry }) => entry.generation === read.generation,
     ).length
-    if (count - dead.size < this.#rules.max) return
+    if (count - dead.size < max) return
     if (this.#rules.whenFull === 'refuse') throw tooManyDevices(this.#rules.max)
     // Sign-ins that are under way come last. They are ended only where there is nothing else.
     const known = new Set(alive.map(({ id }) => id))
-    const [oldest] = alive.toSorted((a, b) => a.seenAt - b.seenAt || a.at - b.at)
+    const others = alive.filter(({ id }) => id !== spared)
+    const [oldest] = others.toSorted((a, b) => a.seenAt - b.seenAt || a.at - b.at)
     const victim = oldest?.id ?? [...read.devices.keys()].find((id) => !known.has(id) && !dead.has(id))
     if (victim !== undefined) await this.end(victim, now)
   }

@@ -387,6 +387,13 @@ export class Session<Data extends object = Record<string, Json>> {
   async identify(owner: string, options: IdentifyOptions<Key<Data>> = {}): Promise<void> {
     checkOptions('identify', options, ['ticket', 'label', 'keep', 'stamp'])
     const { ticket, label, keep, stamp } = options
+    if (keep !== undefined && !Array.isArray(keep)) {
+      throw new SessionError('CONFIG_INVALID', 'identify: keep must be a list of keys.')
+    }
+    for (const [name, text] of Object.entries({ ticket, stamp })) {
+      if (text === undefined || typeof text === 'string') continue
+      throw new SessionError('CONFIG_INVALID', `identify: ${name} must be text.`)
+    }
     const kept = keep && new Set<string>(keep)
     await this.#unit.signIn(ownerName(owner), {
       ticket: ticket ?? null,
@@ -400,9 +407,11 @@ export class Session<Data extends object = Record<string, Json>> {
    * Makes a stored session of nobody one of the owner's devices, under the same handle. It is for sessions that were
    * signed in before the application called `identify`.
    * @returns whether the owner is signed in to it: false where somebody else is, or nothing is stored
+   * @throws {SessionError} SESSION_SIGN_IN_ENDED where the owner's devices were ended at the same time
    * @throws {SessionError} SESSION_TOO_MANY_DEVICES, SESSION_GONE, SESSION_NOT_REVOCABLE
    */
-  claim(owner: string, options: { readonly label?: string } = {}): Promise<boolean> {
+  async claim(owner: string, options: { readonly label?: string } = {}): Promise<boolean> {
+    checkOptions('claim', options, ['label'])
     const { label } = options
     return this.#unit.asOwner(
       (signedIn) => signedIn.claim(ownerName(owner), label === undefined ? undefined : labelOf(label)),

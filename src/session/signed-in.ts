@@ -1,7 +1,7 @@
 // This signs an owner in to the session of one request, and keeps the session and the list of devices in step.
 
 import { randomBytes } from 'node:crypto'
-import { changeSet } from './changes.ts'
+import { type ChangeSet, changeSet } from './changes.ts'
 import { gone, notFresh, notRevocable, notSignedIn, SessionError } from './errors.ts'
 import { deadline } from './expiry.ts'
 import { type Device, type DeviceEntry, OwnerIndex } from './owner-index.ts'
@@ -60,54 +60,61 @@ export class SignedIn {
   }
 
   /**
-   * Signs an owner in: to a session with a new token, as in `rotate`, or to a fresh one where somebody else is signed in.
-   * Its lifetime begins anew, as a visitor may have been there for long.
+   * Signs an owner in: to a session with a new token, or to a fresh one where somebody else is signed in. Its lifetime
+   * begins anew, as a visitor may have been there for long. Where it is refused nothing has changed.
    * @param onOther - called where somebody else was signed in, and is no more
-   * @throws {SessionError} SESSION_SIGN_IN_ENDED, SESSION_TOO_MANY_DEVICES. A visitor keeps all entries then
+   * @throws {SessionError} SESSION_SIGN_IN_ENDED, SESSION_TOO_MANY_DEVICES
    */
   async enter(owner: string, { ticket, keeps, label, stamp }: SignIn, onOther: () => void): Promise<void> {
     const index = this.#indexOf(owner)
     const [given] = await Promise.all([ticket ?? this.ticket(owner), this.#stored.read()])
     const now = this.#settings.clock()
-    const before = this.owned
+    const device = newDevice()
+    const { owned: before } = this
     const isOther = before !== null && before.owner !== owner
-    if (isOther) {
-      await this.flush(now)
-      onOther()
-    }
-    const carry = (record: SessionRecord): SessionRecord => {
-      const carried = before ? withoutOwner(record) : filtered(record, keeps)
-      const expiresAt = deadline(record.policy, now, now, this.#settings.timeouts)
-      return { ...carried, createdAt: now, expiresAt }
-    }
-    const left = await this.#stored.rotate(now, true, carry)
-    if (before && !isOther) await index.leave(before.device, now)
-    await this.#stored.begin(now)
-    const device = randomBytes(9).toString('base64url')
-    const entry = this.#entry(now, label)
-    try {
-      await index.enter(device, entry, given, now)
-    } catch (error) {
-      if (left) await this.#giveBack(left.record, now)
-      throw error
-    }
-    const isBound = await this.#bind({
+    const replaced = before && !isOther ? before.device : null
+    const admit = (id: string): Promise<void> =>
+      index.enter(device, this.#entry(id, now, now, label), given, now, replaced)
+    const ownedAs = (id: string): Owned => ({
       owner,
       device,
-      id: this.#stored.id!,
+      id,
       seenAt: now,
       confirmedAt: now,
       stamp: stamp === undefined ? undefined : shortened(stamp),
     })
-    if (!isBound) throw gone()
+    if (this.#stored.standing === 'stored') {
+      const carried = (record: SessionRecord): Partial<ChangeSet> => {
+        const { entries, policy } = isOther ? nothing : before ? record : filtered(record, keeps)
+        return {
+          entries: new Map([...entries, [ownerKey, JSON.stringify(ownedAs(this.#stored.id!))]]),
+          policy,
+          expiresAt: deadline(policy, now, now, this.#settings.timeouts),
+        }
+      }
+      await this.#stored.supersede(now, isOther ? 'ended' : 'moved', admit, carried)
+      if (isOther) onOther()
+      if (before) await this.#leave(before, now)
+    } else await this.#enterFirst(now, admit, ownedAs)
     this.#settings.emit?.({ type: 'signed-in', handle: this.#stored.id! })
   }
 
-  /** Stores again what a sign-in that was refused has dropped. */
-  async #giveBack({ entries }: SessionRecord, now: number): Promise<void> {
-    const held = this.#stored.record?.entries
-    const dropped = [...entries].filter(([key]) => key !== ownerKey && !held?.has(key))
-    if (dropped.length > 0) await this.#stored.commit(changeSet({ entries: new Map(dropped) }), now)
+  /** Signs an owner in to a session that begins with it, or that another request of the page has just begun. */
+  async #enterFirst(
+    now: number,
+    admit: (id: string) => Promise<void>,
+    ownedAs: (id: string) => Owned,
+  ): Promise<void> {
+    // What begins after it is signed in to.
+    await this.#stored.rotate(now, true)
+    const isFresh = await this.#stored.begin(now)
+    try {
+      await admit(this.#stored.id!)
+    } catch (error) {
+      if (isFresh) await this.#stored.end(now)
+      throw error
+    }
+    if (!(await this.#bind(ownedAs(this.#stored.id!)))) throw gone()
   }
 
   /**
@@ -121,8 +128,9 @@ export class SignedIn {
     const before = this.owned
     if (before) return before.owner === owner
     const now = this.#settings.clock()
-    const device = randomBytes(9).toString('base64url')
-    const entry = this.#entry(now, label)
+    const device = newDevice()
+    const { createdAt } = this.#stored.record!
+    const entry = this.#entry(this.#stored.id!, createdAt, now, label)
     await index.enter(device, entry, await index.ticket(now), now)
     const owned = { owner, device, id: this.#stored.id!, seenAt: now, confirmedAt: 0 }
     if (await this.#bind(owned)) return true
@@ -155,12 +163,15 @@ export class SignedIn {
     const last = await this.#stored.flush(now)
     if (last === null) return false
     const owned = ownerOf(last.record, last.id)
-    // The session is deleted, so that an entry that stays names nothing.
-    if (owned)
-      await this.#indexOf(owned.owner)
-        .leave(owned.device, now)
-        .catch(() => {})
+    if (owned) await this.#leave(owned, now)
     return true
+  }
+
+  /** Takes a device out whose session was deleted, so that an entry that stays names nothing. */
+  async #leave({ owner, device }: Owned, now: number): Promise<void> {
+    await this.#indexOf(owner)
+      .leave(device, now)
+      .catch(() => {})
   }
 
   /** @throws {SessionError} SESSION_NOT_SIGNED_IN */
@@ -249,11 +260,14 @@ export class SignedIn {
     }
   }
 
-  #entry(now: number, label: string | undefined): Omit<DeviceEntry, 'generation' | 'since'> {
-    const session = this.#stored.id!
-    const { createdAt } = this.#stored.record!
+  #entry(
+    session: string,
+    createdAt: number,
+    at: number,
+    label: string | undefined,
+  ): Omit<DeviceEntry, 'generation' | 'since'> {
     const until = createdAt + this.#settings.timeouts.absoluteTimeout * 1000
-    return { session, at: now, until, userAgent: printable(this.#userAgent()), label }
+    return { session, at, until, userAgent: printable(this.#userAgent()), label }
   }
 
   get #seenEvery(): number {
@@ -282,6 +296,11 @@ export class SignedIn {
     return new OwnerIndex(owners, owner, { ...devices, handOver, onEnd })
   }
 }
+
+const newDevice = (): string => randomBytes(9).toString('base64url')
+
+/** What is carried over from the session of somebody else. */
+const nothing = { entries: new Map<string, string>(), policy: '' }
 
 /** What is stored of a `User-Agent`: 256 characters of it, none of which controls a terminal. */
 const printable = (userAgent: string | null | undefined): string | undefined =>

@@ -428,11 +428,57 @@ export class StoredSession {
     return { id, record: rotated.before }
   }
 
-  /** Stores an empty session, unless there is one. @throws {SessionError} as `create` */
-  async begin(now: number): Promise<void> {
-    if (this.#standing === 'stored') return
+  /**
+   * Stores an empty session, unless there is one.
+   * @returns whether it is this request's alone
+   * @throws {SessionError} as `create`
+   */
+  async begin(now: number): Promise<boolean> {
+    if (this.#standing === 'stored') return false
     const expiresAt = deadline('', this.issue().createdAt, now, this.#settings.timeouts)
-    await this.create(changeSet({ expiresAt }), now)
+    return this.create(changeSet({ expiresAt }), now)
+  }
+
+  /**
+   * Goes on in a session that is stored before the old one is deleted, so that nothing has happened where it is refused.
+   * @param as - what the mark of the old one says
+   * @param admit - gets the id of the new one, and throws where it is refused
+   * @param carried - makes what the new one holds, of the last state of the old one
+   * @throws {SessionError} SESSION_GONE, SESSION_MOVED, SESSION_NOT_REVOCABLE, and what `admit` throws
+   */
+  async supersede(
+    now: number,
+    as: Departure,
+    admit: (id: string) => Promise<void>,
+    carried: (record: SessionRecord) => Partial<ChangeSet>,
+  ): Promise<void> {
+    const before = this.#token!
+    const expiresAt = deadline('', now, now, this.#settings.timeouts)
+    const blank: SessionRecord = { entries: none, createdAt: now, expiresAt, policy: '', kept: true }
+    const token = await this.#call(() => this.#store.create(this.#store.mint(), blank, now))
+    const drop = (): Promise<unknown> => this.#call(() => this.#store.delete(token, now)).catch(() => {})
+    try {
+      await admit(this.idOf(token))
+    } catch (error) {
+      await drop()
+      throw error
+    }
+    const left = await this.#call(() => this.#store.delete(before, now, this.#mark(as, now)))
+    if (left === null || typeof left === 'string') {
+      await drop()
+      if (left !== null) throw this.#depart(left)
+      this.#lose()
+    }
+    const previousHandle = this.idOf(before)
+    this.#keep(token, blank)
+    this.#send(now)
+    this.#settings.emit?.(
+      as === 'ended'
+        ? { type: 'flushed', handle: previousHandle }
+        : { type: 'rotated', handle: this.id!, previousHandle },
+    )
+    const last = left as SessionRecord
+    await this.commit(changeSet(carried(this.#isAlive(last, now) ? last : blank)), now)
   }
 
   /** Takes the values of several cookies. @returns the only token; null where there is none, or more than one */

@@ -82,6 +82,7 @@ export class Watcher {
   #listening: Promise<() => Promise<void>> | null = null
   #isHeard = false
   #poll: NodeJS.Timeout | undefined
+  #pollAt = Infinity
   #leaving: NodeJS.Timeout | undefined
 
   constructor(store: WatchedStore, clock: () => number) {
@@ -104,8 +105,7 @@ export class Watcher {
     this.#plan(id, watched, firstLook)
     clearTimeout(this.#leaving)
     await this.#listen()
-    if (listener.onChange) clearTimeout(this.#poll)
-    if (listener.onChange || !this.#poll) this.#poll = this.#nextPoll()
+    this.#pollInTime()
     return () => {
       watched.listeners.delete(listener)
       this.#dropIfUnused(id, watched)
@@ -143,15 +143,19 @@ export class Watcher {
     for (const [id, watched] of this.#watched) this.#plan(id, watched, Math.random() * spread)
   }
 
-  #nextPoll(): NodeJS.Timeout {
+  /** Plans the next look at all, unless one is planned that is as soon. */
+  #pollInTime(): void {
     const tells = this.#isHeard && (this.#store.notices!.tellsChanges || !this.#hasChangeListeners())
-    return setTimeout(
-      () => {
-        this.#poll = this.#watched.size > 0 ? this.#nextPoll() : undefined
-        this.#gap()
-      },
-      tells ? backstop : polling,
-    ).unref()
+    const wait = tells ? backstop : polling
+    const at = performance.now() + wait
+    if (at >= this.#pollAt) return
+    clearTimeout(this.#poll)
+    this.#pollAt = at
+    this.#poll = setTimeout(() => {
+      this.#pollAt = Infinity
+      if (this.#watched.size > 0) this.#pollInTime()
+      this.#gap()
+    }, wait).unref()
   }
 
   #hasChangeListeners(): boolean {
@@ -226,7 +230,7 @@ export class Watcher {
     if (this.#watched.get(id) === watched) this.#watched.delete(id)
     if (this.#watched.size > 0) return
     clearTimeout(this.#poll)
-    this.#poll = undefined
+    this.#pollAt = Infinity
     clearTimeout(this.#leaving)
     this.#leaving = setTimeout(() => this.#leave(), linger).unref()
   }

@@ -7,7 +7,6 @@ import type { SessionEvent } from '../../src/session/events.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
-import type { Json } from '../../src/session/value.ts'
 import { freshStore } from '../support/fresh-store.ts'
 
 const minute = 60_000
@@ -101,10 +100,10 @@ describe('identify', () => {
       },
     ] as const
     for (const declaration of declarations) {
-      const session = open(null, { data: sessionData<Record<string, Json>>(declaration) })
+      const session = open(null, { data: sessionData(declaration) })
       session.merge({ cart: [1], other: 2, gone: 3 })
       await session.save()
-      const login = open(session.token, { data: sessionData<Record<string, Json>>(declaration) })
+      const login = open(session.token, { data: sessionData(declaration) })
       await login.identify(user)
       expect(await login.keys()).toEqual(['cart'])
     }
@@ -146,19 +145,24 @@ describe('identify', () => {
     const login = open(session.token)
     expect(await codeOf(login.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
     await login.save()
-    expect(Object.fromEntries(await open(login.token).entries())).toEqual({ cart: 1, theme: 'dark' })
+    expect(login.token).toBe(session.token)
+    expect(await open(login.token).entries()).toEqual([
+      ['cart', 1],
+      ['theme', 'dark'],
+    ])
+    const nobody = open()
+    expect(await codeOf(nobody.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    await nobody.save()
+    expect(nobody.token).toBeNull()
   })
 
-  it('gives nothing of somebody else to whoever is refused', async () => {
+  it('leaves somebody else signed in where it is refused', async () => {
     const token = await signIn('somebody else')
     const session = open(token)
     const ticket = await session.ticket(user)
     await endDevices(store, user, { clock: () => now })
-    session.set('secret', 1)
     expect(await codeOf(session.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
-    await session.save()
-    expect([await session.owner(), await session.keys()]).toEqual([null, []])
-    expect(await ownerOf(token)).toBeNull()
+    expect(await ownerOf(token)).toBe('somebody else')
   })
 
   it('begins the lifetime anew', async () => {
@@ -374,6 +378,16 @@ describe('devices', () => {
     expect(events.filter(({ type }) => type === 'revoked')).toHaveLength(1)
   })
 
+  it.each(['end-oldest', 'refuse'] as const)('are as many where one signs in again: %s', async (whenFull) => {
+    const devices = { max: 2, whenFull }
+    const [first, second] = [await signIn(user, { devices }), await signIn(user, { devices })]
+    const again = open(first, { devices })
+    await again.identify(user)
+    await again.save()
+    expect(await Promise.all([again.token!, second].map(ownerOf))).toEqual([user, user])
+    expect(await again.devices()).toHaveLength(2)
+  })
+
   it('are refused beyond that where it is asked for, but those that are gone do not count', async () => {
     const devices = { max: 2, whenFull: 'refuse' } as const
     const first = await signIn(user, { devices })
@@ -456,7 +470,11 @@ describe('an end', () => {
     expect(await endDevices(store, user, { clock, only: ids[0]! })).toBe(0)
     expect(await endDevices(store, user, { clock, except: ids[1]! })).toBe(2)
     expect(await Promise.all(tokens.map(ownerOf))).toEqual([null, user, null, null])
-    expect(await endDevices(store, user, { clock, except: 'nobody' })).toBe(1)
+    expect(await codeOf(endDevices(store, user, { clock, except: 'nobody' }))).toBe('SESSION_NOT_SIGNED_IN')
+    expect(await codeOf(endDevices(store, user, { clock, except: ids[1]!, only: ids[1]! }))).toBe(
+      'CONFIG_INVALID',
+    )
+    expect(await endDevices(store, user, { clock })).toBe(1)
     expect(await endDevices(store, user, { clock })).toBe(0)
   })
 

@@ -43,7 +43,6 @@ const takenTypes: ReadonlySet<string> = new Set([
 ])
 
 const takenFields: ReadonlySet<string> = new Set([
-  'handle',
   ...(sessionTypes.get('Session') as ObjectTypeDefinitionNode).fields!.map(({ name }) => name.value),
 ])
 

@@ -79,15 +79,15 @@ export function readDeclaration(
   return { definitions, fields: notEmpty(fields), terms: new Map(terms) }
 }
 
+const parts = ['type', 'description', 'client', 'default', 'key', 'ttl', 'onSignIn']
+
 function readObject(declarations: DataDeclarations, types = ''): Declaration {
   checkOptions('sessionData', declarations, Object.keys(declarations ?? {}))
   const definitions = definitionsIn(types, 'types')
   const data = definitions.find(isData)
   if (data) throw flaw(`the object is the type ${dataType}, so that "types" cannot define it`, data.name)
   const declared = Object.entries(declarations).map(([name, each]) => {
-    checkOptions(`sessionData.${name}`, each, [
-      ...['type', 'description', 'client', 'default', 'key', 'ttl', 'onSignIn'],
-    ])
+    checkOptions(`sessionData.${name}`, each, parts)
     const { type, description, default: value, ...terms } = each
     if (description !== undefined && typeof description !== 'string') {
       throw flaw(`"${name}": "description" must be text`)
