@@ -55,10 +55,8 @@ async function signIn(label = 'a device', of = user, at = server): Promise<Clien
   const client = new Client(at)
   const { body } = await client.run(
     'mutation ($of: ID!, $label: String) { login(user: $of, label: $label) }',
-    {
-      of,
-      label,
-    },
+    { of, label },
+    { 'user-agent': `Browser of ${label}` },
   )
   expect(body).toEqual({ data: { login: true } })
   return client
@@ -87,16 +85,12 @@ describe('mySessions', () => {
     const visitor = new Client(server)
     expect(await listed(visitor)).toEqual([])
     expect(visitor.cookies.size).toBe(0)
-    const { body } = await laptop.run(
-      '{ mySessions { signedInAt lastSeenAt expiresAt userAgent } }',
-      undefined,
-      { 'user-agent': 'Tester' },
-    )
+    const { body } = await laptop.run('{ mySessions { signedInAt lastSeenAt expiresAt userAgent } }')
     expect(body.data.mySessions[0]).toEqual({
       signedInAt: expect.stringMatching(/Z$/),
       lastSeenAt: expect.stringMatching(/Z$/),
       expiresAt: expect.stringMatching(/Z$/),
-      userAgent: null,
+      userAgent: 'Browser of phone',
     })
   })
 })

@@ -500,6 +500,28 @@ describe('a handshake', () => {
     expect(log.closed[0]![0]).toBe(1009)
   })
 
+  it('has the session of the token that its client sends, where the server takes tokens', async () => {
+    const server = await node({ transport: { header: 'session-token' } })
+    const login = await fetch(server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'session-token': '' },
+      body: JSON.stringify({ query: 'mutation { login(user: "ada") }' }),
+    })
+    const token = login.headers.get('session-token')!
+    const visitor = await signedIn(server, 'bob')
+    const { run, watch } = connect(server, visitor, {}, { connectionParams: { sessionToken: token } })
+    expect(await run('{ me }')).toEqual([{ data: { me: 'ada' } }])
+    const { end } = watch('subscription { ticks }')
+    await fetch(server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'session-token': token },
+      body: JSON.stringify({ query: logout }),
+    })
+    expect(await end).toMatchObject([{ extensions: { code: 'SESSION_ENDED' } }])
+    const nobody = connect(server, visitor, {}, { connectionParams: { sessionToken: '' } })
+    expect(await nobody.run('{ me }')).toEqual([{ data: { me: null } }])
+  })
+
   it('gives no session but its own', async () => {
     const server = await node()
     const visitor = await signedIn(server)
