@@ -1,6 +1,7 @@
 // This lets clients sign in, rotate, end, list and read at random beside each other, and judges by real time.
 
 import { setTimeout } from 'node:timers/promises'
+import { expect } from 'vitest'
 import { devicesOf, endDevices } from '../../src/server/devices.ts'
 import { openSession, type OpenSession } from '../../src/server/open-session.ts'
 import { SessionError } from '../../src/session/errors.ts'
@@ -10,7 +11,10 @@ import type { KeyedStore } from '../../src/session/store.ts'
 
 /** How the clients behave. */
 export interface Races {
+  /** How many things the clients do, each of one to a dozen calls to the store. */
   readonly operations: number
+  /** Seconds after which no client begins anything more. @default no bound */
+  readonly seconds?: number
   readonly clients?: number
   readonly owners?: number
   /** How likely a client dies at each of its calls to the store, before or after it. */
@@ -31,10 +35,13 @@ export interface Verdict {
   irrevocable: number
   /** Reads that found nobody signed in, nor a mark, though nobody had begun to end the device. */
   signedOut: number
+  /** What was begun of all of these, until the time was over. */
+  operations: number
   signIns: number
   rotations: number
   ends: number
   reads: number
+  lists: number
   crashes: number
   refused: number
 }
@@ -53,12 +60,16 @@ interface SignIn {
   deadAt: number | null
 }
 
+/** Of how many sign-ins the sessions are read, the last ones; and how many ends of all are remembered for them. */
+const [remembered, rememberedEnds] = [30, 500]
+
 class Crash extends Error {}
 
 /** Runs the races over a store. */
 export async function race(backend: KeyedStore, given: Races): Promise<Verdict> {
   const {
     operations,
+    seconds = Number.POSITIVE_INFINITY,
     clients = 8,
     owners: ownerCount = 3,
     crash = 0,
@@ -71,10 +82,12 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     unlisted: 0,
     irrevocable: 0,
     signedOut: 0,
+    operations: 0,
     signIns: 0,
     rotations: 0,
     ends: 0,
     reads: 0,
+    lists: 0,
     crashes: 0,
     refused: 0,
   }
@@ -83,7 +96,7 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
   const signIns: SignIn[] = []
   const clock = settings.clock ?? Date.now
   let step = 0
-  let begun = 0
+  const deadline = performance.now() + seconds * 1000
 
   const pause = async (): Promise<void> => {
     if (random() < 0.3) await setTimeout(random() * 2)
@@ -149,6 +162,7 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
       hitAt: null,
       deadAt: null,
     })
+    if (signIns.length > remembered) signIns.shift()
     verdict.signIns++
   }
 
@@ -197,12 +211,13 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     const answers = step++
     answer(answers)
     if (kind !== 'one') ended.push({ owner, begins, answers, spares: kind === 'others' ? found : null })
+    if (ended.length > rememberedEnds) ended.shift()
     verdict.ends++
-    const recent = signIns.slice(-30).filter((each) => each.owner === owner)
+    const recent = signIns.filter((each) => each.owner === owner)
     await Promise.all(recent.map((each) => read(each)))
   }
 
-  const read = async (found = pick(signIns.slice(-30))): Promise<void> => {
+  const read = async (found = pick(signIns)): Promise<void> => {
     if (!found) return
     const { deadAt, token } = found
     const began = step++
@@ -227,11 +242,15 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     if (isOfTicket) verdict.survivorsOfTickets++
   }
 
-  const list = async (): Promise<void> => void (await devicesOf(mortal(), pick(owners)!, settings))
+  const list = async (): Promise<void> => {
+    await devicesOf(mortal(), pick(owners)!, settings)
+    verdict.lists++
+  }
 
   const kinds = [signIn, signIn, rotate, end, list, () => read(), () => read(), () => read()]
   const client = async (): Promise<void> => {
-    while (begun++ < operations) {
+    while (verdict.operations < operations && performance.now() < deadline) {
+      verdict.operations++
       try {
         await pick(kinds)!()
       } catch (error) {
@@ -263,4 +282,21 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
   for (const owner of owners) await endDevices(backend, owner, settings)
   for (const id of ids) if (await isAlive(id)) verdict.irrevocable++
   return verdict
+}
+
+/** Runs the races, and fails where anything went wrong. `npm run test:long` shows what ran. */
+export async function judged(title: string, backend: KeyedStore, races: Races): Promise<void> {
+  const began = performance.now()
+  const verdict = await race(backend, races)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  // oxlint-disable-next-line eslint/no-console -- what has to be 0 tells little without what ran
+  if (process.env['LONG']) console.info(title, { ...verdict, seconds })
+  expect(verdict, title).toMatchObject({
+    survivors: 0,
+    survivorsOfTickets: 0,
+    unlisted: 0,
+    irrevocable: 0,
+    signedOut: 0,
+  })
+  expect(verdict.signIns, title).toBeGreaterThan(verdict.operations / 10)
 }
