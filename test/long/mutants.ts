@@ -9,6 +9,8 @@ interface Mutant {
   readonly file: string
   readonly from: string
   readonly to: string
+  /** What else the code would be, where one change alone changes nothing. */
+  readonly also?: Pick<Mutant, 'file' | 'from' | 'to'>
   readonly tests: readonly string[]
 }
 
@@ -4229,6 +4231,28 @@ const mutants: readonly Mutant[] = [
     tests: ['session/owner-races'],
   },
   {
+    guard: 'a session gets its owner once its device is entered',
+    file: 'session/signed-in.ts',
+    from: '    await index.enter(device, entry, given, now)\n    const isBound = await this.#bind({\n      owner,\n      device,\n      id: this.#stored.id!,\n      seenAt: now,\n      confirmedAt: now,\n      stamp: stamp === undefined ? undefined : shortened(stamp),\n    })\n',
+    to: '    const isBound = await this.#bind({\n      owner,\n      device,\n      id: this.#stored.id!,\n      seenAt: now,\n      confirmedAt: now,\n      stamp: stamp === undefined ? undefined : shortened(stamp),\n    })\n    await index.enter(device, entry, given, now)\n',
+    tests: ['session/owner-races'],
+  },
+  {
+    guard: 'a rotation does not take the owner along',
+    file: 'session/signed-in.ts',
+    from: 'await this.#stored.rotate(now, isKept, withoutOwner)',
+    to: 'await this.#stored.rotate(now, isKept)',
+    also: { file: 'session/owner.ts', from: 'return owned.id === id ? owned : null', to: 'return owned' },
+    tests: ['session/owner-races'],
+  },
+  {
+    guard: 'a rotation binds the owner once the device has moved',
+    file: 'session/signed-in.ts',
+    from: '    if (!(await this.#indexOf(owned.owner).move',
+    to: '    await this.#bind(change({ ...owned, id }))\n    if (!(await this.#indexOf(owned.owner).move',
+    tests: ['session/owner-races'],
+  },
+  {
     guard: 'an owner counts only under the id that was signed in',
     file: 'session/owner.ts',
     from: 'return owned.id === id ? owned : null',
@@ -5117,13 +5141,17 @@ try {
 process.stdout.write(`${chosen.length - survivors.length} of ${chosen.length} guards have a test\n`)
 process.exitCode = survivors.length === 0 ? 0 : 1
 
-function isNoticed({ file, from, to, tests }: Mutant): boolean {
-  const path = join(copy, 'src', file)
-  const text = readFileSync(path, 'utf8')
-  if (!text.includes(from)) throw new Error(`${file} does not hold: ${from}`)
-  writeFileSync(path, text.replace(from, to))
+function isNoticed({ file, from, to, also, tests }: Mutant): boolean {
+  const texts = new Map<string, string>()
+  for (const change of [{ file, from, to }, ...(also ? [also] : [])]) {
+    const path = join(copy, 'src', change.file)
+    const text = readFileSync(path, 'utf8')
+    if (!text.includes(change.from)) throw new Error(`${change.file} does not hold: ${change.from}`)
+    texts.set(path, texts.get(path) ?? text)
+    writeFileSync(path, text.replace(change.from, change.to))
+  }
   const noticed = !passes(tests, patience)
-  writeFileSync(path, text)
+  for (const [path, text] of texts) writeFileSync(path, text)
   return noticed
 }
 

@@ -62,6 +62,11 @@ interface SignIn {
 
 /** Of how many sign-ins the sessions are read, the last ones; and how many ends of all are remembered for them. */
 const [remembered, rememberedEnds] = [30, 500]
+/** How many ids are looked at after an end, the last ones. No client creates as many while it lasts. */
+const rememberedIds = 24
+
+/** Which devices are ended, and `admin`: all, by nobody who is signed in. */
+type Kind = 'all' | 'others' | 'one' | 'admin'
 
 class Crash extends Error {}
 
@@ -93,6 +98,8 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
   }
   const owners = Array.from({ length: ownerCount }, (_, index) => `owner ${index} ${random()}`)
   const ids = new Set<string>()
+  /** The ids of what was created last. */
+  const created: string[] = []
   const signIns: SignIn[] = []
   const clock = settings.clock ?? Date.now
   let step = 0
@@ -123,11 +130,23 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     return {
       create(id, record) {
         ids.add(id)
+        created.push(id)
+        if (created.length > rememberedIds) created.shift()
         return call(() => backend.create(id, record))
       },
       read: (id, now) => call(() => backend.read(id, now)),
       commit: (id, changes, now) => call(() => backend.commit(id, changes, now)),
       delete: (id, now, mark) => call(() => backend.delete(id, now, mark)),
+    }
+  }
+  const attempt = async (operation: () => Promise<unknown>): Promise<void> => {
+    try {
+      await operation()
+    } catch (error) {
+      const cause = error instanceof SessionError ? error.cause : error
+      if (cause instanceof Crash) verdict.crashes++
+      else if (error instanceof SessionError && !error.code.startsWith('SESSION_STORE')) verdict.refused++
+      else throw error
     }
   }
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
@@ -178,22 +197,22 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     verdict.rotations++
   }
 
-  const hits = (isHit: (each: SignIn) => boolean, begins: number): ((answers: number) => void) => {
-    const hit = signIns.filter((each) => isHit(each))
-    for (const each of hit) each.hitAt ??= begins
-    return (answers) => {
-      for (const each of hit) each.deadAt ??= answers
+  /** Looks for sessions that nobody has the token of yet, as those of a rotation that is under way. */
+  const search = async (owner: string, devices: ReadonlySet<string>): Promise<void> => {
+    const look = async (id: string): Promise<void> => {
+      const found = await backend.read(id, clock())
+      const owned = found !== null && typeof found !== 'string' ? ownerOf(found, id) : null
+      if (owned?.owner === owner && devices.has(owned.device)) verdict.survivors++
     }
+    await Promise.all(created.map((id) => look(id)))
   }
 
   /** What an end has ended, once it has answered, also of those that answered after it began. */
   const ended: { owner: string; begins: number; answers: number; spares: SignIn | null }[] = []
 
-  const end = async (): Promise<void> => {
-    const found = take()
-    if (!found) return
+  const end = async (found: SignIn, among: readonly Kind[]): Promise<void> => {
     const { owner } = found
-    const kind = pick(['all', 'others', 'one', 'admin'] as const)!
+    const kind = pick(among)!
     const target = kind === 'one' ? pick(signIns.filter((each) => each.owner === owner)) : undefined
     const session: OpenSession = openSession(mortal(), found.token, settings)
     if ((await session.owner()) !== owner) return
@@ -201,7 +220,8 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     // Others may begin a sign-in of the device that is spared or ended here, so that the device decides.
     const isHit = (each: SignIn): boolean =>
       each.owner === owner && (kind === 'one' ? each === target : kind === 'others' ? each !== found : true)
-    const answer = hits(isHit, begins)
+    const hit = signIns.filter((each) => isHit(each))
+    for (const each of hit) each.hitAt ??= begins
     if (kind === 'all') {
       found.isBusy = true
       await session.endAllDevices()
@@ -209,12 +229,13 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     else if (kind === 'one') await session.endDevice(target!.device)
     else await endDevices(mortal(), owner, settings)
     const answers = step++
-    answer(answers)
+    for (const each of hit) each.deadAt ??= answers
     if (kind !== 'one') ended.push({ owner, begins, answers, spares: kind === 'others' ? found : null })
     if (ended.length > rememberedEnds) ended.shift()
     verdict.ends++
     const recent = signIns.filter((each) => each.owner === owner)
-    await Promise.all(recent.map((each) => read(each)))
+    const devices = new Set(hit.map(({ device }) => device))
+    await Promise.all([search(owner, devices), ...recent.map((each) => read(each))])
   }
 
   const read = async (found = pick(signIns)): Promise<void> => {
@@ -242,23 +263,31 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     if (isOfTicket) verdict.survivorsOfTickets++
   }
 
+  /** Lets somebody end devices, or two of the same owner each other's. */
+  const ends = async (): Promise<void> => {
+    // Also one that is about to get a new token, which is the hardest to end, or to spare.
+    const found = random() < 0.5 ? take() : pick(signIns.slice(-12))
+    if (!found) return
+    const others = signIns.filter((each) => each.owner === found.owner && each !== found)
+    const other = random() < 0.7 ? pick(others.slice(-4)) : undefined
+    await (other
+      ? Promise.all([
+          attempt(() => end(found, ['all', 'admin', 'others'])),
+          attempt(() => end(other, ['others', 'others', 'one'])),
+        ])
+      : attempt(() => end(found, ['all', 'others', 'one', 'admin'])))
+  }
+
   const list = async (): Promise<void> => {
     await devicesOf(mortal(), pick(owners)!, settings)
     verdict.lists++
   }
 
-  const kinds = [signIn, signIn, rotate, end, list, () => read(), () => read(), () => read()]
+  const kinds = [signIn, signIn, rotate, ends, list, () => read(), () => read(), () => read()]
   const client = async (): Promise<void> => {
     while (verdict.operations < operations && performance.now() < deadline) {
       verdict.operations++
-      try {
-        await pick(kinds)!()
-      } catch (error) {
-        const cause = error instanceof SessionError ? error.cause : error
-        if (cause instanceof Crash) verdict.crashes++
-        else if (error instanceof SessionError && !error.code.startsWith('SESSION_STORE')) verdict.refused++
-        else throw error
-      }
+      await attempt(pick(kinds)!)
       step++
     }
   }
