@@ -52,6 +52,8 @@ const firstLook = 100
 /** Milliseconds between two looks at each session, with what tells of ends, and without it. */
 const backstop = 30_000
 const polling = 900
+/** Milliseconds over which the looks after a gap are spread. With what it takes to tell of a gap this is below a second. */
+const longestSpread = 800
 /** Milliseconds for which a stream waits until its store is heard. */
 const longestWait = 2000
 /** Milliseconds for which it is listened on when nobody watches any more, as the next stream may begin soon. */
@@ -67,6 +69,8 @@ interface Watched {
   failingSince: number | null
   isLooking: boolean
   looksAgain: boolean
+  /** When the next look is planned for, as `performance.now()` has it. */
+  lookAt: number
   timer: NodeJS.Timeout | undefined
 }
 
@@ -81,8 +85,6 @@ export class Watcher {
   readonly #watched = new Map<string, Watched>()
   #listening: Promise<() => Promise<void>> | null = null
   #isHeard = false
-  #poll: NodeJS.Timeout | undefined
-  #pollAt = Infinity
   #leaving: NodeJS.Timeout | undefined
 
   constructor(store: WatchedStore, clock: () => number) {
@@ -105,7 +107,6 @@ export class Watcher {
     this.#plan(id, watched, firstLook)
     clearTimeout(this.#leaving)
     await this.#listen()
-    this.#pollInTime()
     return () => {
       watched.listeners.delete(listener)
       this.#dropIfUnused(id, watched)
@@ -120,7 +121,9 @@ export class Watcher {
       () => this.#gap(),
     )
     try {
-      const listening = this.#listening.then(() => (this.#isHeard = true))
+      const listening = this.#listening.then(() => {
+        this.#isHeard = true
+      })
       // A connection to listen with may take long to get. Sessions are polled until then.
       await Promise.race([listening, later(longestWait)])
     } catch {
@@ -137,32 +140,14 @@ export class Watcher {
     if (isWanted) void this.#look(id, watched)
   }
 
-  /** Looks at all sessions, within a second, so that the store does not get all reads at once. */
+  /** Looks at all sessions, one after the other, so that the store does not get all reads at once. */
   #gap(): void {
-    const spread = Math.min(1000, this.#watched.size)
-    for (const [id, watched] of this.#watched) this.#plan(id, watched, Math.random() * spread)
-  }
-
-  /** Plans the next look at all, unless one is planned that is as soon. */
-  #pollInTime(): void {
-    const tells = this.#isHeard && (this.#store.notices!.tellsChanges || !this.#hasChangeListeners())
-    const wait = tells ? backstop : polling
-    const at = performance.now() + wait
-    if (at >= this.#pollAt) return
-    clearTimeout(this.#poll)
-    this.#pollAt = at
-    this.#poll = setTimeout(() => {
-      this.#pollAt = Infinity
-      if (this.#watched.size > 0) this.#pollInTime()
-      this.#gap()
-    }, wait).unref()
-  }
-
-  #hasChangeListeners(): boolean {
-    for (const { listeners } of this.#watched.values()) {
-      for (const { onChange } of listeners) if (onChange) return true
+    const spread = Math.min(longestSpread, this.#watched.size)
+    const latest = performance.now() + spread
+    for (const [id, watched] of this.#watched) {
+      // Gaps can come faster than the looks after each of them.
+      if (watched.lookAt > latest) this.#plan(id, watched, Math.random() * spread)
     }
-    return false
   }
 
   async #look(id: string, watched: Watched): Promise<void> {
@@ -191,7 +176,7 @@ export class Watcher {
     const isExpired = watched.expiresAt <= this.#clock()
     if (found === 'unread') {
       if (isExpired) this.#end(id, watched, 'expired')
-      else this.#planExpiry(id, watched)
+      else this.#planNext(id, watched)
       return
     }
     if (found === null) return this.#end(id, watched, isExpired ? 'expired' : 'ended')
@@ -200,7 +185,7 @@ export class Watcher {
     const held = heldBy(found)
     const hasChanged = watched.last !== held
     watched.last = held
-    this.#planExpiry(id, watched)
+    this.#planNext(id, watched)
     if (hasChanged) for (const listener of watched.listeners) listener.onChange?.()
   }
 
@@ -211,17 +196,30 @@ export class Watcher {
     for (const listener of listeners) listener.onEnd(ending)
   }
 
-  /** Others may move the deadline until then, so that it causes a look. */
-  #planExpiry(id: string, watched: Watched): void {
-    // A timer takes 31 bits of milliseconds, and fires a little early.
-    const wait = Math.min(Math.max(watched.expiresAt - this.#clock(), 0) + 1, 2 ** 31 - 1)
-    clearTimeout(watched.timer)
-    watched.timer = setTimeout(() => void this.#look(id, watched), wait).unref()
+  /** Plans the look after one that found the session: at its deadline, which others may move until then, or before. */
+  #planNext(id: string, watched: Watched): void {
+    // A timer fires a little early.
+    const rest = Math.max(watched.expiresAt - this.#clock(), 0) + 1
+    this.#plan(id, watched, Math.min(rest, this.#isToldOf(watched) ? backstop : polling))
   }
 
+  #isToldOf({ listeners }: Watched): boolean {
+    if (!this.#isHeard) return false
+    return this.#store.notices!.tellsChanges || [...listeners].every(({ onChange }) => !onChange)
+  }
+
+  /** Plans a look, unless an earlier one is planned: no look that is due may be put off by another reason for one. */
   #plan(id: string, watched: Watched, wait: number): void {
+    const lookAt = performance.now() + wait
+    // Whoever has watched it may have left during a look.
+    if (watched.listeners.size === 0 || watched.lookAt <= lookAt) return
     clearTimeout(watched.timer)
-    watched.timer = setTimeout(() => void this.#look(id, watched), wait).unref()
+    watched.lookAt = lookAt
+    const look = (): void => {
+      watched.lookAt = Number.POSITIVE_INFINITY
+      void this.#look(id, watched)
+    }
+    watched.timer = setTimeout(look, wait).unref()
   }
 
   #dropIfUnused(id: string, watched: Watched): void {
@@ -229,8 +227,6 @@ export class Watcher {
     clearTimeout(watched.timer)
     if (this.#watched.get(id) === watched) this.#watched.delete(id)
     if (this.#watched.size > 0) return
-    clearTimeout(this.#poll)
-    this.#pollAt = Infinity
     clearTimeout(this.#leaving)
     this.#leaving = setTimeout(() => this.#leave(), linger).unref()
   }
@@ -263,5 +259,6 @@ const made = (record: SessionRecord): Watched => ({
   failingSince: null,
   isLooking: false,
   looksAgain: false,
+  lookAt: Number.POSITIVE_INFINITY,
   timer: undefined,
 })
