@@ -53,7 +53,7 @@ const firstLook = 100
 const backstop = 30_000
 const polling = 900
 /** Milliseconds over which the looks after a gap are spread. With what it takes to tell of a gap this is below a second. */
-const longestSpread = 800
+const longestSpread = 600
 /** Milliseconds for which a stream waits until its store is heard. */
 const longestWait = 2000
 /** Milliseconds for which it is listened on when nobody watches any more, as the next stream may begin soon. */
@@ -115,14 +115,15 @@ export class Watcher {
 
   async #listen(): Promise<void> {
     const { notices } = this.#store
-    if (!notices) return
+    if (!notices || this.#isHeard) return
     this.#listening ??= notices.listen(
       (id, what) => this.#notice(id, what),
       () => this.#gap(),
     )
     try {
-      const listening = this.#listening.then(() => {
+      const listening = this.#listening.then((stop) => {
         this.#isHeard = true
+        return stop
       })
       // A connection to listen with may take long to get. Sessions are polled until then.
       await Promise.race([listening, later(longestWait)])

@@ -5,6 +5,7 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenSession, openSession } from '../../src/server/open-session.ts'
 import { changeSet } from '../../src/session/changes.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
@@ -71,6 +72,55 @@ const withoutSession: [string, number, cookie: string | null, string][] = [
   ['bogus cookie, write', 2, bogus, set],
 ]
 
+/** Signs in on as many devices. @returns the token of the last one, and a ticket */
+async function signedIn(store: KeyedStore, count: number) {
+  const owner = randomUUID()
+  let token: string | null = null
+  for (let device = 0; device < count; device++) {
+    const session = openSession(store)
+    await session.identify(owner)
+    token = session.token
+  }
+  return { owner, token, ticket: await openSession(store).ticket(owner) }
+}
+
+/** What somebody does who has so many devices, and how many round trips that takes. */
+const withDevices: [string, number, count: number, (given: SignedIn) => Promise<unknown>][] = [
+  ['read', 1, 2, ({ session }) => session.owner()],
+  // A rotation of nobody's session is two: it is deleted, and created again.
+  ['rotate', 5, 2, ({ session }) => session.rotate()],
+  [
+    'sign in by nobody without a session',
+    3,
+    2,
+    ({ nobody, owner, ticket }) => nobody().identify(owner, { ticket }),
+  ],
+  ['sign in by a visitor', 5, 2, ({ visitor, owner, ticket }) => visitor.identify(owner, { ticket })],
+  ['sign in by a visitor, without a ticket', 6, 2, ({ visitor, owner }) => visitor.identify(owner)],
+  ['first sign-in by a visitor', 6, 0, ({ visitor, owner, ticket }) => visitor.identify(owner, { ticket })],
+  ['ticket', 1, 2, ({ nobody, owner }) => nobody().ticket(owner)],
+  ...[1, 10, 50].map((count): (typeof withDevices)[number] => [
+    `list ${count}`,
+    2 + count,
+    count,
+    ({ session }) => session.devices(),
+  ]),
+  ...[1, 10, 50].map((count): (typeof withDevices)[number] => [
+    `end ${count} others`,
+    5 + 2 * count,
+    count + 1,
+    ({ session }) => session.endOtherDevices(),
+  ]),
+]
+
+interface SignedIn {
+  readonly owner: string
+  readonly ticket: string
+  readonly session: OpenSession
+  readonly visitor: OpenSession
+  readonly nobody: () => OpenSession
+}
+
 /** Every statement and script is known to the server from here on. */
 async function warmUp(store: KeyedStore): Promise<void> {
   const id = digest(mint())
@@ -101,6 +151,22 @@ function itTakes(opened: () => { store: KeyedStore; count: Count }): void {
     await client.run(set)
     clock.forward(seconds)
     expect(await count(async () => expect((await client.post(body)).codes).toEqual([]))).toBe(expected)
+  })
+
+  it.each(withDevices)('with devices, %s: %i', async (_, expected, devices, what) => {
+    const { store, count } = opened()
+    const { owner, token, ticket } = await signedIn(store, devices)
+    const first = openSession(store)
+    first.set('cart', 1)
+    await first.save()
+    const given = {
+      owner,
+      ticket,
+      session: openSession(store, token),
+      visitor: openSession(store, first.token),
+      nobody: () => openSession(store),
+    }
+    expect(await count(() => what(given))).toBe(expected)
   })
 
   it.each(withoutSession)('%s: %i', async (_, expected, cookie, query) => {

@@ -70,15 +70,10 @@ export async function liveStreams(nodes: readonly LiveNode[], given: Streams): P
   const ended: { readonly acked: number; readonly of: readonly Stream[] }[] = []
   const any = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!
 
-  const begin = async (): Promise<string> => {
+  const begin = async ({ store } = any(servers)): Promise<string> => {
     const id = digest(mint())
     const now = Date.now()
-    await any(servers).store.create(id, {
-      entries: new Map(),
-      createdAt: now,
-      expiresAt: now + year,
-      policy: '',
-    })
+    await store.create(id, { entries: new Map(), createdAt: now, expiresAt: now + year, policy: '' })
     return id
   }
   /** Begins a stream as a request does: it reads the session, does something else, and then watches it. */
@@ -114,19 +109,18 @@ export async function liveStreams(nodes: readonly LiveNode[], given: Streams): P
   }
 
   const stopped = new AbortController()
-  const each = async (interval: number, what: () => Promise<unknown>): Promise<void> => {
+  const each = async (interval: number | undefined, what: () => Promise<unknown>): Promise<void> => {
+    if (interval === undefined) return
     while (!stopped.signal.aborted) {
       await setTimeout(interval)
       if (!stopped.signal.aborted) await what()
     }
   }
   const beside = [
-    ...servers.map(({ cut }) => cut && each(cutEvery, () => cut().then(() => verdict.cuts++))),
-    writeEvery !== undefined &&
-      each(writeEvery, () => {
-        const record = { entries: new Map(), createdAt: 0, expiresAt: Date.now() + year, policy: '' }
-        return servers[0]!.store.create(digest(mint()), record)
-      }),
+    ...servers.map(async ({ cut }) => {
+      if (cut) await each(cutEvery, async () => void (await cut(), verdict.cuts++))
+    }),
+    each(writeEvery, () => begin(servers[0])),
   ]
   const held = await Promise.all(
     servers.flatMap((server) =>
