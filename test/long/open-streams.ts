@@ -76,9 +76,10 @@ try {
     await setTimeout(200)
   })
   const began = performance.now()
+  const isOver = (): boolean => ended >= count || performance.now() - began > 10_000
   const watched = await cpu(count, async () => {
     await Promise.all(ids.map((id) => elsewhere.delete(id, Date.now())))
-    while (ended < count && performance.now() - began < 10_000) await setTimeout(5)
+    while (!isOver()) await setTimeout(5)
   })
   print('CPU of a delete and its notice, of a session nobody watches', unwatched)
   print('the same, of a session with a stream, which is read and ends', watched)

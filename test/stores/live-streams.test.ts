@@ -99,7 +99,7 @@ describe('no stream outlives its session', () => {
     ['other processes that write', onlyInCI ?? {}, sqlite, { writeEvery: 30 }],
   ] as const)('of many, beside %s', (title, options, nodes, more) => {
     it('within a second', options, async () => {
-      await outlived(title, await nodes(), { streams: 100, lasting: runs(900, 5000), ...more })
+      await outlived(title, await nodes(), { streams: 100, lasting: runs(900, 2000), ...more })
     })
   })
 
