@@ -101,6 +101,11 @@ export function saveAlong<Each extends object>(
     } catch (error) {
       return last(error)
     }
+    // The client may have left in the meantime.
+    if (isOver) {
+      leave()
+      return over
+    }
     if (ending) return last(ending)
     const step = Promise.withResolvers<IteratorResult<Each>>()
     waiting = step

@@ -6,6 +6,8 @@ import { type AnySession, partsOf } from '../session/session.ts'
 
 /** Milliseconds between two events, at least. What changes in between is told as one. */
 const pause = 100
+/** Milliseconds until a change is read again that could not be read. */
+const retry = 1000
 
 /**
  * Gives the session at once and after each change, with what it holds then, and null when it has ended. Where nothing is
@@ -22,10 +24,12 @@ export function changesOf(session: AnySession): AsyncIterable<AnySession | null>
       timer = undefined
       told = performance.now()
       try {
+        unit.recover()
         await unit.refresh()
         if (!isOver) await push(session)
       } catch {
-        // Whether the session has ended, or its store fails, is told by `onEnd`.
+        // Whether the session has ended is told by `onEnd`. A store that has failed may answer again.
+        if (!isOver) timer ??= setTimeout(() => void tell(), retry)
       }
     }
     await session.isNew()

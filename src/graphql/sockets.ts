@@ -146,7 +146,9 @@ export function sessionSockets(yoga: SocketYoga): SessionSockets {
     const { request } = extra
     const { header } = exchanges
     const token = connectionParams?.['sessionToken']
-    const later = header && typeof token === 'string' ? { [header.name]: token } : {}
+    // What no header can carry is no token, and would be quoted in the error of whoever tries.
+    const carried = typeof token === 'string' && /^[\x21-\x7e]*$/.test(token) ? token : ''
+    const later = header && typeof token === 'string' ? { [header.name]: carried } : {}
     const { scheme } = headOf(request)
     return requestOf(
       `${scheme}://${request.headers.host ?? noHost}${request.url}`,

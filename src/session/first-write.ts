@@ -1,6 +1,5 @@
 // This begins a session, so that the first writes of one page which run at once begin one and not several.
 
-import { withoutOwner } from './owner.ts'
 import { type Departure, type Mark, markRecord, type SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store.ts'
@@ -18,6 +17,8 @@ export interface FirstWrite {
   readonly nonce: string | null
   /** Whether the application has rotated, as at a sign-in. */
   readonly isKept: boolean
+  /** What is carried over then of what the page has begun. */
+  readonly carry: (record: SessionRecord) => SessionRecord
   /** Whether the request has flushed, so that it is to have nothing of what other requests of the page have begun. */
   readonly isFlushed: boolean
 }
@@ -90,13 +91,13 @@ export class FirstWrites {
   /** Looks for the session of another request of the page, and takes it away from the others if this one signs in. */
   async #find(
     token: string,
-    { isKept, isFlushed }: FirstWrite,
+    { isKept, carry, isFlushed }: FirstWrite,
     mark: Mark,
     now: number,
   ): Promise<Found | null> {
     if (isFlushed) return (await this.#store.delete(token, now, mark)) === null ? null : { is: 'over' }
     const found = isKept
-      ? await this.#store.rotate(token, now, mark, (record) => ({ ...withoutOwner(record), kept: true }))
+      ? await this.#store.rotate(token, now, mark, (record) => ({ ...carry(record), kept: true }))
       : await this.#store.read(token, now)
     if (found === null) return null
     if (typeof found === 'string') return { is: 'departed', token, departure: found }

@@ -7,6 +7,8 @@ export const flashKey = '$flash'
 
 /** How many notices are kept. Beyond it the oldest goes, as pages that never take them would fill the session. */
 const most = 32
+/** How many characters of JSON all notices together have, at most, before the oldest goes. */
+const mostCharacters = 16_384
 
 type Notices = readonly (readonly [value: Json, until: number])[]
 
@@ -18,6 +20,11 @@ export function noticesIn(text: string | null | undefined, now: number): Notices
 
 /** The text with one more notice. @param added - the JSON text of its value */
 export function withNotice(text: string | null, added: string, until: number, now: number): string {
-  const kept = noticesIn(text, now).slice(1 - most)
-  return `[${[...kept.map((each) => JSON.stringify(each)), `[${added},${until}]`].join(',')}]`
+  const texts = noticesIn(text, now)
+    .slice(1 - most)
+    .map((each) => JSON.stringify(each))
+  const last = `[${added},${until}]`
+  let length = last.length + texts.reduce((sum, each) => sum + each.length, 0)
+  while (texts.length > 0 && length > mostCharacters) length -= texts.shift()!.length
+  return `[${[...texts, last].join(',')}]`
 }

@@ -236,6 +236,8 @@ export class OwnerIndex {
   async #turnFor(device: string, generation: string, now: number): Promise<boolean> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const read = await this.#read(now)
+      // Where the store has lost the record, sign-ins that are under way are to be refused all the same.
+      if (!read) await this.#turn(generation, now)
       const found = read?.devices.get(device)
       if (!found || found.entry.generation !== read!.generation) return false
       const outcome = await this.#commit(now, now + generationLife, {

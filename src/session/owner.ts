@@ -35,6 +35,12 @@ export function ownerOf({ entries }: SessionRecord, id: string): Owned | null {
   return owned.id === id ? owned : null
 }
 
+/** Who is named in a record, under whatever id that is stored; null for nobody. */
+export function ownerIn({ entries }: Pick<SessionRecord, 'entries'>): string | null {
+  const text = entries.get(ownerKey)
+  return text === undefined ? null : (JSON.parse(text) as Owned).owner
+}
+
 /** The record without its owner, e.g. to store it under another id. */
 export function withoutOwner(record: SessionRecord): SessionRecord {
   if (!record.entries.has(ownerKey)) return record

@@ -322,7 +322,7 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Leaves a notice that is shown once, e.g. "You are signed in.", for whoever takes it by `popFlash` first: no other
-   * request, poll or tab uses it up. It acts at once. The last 32 are kept.
+   * request, poll or tab uses it up. It acts at once. The last 32 are kept, and of large ones fewer.
    * @param value - any JSON
    * @param options - `ttl`: seconds after which nobody gets it any more; 300 where it is left out
    * @throws {SessionError} SESSION_VALUE_INVALID, SESSION_VALUE_TOO_LARGE, SESSION_TOO_LARGE, SESSION_CONFLICT, SESSION_GONE
@@ -364,8 +364,8 @@ export class Session<Data extends object = Record<string, Json>> {
   /**
    * Gives a ticket for a sign-in, to be taken before the password is looked at, and handed to `identify`. It is void
    * once the owner's devices were ended (`endOtherDevices`, `endAllDevices`), so that nobody is signed in with a
-   * password that was changed meanwhile, and after 15 minutes. It is no secret, and can be kept in the session between
-   * the steps of a sign-in.
+   * password that was changed meanwhile, and after 15 minutes. It opens nothing, and can be kept in the session between
+   * the steps of a sign-in; it is not for clients.
    * @throws {SessionError} SESSION_NOT_REVOCABLE
    */
   async ticket(owner: string): Promise<string> {

@@ -5,7 +5,7 @@ import { type ChangeSet, changeSet } from './changes.ts'
 import { gone, notFresh, notRevocable, notSignedIn, SessionError } from './errors.ts'
 import { deadline } from './expiry.ts'
 import { type Device, type DeviceEntry, OwnerIndex } from './owner-index.ts'
-import { isReserved, type Owned, ownerKey, ownerOf, withoutOwner } from './owner.ts'
+import { isReserved, type Owned, ownerIn, ownerKey, ownerOf, withoutOwner } from './owner.ts'
 import type { SessionRecord } from './record.ts'
 import type { Settings } from './settings.ts'
 import type { StoredSession } from './stored-session.ts'
@@ -54,6 +54,12 @@ export class SignedIn {
     return record?.entries.has(ownerKey) ? ownerOf(this.#view.record, id!) : null
   }
 
+  /** Whose session it is in the store, whatever the request has recorded. */
+  get stored(): Owned | null {
+    const { record, id } = this.#stored
+    return record && id !== null ? ownerOf(record, id) : null
+  }
+
   /** @throws {SessionError} SESSION_NOT_REVOCABLE where no session can be ended before its time */
   ticket(owner: string): Promise<string> {
     return this.#indexOf(owner).ticket(this.#settings.clock())
@@ -72,6 +78,12 @@ export class SignedIn {
     const device = newDevice()
     const { owned: before } = this
     const isOther = before !== null && before.owner !== owner
+    const carry = (record: SessionRecord): SessionRecord => {
+      const from = ownerIn(record)
+      // Of somebody else nothing is carried, also where a version without owners has rotated the session.
+      if (from !== null) return from === owner ? withoutOwner(record) : { ...record, ...nothing }
+      return filtered(record, keeps)
+    }
     const replaced = before && !isOther ? before.device : null
     const admit = (id: string): Promise<void> =>
       index.enter(device, this.#entry(id, now, now, label), given, now, replaced)
@@ -85,7 +97,7 @@ export class SignedIn {
     })
     if (this.#stored.standing === 'stored') {
       const carried = (record: SessionRecord): Partial<ChangeSet> => {
-        const { entries, policy } = isOther ? nothing : before ? record : filtered(record, keeps)
+        const { entries, policy } = carry(record)
         return {
           entries: new Map([...entries, [ownerKey, JSON.stringify(ownedAs(this.#stored.id!))]]),
           policy,
@@ -94,8 +106,8 @@ export class SignedIn {
       }
       await this.#stored.supersede(now, isOther ? 'ended' : 'moved', admit, carried)
       if (isOther) onOther()
-      if (before) await this.#leave(before, now)
-    } else await this.#enterFirst(now, admit, ownedAs)
+      if (before) await this.leave(before, now)
+    } else await this.#enterFirst(now, admit, ownedAs, carry)
     this.#settings.emit?.({ type: 'signed-in', handle: this.#stored.id! })
   }
 
@@ -104,10 +116,11 @@ export class SignedIn {
     now: number,
     admit: (id: string) => Promise<void>,
     ownedAs: (id: string) => Owned,
+    carry: (record: SessionRecord) => SessionRecord,
   ): Promise<void> {
     // What begins after it is signed in to.
     await this.#stored.rotate(now, true)
-    const isFresh = await this.#stored.begin(now)
+    const isFresh = await this.#stored.begin(now, carry)
     try {
       await admit(this.#stored.id!)
     } catch (error) {
@@ -151,11 +164,14 @@ export class SignedIn {
     const owned = ownerOf(before.record, before.id)
     if (!owned) return
     const id = this.#stored.id!
-    if (!(await this.#indexOf(owned.owner).move(owned.device, id, now))) {
-      await this.#stored.end(now)
-      throw gone()
+    try {
+      const isThere = await this.#indexOf(owned.owner).move(owned.device, id, now)
+      if (!isThere || !(await this.#bind(change({ ...owned, id })))) throw gone()
+    } catch (error) {
+      // The session has all that is the owner's, and no end of a device would reach it.
+      await this.#stored.abandon(now)
+      throw error
     }
-    await this.#bind(change({ ...owned, id }))
   }
 
   /** Deletes the session, and takes its device out. @returns whether it was stored */
@@ -163,12 +179,12 @@ export class SignedIn {
     const last = await this.#stored.flush(now)
     if (last === null) return false
     const owned = ownerOf(last.record, last.id)
-    if (owned) await this.#leave(owned, now)
+    if (owned) await this.leave(owned, now)
     return true
   }
 
-  /** Takes a device out whose session was deleted, so that an entry that stays names nothing. */
-  async #leave({ owner, device }: Owned, now: number): Promise<void> {
+  /** Takes a device out whose session was deleted or cleared, so that an entry that stays names nothing. */
+  async leave({ owner, device }: Owned, now: number): Promise<void> {
     await this.#indexOf(owner)
       .leave(device, now)
       .catch(() => {})
@@ -232,9 +248,10 @@ export class SignedIn {
     if (!owned) return 0
     this.#checkFresh()
     const now = this.#settings.clock()
-    const isEnded = await this.#stored.flush(now)
-    const others = await this.#indexOf(owned.owner).endAll(now)
-    return others! + (isEnded ? 1 : 0)
+    const index = this.#indexOf(owned.owner)
+    // This one comes last, so that whoever is told of a failure can do it again.
+    const others = (await index.endAll(now, owned.device)) ?? (await index.endAll(now))!
+    return others + ((await this.flush(now)) ? 1 : 0)
   }
 
   /** Whether it is to be stored that the device was seen, as far as the request has read its session. */

@@ -6,6 +6,7 @@ import type { DeclaredKeys } from './declared.ts'
 import { ambiguous, crossSite, departed, gone, headersSent, SessionError, tooLarge } from './errors.ts'
 import { cookieDeadline, deadline, needsNewCookie } from './expiry.ts'
 import { type Begun, FirstWrites } from './first-write.ts'
+import { withoutOwner } from './owner.ts'
 import type { Departure, Mark, SessionRecord } from './record.ts'
 import { choose, tokensOf } from './rivals.ts'
 import type { Settings } from './settings.ts'
@@ -94,6 +95,7 @@ export class StoredSession {
   /** Whether what this request begins is to have nothing of what other requests of the page have begun. */
   #isFlushed = false
   #cookie: CookieChange = null
+  #isAbandoned = false
   #departure: Departure | null = null
   #failure: SessionError | null = null
   /** How often the request has called the store or recorded a change. Nothing can have come before its first step. */
@@ -246,6 +248,11 @@ export class StoredSession {
     return this.#store.watch(this.#token!, { ...listener, record: this.#record! })
   }
 
+  /** Whether a session that this request has made was ended, as whose it is could not be stored. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned
+  }
+
   /** Whether the token holds the session, so that every change needs a new cookie. */
   get isInToken(): boolean {
     return this.#store.isInToken
@@ -298,13 +305,13 @@ export class StoredSession {
    * @returns false when there is such a session. It is `stored` then, without the changes
    * @throws {SessionError} SESSION_HEADERS_SENT, SESSION_TOO_LARGE, SESSION_CROSS_SITE, SESSION_AMBIGUOUS
    */
-  async create(changes: ChangeSet, now: number): Promise<boolean> {
+  async create(changes: ChangeSet, now: number, carry = withoutOwner): Promise<boolean> {
     if (this.refusal) throw this.refusal
     if (this.isSealed) throw headersSent()
     const { outcome, record } = apply(this.blank(), changes)
     if (outcome === 'full') throw tooLarge(this.#settings.limits)
     const created: SessionRecord = this.#isKept ? { ...record!, kept: true } : record!
-    const begun = await this.#begin(created, now)
+    const begun = await this.#begin(created, now, carry)
     if (begun.is === 'departed') {
       this.#token = begun.token
       throw this.#depart(begun.departure)
@@ -316,12 +323,17 @@ export class StoredSession {
     return true
   }
 
-  #begin(record: SessionRecord, now: number): Promise<Begun> {
+  #begin(
+    record: SessionRecord,
+    now: number,
+    carry: (record: SessionRecord) => SessionRecord,
+  ): Promise<Begun> {
     const nonce = this.#nonce
     this.#nonce = null
     const { token } = this.issue()
     const writes = new FirstWrites(this.#store, this.#settings, (verb) => this.#call(verb))
-    return writes.begin({ token, record, nonce, isKept: this.#isKept, isFlushed: this.#isFlushed }, now)
+    const [isKept, isFlushed] = [this.#isKept, this.#isFlushed]
+    return writes.begin({ token, record, nonce, isKept, carry, isFlushed }, now)
   }
 
   /**
@@ -430,13 +442,25 @@ export class StoredSession {
 
   /**
    * Stores an empty session, unless there is one.
+   * @param carry - makes what it holds of the one that the page has begun meanwhile
    * @returns whether it is this request's alone
    * @throws {SessionError} as `create`
    */
-  async begin(now: number): Promise<boolean> {
+  async begin(now: number, carry: (record: SessionRecord) => SessionRecord): Promise<boolean> {
     if (this.#standing === 'stored') return false
     const expiresAt = deadline('', this.issue().createdAt, now, this.#settings.timeouts)
-    return this.create(changeSet({ expiresAt }), now)
+    return this.create(changeSet({ expiresAt }), now, carry)
+  }
+
+  /**
+   * Ends the session under the token that this request has made, of which nobody else knows: no answer may bring it to
+   * the client.
+   */
+  async abandon(now: number): Promise<void> {
+    this.#isAbandoned = true
+    if (this.#failure === null && this.#standing === 'stored') await this.end(now).catch(() => {})
+    this.#cookie = null
+    this.#leave('absent')
   }
 
   /**
@@ -478,7 +502,13 @@ export class StoredSession {
         : { type: 'rotated', handle: this.id!, previousHandle },
     )
     const last = left as SessionRecord
-    await this.commit(changeSet(carried(this.#isAlive(last, now) ? last : blank)), now)
+    try {
+      await this.commit(changeSet(carried(this.#isAlive(last, now) ? last : blank)), now)
+    } catch (error) {
+      // The change may have been made, and whoever is told that it failed must not have its cookie.
+      await this.abandon(now)
+      throw error
+    }
   }
 
   /** Takes the values of several cookies. @returns the only token; null where there is none, or more than one */

@@ -308,9 +308,14 @@ export class UnitOfWork {
    */
   rotate(isKept: boolean): Promise<void> {
     this.#begin()
+    const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
-      await this.#signedIn.rotate(this.settings.clock(), isKept)
+      try {
+        await this.#signedIn.rotate(this.settings.clock(), isKept)
+      } finally {
+        if (this.#stored.isAbandoned) this.#journal.forget(place)
+      }
     })
   }
 
@@ -345,10 +350,17 @@ export class UnitOfWork {
    */
   asOwner<T>(verb: (signedIn: SignedIn) => Promise<T>, isSealable = false): Promise<T> {
     this.#begin()
+    const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (!isSealable && this.#stored.isSealed) throw headersSent()
       await this.#readToChange()
-      return verb(this.#signedIn)
+      const before = this.#stored.standing
+      try {
+        return await verb(this.#signedIn)
+      } finally {
+        // What was recorded for a session that has ended is for nobody.
+        if (before === 'stored' && this.#stored.standing !== 'stored') this.#journal.forget(place)
+      }
     })
   }
 
@@ -361,6 +373,11 @@ export class UnitOfWork {
     const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
+      // What is cleared before is gone, also the owner, whom the clear would take away again when it is saved.
+      if (this.#journal.clears(place)) {
+        await this.#signedIn.flush(this.settings.clock())
+        this.#journal.settle(ownerKey, place, true, null)
+      }
       await this.#signedIn.enter(owner, signIn, () => this.#journal.forget(place))
     })
   }
@@ -430,11 +447,13 @@ export class UnitOfWork {
             ? sum
             : { ...sum, activity: this.#activity(now) }
         const { entries, last, expect } = this.#journal.sumOver(record)
+        const left = changes.clear ? this.#signedIn.stored : null
         let outcome = await this.#commit({ ...changes, entries, last, expect }, now)
         // Another request has changed a key that only had to be put last.
         if (outcome === 'conflict') outcome = await this.#commit(changes, now)
         // The cookie was worthless. What the changes add goes into a new session.
         if (outcome === 'gone') return this.#save()
+        if (left) await this.#signedIn.leave(left, now)
       }
     }
     this.#journal.forget(count)

@@ -1,7 +1,7 @@
 // This watches sessions for those that have an open stream, and tells them when their session ends or changes.
 
 import { tooManyStreams } from './errors.ts'
-import { type Owned, ownerKey } from './owner.ts'
+import { ownerIn, ownerKey } from './owner.ts'
 import type { Departure, Ending, SessionRecord } from './record.ts'
 
 /** What a store is asked for. */
@@ -63,6 +63,8 @@ const patience = 10_000
 
 interface Watched {
   readonly listeners: Set<Listener>
+  /** Whose session it was when it was first watched. */
+  readonly owner: string | null
   expiresAt: number
   /** What the session held last, to tell a change from a new deadline. */
   last: string
@@ -104,6 +106,10 @@ export class Watcher {
     if (bounded.length >= most) throw tooManyStreams(most)
     this.#watched.set(id, watched)
     watched.listeners.add(listener)
+    // Of a session that is kept in its cookie each listener may know a later state.
+    watched.expiresAt = Math.max(watched.expiresAt, listener.record.expiresAt)
+    // Others may have been told already of what this one has not read.
+    if (watched.last !== heldBy(listener.record)) listener.onChange?.()
     this.#plan(id, watched, firstLook)
     clearTimeout(this.#leaving)
     await this.#listen()
@@ -182,6 +188,8 @@ export class Watcher {
     }
     if (found === null) return this.#end(id, watched, isExpired ? 'expired' : 'ended')
     if (typeof found === 'string') return this.#end(id, watched, found)
+    // A session that was cleared has signed its owner out.
+    if (watched.owner !== null && ownerIn(found) !== watched.owner) return this.#end(id, watched, 'ended')
     watched.expiresAt = found.expiresAt
     const held = heldBy(found)
     const hasChanged = watched.last !== held
@@ -243,9 +251,7 @@ export class Watcher {
 
 /** What a change is seen by: neither a new deadline, nor that the device was seen, is one. */
 function heldBy({ policy, entries }: SessionRecord): string {
-  const own = entries.get(ownerKey)
-  const { owner } = own === undefined ? { owner: null } : (JSON.parse(own) as Owned)
-  return JSON.stringify([policy, owner, ...[...entries].filter(([key]) => key !== ownerKey)])
+  return JSON.stringify([policy, ownerIn({ entries }), ...[...entries].filter(([key]) => key !== ownerKey)])
 }
 
 const later = (wait: number): Promise<void> =>
@@ -255,6 +261,7 @@ const later = (wait: number): Promise<void> =>
 
 const made = (record: SessionRecord): Watched => ({
   listeners: new Set(),
+  owner: ownerIn(record),
   expiresAt: record.expiresAt,
   last: heldBy(record),
   failingSince: null,

@@ -52,7 +52,11 @@ export function keyed(
     },
     read: (token, now) => backend.read(idOf(token), now),
     async commit(token, changes, now) {
-      return { outcome: await backend.commit(idOf(token), changes, now), token }
+      const id = idOf(token)
+      const outcome = await backend.commit(id, changes, now)
+      // A clear signs an owner out, so that streams are told of it, whether or not the store tells of changes.
+      if (changes.clear && outcome === 'committed') void backend.notices?.tell?.(id).catch(() => {})
+      return { outcome, token }
     },
     delete: (token, now, mark) => backend.delete(idOf(token), now, mark),
     async rotate(token, now, mark, carry) {

@@ -189,6 +189,19 @@ describe('a stream ends with its session', () => {
     expect(other.isOver).toBe(false)
   })
 
+  it.each(['clearSession { session { id } }', 'logout(flush: false) { flushed }'])(
+    'by %s, which signs its owner out',
+    async (field) => {
+      const [here, there] = [node(), node()]
+      const client = await signedIn(here)
+      const { begun, over, events } = await stream(there, client.fork(), 'subscription { ticks }')
+      await begun()
+      await client.run(`mutation { ${field} }`)
+      await over()
+      expect(codes(events.at(-1)!)).toEqual(['SESSION_ENDED signed-out'])
+    },
+  )
+
   it('by its deadline', async () => {
     const server = node()
     const client = await signedIn(server)
@@ -297,6 +310,24 @@ describe('sessionChanged', () => {
     await setTimeout(1200)
     expect(events.at(-1)!.data.sessionChanged.theme).toBe(49)
     expect(events.length).toBeLessThan(3 + took / 100 + 12)
+  })
+
+  it('goes on after a read that has failed', async () => {
+    const client = await signedIn(node())
+    let failures = 0
+    const failing = node({
+      ...store,
+      async read(id, now) {
+        if (failures-- > 0) throw new Error('The store is down.')
+        return store.read(id, now)
+      },
+    })
+    const { begun, count, events } = await stream(failing, client.fork(), query)
+    await begun()
+    failures = 2
+    await client.run(write)
+    await count(2)
+    expect(events[1]!.data.sessionChanged).toMatchObject({ theme: 'dark' })
   })
 
   it('says nothing of a session that is only used', async () => {

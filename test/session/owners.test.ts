@@ -1,12 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { sessionData } from '../../src/graphql/data/session-data.ts'
 import { devicesOf, endDevices } from '../../src/server/devices.ts'
-import { type OpenSession, openSession, type OpenSettings } from '../../src/server/open-session.ts'
+import { OpenSession, openSession, type OpenSettings } from '../../src/server/open-session.ts'
+import { sessionCookie } from '../../src/session/cookie.ts'
 import type { SessionError } from '../../src/session/errors.ts'
 import type { SessionEvent } from '../../src/session/events.ts'
+import { keyRules } from '../../src/session/key-declarations.ts'
 import type { SessionRecord } from '../../src/session/record.ts'
+import { resolveSettings } from '../../src/session/settings.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { digest, mint } from '../../src/session/token.ts'
+import { UnitOfWork } from '../../src/session/unit-of-work.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { freshStore } from '../support/fresh-store.ts'
 
 const minute = 60_000
@@ -34,6 +39,17 @@ async function signIn(owner = user, more: OpenSettings = {}, label?: string): Pr
   await session.identify(owner, label === undefined ? {} : { label })
   await session.save()
   return session.token!
+}
+
+/** A visitor who has no cookie yet, on a page whose requests share a nonce. */
+function openJoined(nonce: string): OpenSession {
+  const resolved = resolveSettings(settings)
+  const rules = keyRules({})
+  const unit = new UnitOfWork(openStore(store, sessionCookie(), resolved), resolved, null, {
+    isOpened: true,
+    nonce,
+  })
+  return new OpenSession(unit, rules)
 }
 
 const ownerOf = (token: string): Promise<string | null> => open(token).owner()
@@ -106,6 +122,45 @@ describe('identify', () => {
       const login = open(session.token, { data: sessionData(declaration) })
       await login.identify(user)
       expect(await login.keys()).toEqual(['cart'])
+    }
+  })
+
+  it('signs in after a clear of the same request, with what is recorded in between', async () => {
+    for (const token of [await signIn(), await signIn('somebody else'), null]) {
+      const session = open(token)
+      session.set('before', 1)
+      session.clear()
+      session.set('between', 2)
+      await session.identify(user)
+      session.set('after', 3)
+      await session.save()
+      const next = open(session.token)
+      expect([await next.owner(), await next.keys()]).toEqual([user, ['between', 'after']])
+    }
+  })
+
+  it('carries nothing of another owner whose session a version without owners has rotated', async () => {
+    const token = await signIn('somebody else')
+    const session = open(token)
+    session.set('secret', 1)
+    await session.save()
+    const moved = mint()
+    await store.create(digestOf(moved), (await store.read(digestOf(token), now)) as SessionRecord)
+    const login = open(moved)
+    await login.identify(user, { keep: ['secret'] })
+    expect([await login.owner(), await login.keys()]).toEqual([user, []])
+  })
+
+  it('carries what is kept, and nothing of another owner, of what the page has begun meanwhile', async () => {
+    for (const owner of [null, 'somebody else']) {
+      const nonce = mint()
+      const first = openJoined(nonce)
+      first.merge({ cart: 1, planted: 2 })
+      await first.save()
+      if (owner !== null) await open(first.token).claim(owner)
+      const login = openJoined(nonce)
+      await login.identify(user, { keep: ['cart'] })
+      expect([await login.owner(), await login.keys()]).toEqual([user, owner === null ? ['cart'] : []])
     }
   })
 
@@ -388,6 +443,17 @@ describe('devices', () => {
     expect(await again.devices()).toHaveLength(2)
   })
 
+  it('spare whoever signs in again where fewer are allowed than before', async () => {
+    const first = await signIn()
+    now += minute
+    await signIn()
+    await signIn()
+    const again = open(first, { devices: { max: 2 } })
+    await again.identify(user)
+    await again.save()
+    expect(await ownerOf(again.token!)).toBe(user)
+  })
+
   it('are refused beyond that where it is asked for, but those that are gone do not count', async () => {
     const devices = { max: 2, whenFull: 'refuse' } as const
     const first = await signIn(user, { devices })
@@ -413,6 +479,67 @@ describe('devices', () => {
 })
 
 describe('an end', () => {
+  it('forgets what was recorded for the session that it ends', async () => {
+    for (const end of [
+      (session: OpenSession) => session.endAllDevices(),
+      async (session: OpenSession) => session.endDevice((await session.devices())[0]!.id),
+    ]) {
+      const session = open(await signIn(`${user} ${Math.random()}`))
+      session.set('secret', 1)
+      await end(session)
+      session.set('after', 2)
+      await session.save()
+      expect(await open(session.token).keys()).toEqual(['after'])
+    }
+  })
+
+  it('of all can be done again where the store has failed', async () => {
+    const [token, other] = [await signIn(), await signIn()]
+    let isDown = true
+    const failing: KeyedStore = {
+      ...store,
+      async delete(id, at, mark) {
+        if (isDown) throw new Error('The store is down.')
+        return store.delete(id, at, mark)
+      },
+    }
+    const session = openSession(failing, token, settings)
+    expect(await codeOf(session.endAllDevices())).toBe('SESSION_STORE_UNAVAILABLE')
+    isDown = false
+    expect(await openSession(failing, token, settings).endAllDevices()).toBe(2)
+    expect(await Promise.all([token, other].map(ownerOf))).toEqual([null, null])
+  })
+
+  it('of all others voids the tickets also where the store has lost the list', async () => {
+    const session = open(await signIn())
+    const login = open()
+    const ticket = await login.ticket(user)
+    await store.delete(indexOf(user), now)
+    expect(await codeOf(session.endOtherDevices())).toBe('SESSION_GONE')
+    expect(await codeOf(login.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+  })
+
+  it('is not escaped by a rotation that the store has failed', async () => {
+    const session = open(await signIn())
+    session.set('secret', 1)
+    await session.save()
+    let isDown = false
+    const failing: KeyedStore = {
+      ...store,
+      async commit(id, changes, at) {
+        if (isDown && id === indexOf(user)) throw new Error('The store is down.')
+        return store.commit(id, changes, at)
+      },
+    }
+    const rotating = openSession(failing, session.token, settings)
+    rotating.set('more', 1)
+    isDown = true
+    expect(await codeOf(rotating.rotate())).toBe('SESSION_STORE_UNAVAILABLE')
+    isDown = false
+    await rotating.save().catch(() => {})
+    expect([rotating.token, await rotating.owner()]).toEqual([null, null])
+  })
+
   it('of one device signs that out, and no other', async () => {
     const [first, second] = [await signIn(user, {}, 'first'), await signIn(user, {}, 'second')]
     const session = open(first)
@@ -603,6 +730,12 @@ describe('flash', () => {
     expect(values!.slice(2).map(String).toSorted()).toEqual(['3', 'null'])
     expect(others).toEqual([[], [], []])
     expect(await open(token).hasFlash()).toBe(false)
+  })
+
+  it('drops the oldest of large notices, so that there is room for another', async () => {
+    const session = open()
+    for (let index = 0; index < 20; index++) await session.flash(`${index} `.padEnd(8000, 'x'))
+    expect((await session.popFlash()).map((text) => String(text).slice(0, 2))).toEqual(['18', '19'])
   })
 
   it('forgets a notice that nobody took in time, and the oldest of too many', async () => {
