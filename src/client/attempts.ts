@@ -59,9 +59,13 @@ const ownChanges = ['logout', 'clearSession', 'rotateSession', 'revokeSession', 
  * The root fields of the session's own mutations that record what is saved at the end of a request. A refusal means that
  * nothing of it is done, wherever it stands.
  */
-const recording = [
-  ...['setSessionKey', 'updateSession', 'updateSessionData', 'deleteSessionKey'],
-  ...['clearSession', 'setSessionExpiry'],
+const recording: readonly string[] = [
+  'setSessionKey',
+  'updateSession',
+  'updateSessionData',
+  'deleteSessionKey',
+  'clearSession',
+  'setSessionExpiry',
 ]
 
 /**

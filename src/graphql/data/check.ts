@@ -42,9 +42,9 @@ const takenTypes: ReadonlySet<string> = new Set([
   ...specifiedScalarTypes.map(({ name }) => name),
 ])
 
-const takenFields: ReadonlySet<string> = new Set([
-  ...(sessionTypes.get('Session') as ObjectTypeDefinitionNode).fields!.map(({ name }) => name.value),
-])
+const takenFields: ReadonlySet<string> = new Set(
+  (sessionTypes.get('Session') as ObjectTypeDefinitionNode).fields!.map(({ name }) => name.value),
+)
 
 /** The scalars of the session that a declaration may use, and may define for an editor that does not know them. */
 export const sessionScalars: ReadonlySet<string> = new Set(
