@@ -5,6 +5,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createServer as createVite, type UserConfig } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest'
+import { WebSocket as WebSocketOfNode } from 'ws'
 import packageJson from '../package.json' with { type: 'json' }
 import { useSessionGate } from '../src/graphql/use-gate.ts'
 import { useSession } from '../src/graphql/use-session.ts'
@@ -489,6 +490,35 @@ describe('what a reader pastes', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 /)
     expect(answer).toMatch(/^set-cookie: __Host-session=[^]*Secure/im)
     expect(await ask(proxy.url.replace('https:', 'http:'))).toMatch(/^HTTP\/1\.1 403 [^]*CSRF_CHECK_FAILED/)
+
+    const stream = `${proxy.url}/graphql?query=subscription{sessionChanged{isEmpty}}`
+    const accept = ['accept: text/event-stream', 'content-type: application/json'].flatMap((each) => [
+      '-H',
+      each,
+    ])
+    const { output } = await run(['curl', '-skg', stream, ...accept], workshop.folder)
+    expect(output).toContain('data: {"data":{"sessionChanged":{"isEmpty":true}}}')
+
+    const [cookie] = /__Host-session=[^;]+/.exec(answer)!
+    const address = `${proxy.url.replace('https:', 'wss:')}/graphql`
+    const headers = { cookie, origin: proxy.url }
+    const socket = new WebSocketOfNode(address, 'graphql-transport-ws', {
+      headers,
+      rejectUnauthorized: false,
+    })
+    onTestFinished(() => socket.terminate())
+    await once(socket, 'open')
+    const told: unknown[] = []
+    socket.on('message', (data: Buffer) => told.push(JSON.parse(String(data))))
+    socket.send('{ "type": "connection_init" }')
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: '{ session { keys } }' } }))
+    await expect
+      .poll(() => told)
+      .toContainEqual({
+        id: '1',
+        type: 'next',
+        payload: { data: { session: { keys: ['dark_mode'] } } },
+      })
   })
 })
 

@@ -12,7 +12,7 @@ import { run } from './workshop.ts'
 
 /**
  * Starts nginx on a free port, with a new self-signed certificate.
- * @param server - the `server` block of the page, whose paths and addresses are replaced
+ * @param server - what the page has within `http`, whose paths and addresses are replaced
  * @param upstream - the URL of the server behind nginx
  */
 export async function startNginx(
