@@ -3,7 +3,9 @@ import { on, once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createServer as createVite, type UserConfig } from 'vite'
+import type { Client as SocketClient } from 'graphql-ws'
+import { type Browser, chromium } from 'playwright-core'
+import { build as buildByVite, createServer as createVite, type Rolldown, type UserConfig } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import { WebSocket as WebSocketOfNode } from 'ws'
 import packageJson from '../package.json' with { type: 'json' }
@@ -13,6 +15,7 @@ import { listen } from '../src/http/listen.ts'
 import { createSessionServer } from '../src/server/create-session-server.ts'
 import { createSessions } from '../src/server/create-sessions.ts'
 import { memoryStore } from '../src/stores/memory.ts'
+import { chromiumArgs } from './support/chromium.ts'
 import { startNginx } from './support/documents/nginx.ts'
 import {
   allPages,
@@ -43,7 +46,7 @@ import {
 } from './support/documents/text.ts'
 import { ownWorkshop, run, save, typeErrors, type Workshop } from './support/documents/workshop.ts'
 import { Client } from './support/harness.ts'
-import { needs } from './support/needs.ts'
+import { chromiumPath, needs, skippedIf } from './support/needs.ts'
 import { freePort } from './support/servers.ts'
 
 const pages = allPages()
@@ -447,6 +450,89 @@ describe('what a reader pastes', () => {
     const headers = { origin, 'sec-fetch-site': 'same-origin' }
     expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 1 })
     expect((await client.run('mutation { view }', {}, headers)).data).toEqual({ view: 2 })
+  })
+
+  it('carries a token over a socket', async () => {
+    const running = await started(under('docs/requests.md', 'Clients without cookies'))
+    const { files } = snippetsOf(pageOf('docs/requests.md')).find(({ entry }) => entry === 'socket.ts')!
+    const address = running.url.replace('http', 'ws')
+    const placed = new Map([...files].map(([name, text]) => [name, text.replace(/wss:[^']+/, address)]))
+    const folder = await save(workshop, 'socket', placed)
+    const { token, fetch: send } = (await import(join(folder, 'app.ts'))) as {
+      token: { get(): string | null }
+      fetch: typeof fetch
+    }
+    const query = 'mutation { setSessionKey(key: "dark_mode", value: true) { created } }'
+    const headers = { 'content-type': 'application/json' }
+    await send(running.url, { method: 'POST', headers, body: JSON.stringify({ query }) })
+    expect(token.get()).toMatch(/^[\w-]{43}$/)
+    const { client } = (await import(join(folder, 'socket.ts'))) as { client: SocketClient }
+    onTestFinished(() => void client.dispose())
+    const read = client.iterate({ query: '{ session { value(key: "dark_mode") } }' })
+    expect((await read.next()).value).toEqual({ data: { session: { value: true } } })
+  })
+
+  const inChromium =
+    process.env['CI'] || process.env['LONG']
+      ? needs('chromium')
+      : skippedIf(true, 'a browser takes seconds, and is tried in CI and with LONG=1')
+
+  describe('follows the session in a page', inChromium, () => {
+    let browser: Browser
+    let code: string
+
+    beforeAll(async () => {
+      browser = await chromium.launch({
+        executablePath: chromiumPath,
+        args: chromiumArgs('MAP localhost 127.0.0.1'),
+      })
+      const { files } = snippetsOf(pageOf('docs/frontend.md')).find(
+        ({ entry }) => entry === 'follow-by-socket.ts',
+      )!
+      const all = `export { follow } from './follow.ts'\nexport { followBySocket } from './follow-by-socket.ts'`
+      const folder = await save(workshop, 'follow', new Map([...files, ['all.ts', all]]))
+      const lib = { entry: join(folder, 'all.ts'), formats: ['iife' as const], name: 'kit' }
+      const built = await buildByVite({
+        configFile: false,
+        root: folder,
+        logLevel: 'silent',
+        build: { lib, write: false },
+      })
+      code = (built as Rolldown.RolldownOutput[])[0]!.output[0].code
+    }, 60_000)
+
+    afterAll(() => browser?.close())
+
+    it.each(['follow', 'followBySocket'])(
+      'by %s, also under another secret, and to its end',
+      async (name) => {
+        const running = await started(under('docs/devices.md', 'Sign in, list, end'))
+        const page = await browser.newPage()
+        onTestFinished(() => page.close())
+        await page.goto(new URL('/health/live', running.url).href)
+        const send = (query: string): Promise<unknown> =>
+          page.evaluate(
+            ([query]) =>
+              fetch('/graphql', {
+                method: 'POST',
+                headers: { 'content-type': 'application/json' },
+                body: JSON.stringify({ query }),
+              }).then((response) => response.json()),
+            [query],
+          )
+        const seen = (): Promise<({ handle: string } | null)[]> => page.evaluate('seen')
+        await send('mutation { login(user: "ada", password: "let-me-in") }')
+        await page.evaluate(`${code}\nvar seen = []; kit.${name}((session) => seen.push(session)); null`)
+        await expect.poll(seen).toHaveLength(1)
+        const [first] = await seen()
+        await send('mutation { rotateSession { session { id } } }')
+        await expect
+          .poll(async () => (await seen()).at(-1)?.handle, { timeout: 4000 })
+          .not.toBe(first!.handle)
+        await send('mutation { logout { flushed } }')
+        await expect.poll(async () => (await seen()).at(-1), { timeout: 4000 }).toBe(null)
+      },
+    )
   })
 
   it('serves a build of Vite beside GraphQL', async () => {
