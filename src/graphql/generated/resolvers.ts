@@ -38,11 +38,11 @@ export type LogoutPayload = SessionPayload & {
 };
 
 export type Mutation = {
-  /** Deletes every entry. The session, its handle and its cookie stay. */
+  /** Deletes every entry, and signs out. The session, its handle and its secret stay. */
   clearSession: ClearSessionPayload;
   /** Deletes one entry. A key that is absent is no error: deleted is false. */
   deleteSessionKey: DeleteSessionKeyPayload;
-  /** flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and cookie. flush: false deletes every entry and keeps the handle. */
+  /** flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and secret. flush: false deletes every entry, signs out and keeps the handle. */
   logout: LogoutPayload;
   /** Takes the notices that the server has left for this client, the oldest first. Each is given once. */
   popFlash: PopFlashPayload;
@@ -54,7 +54,7 @@ export type Mutation = {
   revokeOtherSessions: RevokeSessionsPayload;
   /** Signs one device of the owner out. An id that names none of them is no error: revoked is false. For the current one this is logout(flush: true). */
   revokeSession: RevokeSessionPayload;
-  /** New secret and handle, same entries, same absolute deadline. The old cookie is worthless at once. */
+  /** New secret and handle, same entries, same absolute deadline. The old secret is worthless at once, in a cookie as in a header. */
   rotateSession: RotateSessionPayload;
   /** Sets the entry only where the key is absent, and tells which value stands. */
   setDefaultSessionKey: SetDefaultSessionKeyPayload;
@@ -111,6 +111,7 @@ export type MutationUpdateSessionArgs = {
 
 export type PopFlashPayload = SessionPayload & {
   session: Session;
+  /** The notices, the oldest first. Empty where there are none. */
   values: Array<Scalars['JSON']['output']>;
 };
 
@@ -158,7 +159,7 @@ export type Session = {
   expiresAtBrowserClose: Scalars['Boolean']['output'];
   /** Whole seconds until then, rounded down. */
   expiresIn?: Maybe<Scalars['Int']['output']>;
-  /** Changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the one under which the session is going to be stored. */
+  /** Changes when the secret of the session changes, which only its client has, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the one under which the session is going to be stored. */
   handle?: Maybe<Scalars['ID']['output']>;
   /** True when the key is present. A stored null is present. */
   has: Scalars['Boolean']['output'];
@@ -207,6 +208,7 @@ export type SessionDevice = {
   label?: Maybe<Scalars['String']['output']>;
   /** When it was last used, in steps of an hour at most. */
   lastSeenAt: Scalars['DateTime']['output'];
+  /** When its owner signed in on it, or when a session that was signed in before was claimed. */
   signedInAt: Scalars['DateTime']['output'];
   /** What its browser called itself at the sign-in, shortened. */
   userAgent?: Maybe<Scalars['String']['output']>;

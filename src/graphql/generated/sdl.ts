@@ -18,7 +18,7 @@ type Query {
 type Session {
   "Always the same, so that the caches of clients find the session again after it changed: a client has one."
   id: ID!
-  "Changes when the secret in the cookie changes, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the one under which the session is going to be stored."
+  "Changes when the secret of the session changes, which only its client has, and cannot be used in its place. Null while there is nothing to store; from the first change of a request on it is the one under which the session is going to be stored."
   handle: ID
   "True until the session is stored for the first time."
   isNew: Boolean!
@@ -58,6 +58,7 @@ type SessionDevice {
   id: ID!
   "True for the device that asks."
   current: Boolean!
+  "When its owner signed in on it, or when a session that was signed in before was claimed."
   signedInAt: DateTime!
   "When it was last used, in steps of an hour at most."
   lastSeenAt: DateTime!
@@ -80,11 +81,11 @@ type Mutation {
   deleteSessionKey(key: String!): DeleteSessionKeyPayload!
   "Deletes one entry and returns what it held, or the default. Of two at the same time, one finds it."
   popSessionKey(key: String!, default: JSON): PopSessionKeyPayload!
-  "Deletes every entry. The session, its handle and its cookie stay."
+  "Deletes every entry, and signs out. The session, its handle and its secret stay."
   clearSession: ClearSessionPayload!
-  "flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and cookie. flush: false deletes every entry and keeps the handle."
+  "flush: true deletes the session from the store and goes on in a fresh, empty one with a new handle and secret. flush: false deletes every entry, signs out and keeps the handle."
   logout(flush: Boolean! = true): LogoutPayload!
-  "New secret and handle, same entries, same absolute deadline. The old cookie is worthless at once."
+  "New secret and handle, same entries, same absolute deadline. The old secret is worthless at once, in a cookie as in a header."
   rotateSession: RotateSessionPayload!
   "Says when the session ends, at the latest when the server's own idle and absolute timeouts would end it."
   setSessionExpiry(expiry: SessionExpiryInput!): SetSessionExpiryPayload!
@@ -184,6 +185,7 @@ type SetSessionExpiryPayload implements SessionPayload {
 
 type PopFlashPayload implements SessionPayload {
   session: Session!
+  "The notices, the oldest first. Empty where there are none."
   values: [JSON!]!
 }
 
