@@ -74,6 +74,8 @@ const config: SessionServerConfig<ShopSession> = {
   data,
   // Preferences have no types: they are read and written by key, as JSON.
   keys: { 'pref:*': { client: ['read', 'write', 'delete'] } },
+  // So short that the page is soon seen to ask for the password. A real shop would take 300.
+  devices: { fresh: 60 },
 
   typeDefs: /* GraphQL */ `
     type User {
@@ -86,6 +88,10 @@ const config: SessionServerConfig<ShopSession> = {
       user: User!
       "Wrong passwords in this session since its last sign-in."
       failedAttempts: Int!
+    }
+
+    type ConfirmPasswordPayload implements SessionPayload {
+      session: Session!
     }
 
     type Product {
@@ -146,6 +152,8 @@ const config: SessionServerConfig<ShopSession> = {
     extend type Mutation {
       "Signs in, and keeps the cart of an anonymous visitor. Try ada with the password lovelace."
       login(username: String!, password: String!): LoginPayload!
+      "Proves again who is signed in, where the server says SESSION_NOT_FRESH."
+      confirmPassword(password: String!): ConfirmPasswordPayload!
       "Adds to the cart. Of two at the same time, none is lost."
       addToCart(sku: ID!, quantity: Int! = 1): AddToCartPayload!
       "Takes an item out of the cart."
@@ -179,21 +187,32 @@ const config: SessionServerConfig<ShopSession> = {
     Mutation: {
       async login(_: unknown, args: Credentials, { session }: SessionContext<ShopSession>) {
         const user = users.find(({ username }) => username === args.username)
+        // Before the password is looked at: who ends all devices meanwhile ends this sign-in, too.
+        const ticket = await session.ticket(user?.id ?? 'nobody')
         if (!(await isPassword(args.password, user))) {
           // At once, so that the error below does not undo it.
           await session.update('login_attempts', (attempts) => attempts + 1)
-          throw new GraphQLError('Unknown username or wrong password.', {
-            extensions: { code: 'UNAUTHENTICATED' },
-          })
+          throw unauthenticated('Unknown username or wrong password.')
         }
         // For the user to see. It slows no attacker down, who drops the cookie and begins at none.
         const failedAttempts = (await session.pop('login_attempts')) ?? 0
-        const present = await session.get('user_id')
-        // Against fixation: the id from before is worthless now. Somebody else's session is not carried over.
-        if (present === undefined || present === user!.id) await session.rotate()
-        else await session.flush()
+        // Against fixation: the secret from before is worthless. Of somebody else's session nothing is carried over.
+        await session.identify(user!.id, { ticket, keep: (await session.keys()).filter(isKept) })
         session.set('user_id', user!.id)
+        await session.flash(welcome(user!, failedAttempts))
         return { session, user, failedAttempts }
+      },
+
+      async confirmPassword(
+        _: unknown,
+        { password }: Pick<Credentials, 'password'>,
+        { session }: SessionContext<ShopSession>,
+      ) {
+        const user = await userOf(session)
+        if (!user) throw unauthenticated('Nobody is signed in.')
+        if (!(await isPassword(password, user))) throw unauthenticated('Wrong password.')
+        await session.confirm()
+        return { session }
       },
 
       async addToCart(_: unknown, { sku, quantity }: Ordered, { session }: SessionContext<ShopSession>) {
@@ -248,9 +267,25 @@ function productOf(sku: string): Product {
 const badInput = (message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
 
+const unauthenticated = (message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code: 'UNAUTHENTICATED' } })
+
+/**
+ * Who is signed in, which takes both: that the session is one of the user's devices, as the user can end it from any
+ * other one, and the entry, as a client may sign itself out by deleting it.
+ */
 async function userOf(session: Session<ShopSession>): Promise<User | undefined> {
-  const id = await session.get('user_id')
-  return users.find((user) => user.id === id)
+  const [owner, id] = await Promise.all([session.owner(), session.get('user_id')])
+  return owner === id ? users.find((user) => user.id === id) : undefined
+}
+
+/** Whether an entry of a visitor is the user's after the sign-in. */
+const isKept = (key: string): boolean =>
+  ['shopping_cart', 'dark_mode', 'currency'].includes(key) || key.startsWith('pref:')
+
+function welcome({ name }: User, failedAttempts: number): string {
+  const before = failedAttempts > 0 ? ` Wrong passwords before this one: ${failedAttempts}.` : ''
+  return `Welcome, ${name}.${before}`
 }
 
 interface Credentials {

@@ -44,7 +44,18 @@ mutation SignIn {
     }
   }
 }`,
-  `# 5. Try to become somebody else. A client may
+  `# 5. See where you are signed in. Sign in with
+#    another browser, too, and end it from here by
+#    revokeSession. Its password has to be fresh.
+query Devices {
+  mySessions {
+    id
+    current
+    signedInAt
+    lastSeenAt
+  }
+}`,
+  `# 6. Try to become somebody else. A client may
 #    read and delete user_id, but not write it:
 #    SESSION_KEY_FORBIDDEN.
 mutation WriteUserId {
@@ -52,7 +63,7 @@ mutation WriteUserId {
     entry { key value }
   }
 }`,
-  `# 6. Delete the preference, so that the default
+  `# 7. Delete the preference, so that the default
 #    applies again. Each entry has a key, too, for
 #    verbs that take any. Run it again: nothing to
 #    delete is no error.
@@ -62,7 +73,7 @@ mutation DeleteDarkMode {
     session { darkMode keys }
   }
 }`,
-  `# 7. Take the cart out: it is delivered once. Run
+  `# 8. Take the cart out: it is delivered once. Run
 #    it again: there is nothing left.
 mutation PopCart {
   popSessionData(keys: [CART]) {
@@ -70,7 +81,7 @@ mutation PopCart {
     session { cart { sku } }
   }
 }`,
-  `# 8. Say how long the session lives: until the
+  `# 9. Say how long the session lives: until the
 #    browser closes, or an hour without activity.
 #    The cookie follows the last of them.
 mutation SetExpiry {
@@ -91,8 +102,8 @@ fragment Life on Session {
   expiresIn
   expiresAtBrowserClose
 }`,
-  `# 9. Look at the session at any time. Asking
-#    stores nothing.
+  `# 10. Look at the session at any time. Asking
+#     stores nothing.
 query Look {
   session {
     user { name }
@@ -104,7 +115,16 @@ query Look {
     expiresIn
   }
 }`,
-  `# 10. Log out, and keep the handle. Every entry
+  `# 11. Follow the session. Change something in
+#     another window, and it is told here. The
+#     stream ends with the session.
+subscription Follow {
+  sessionChanged {
+    handle
+    keys
+  }
+}`,
+  `# 12. Log out, and keep the handle. Every entry
 #     is deleted, as by clearSession in tab 2:
 #     here the sign-in is one of them.
 mutation LogoutKeepId {
@@ -113,7 +133,7 @@ mutation LogoutKeepId {
     session { handle isEmpty }
   }
 }`,
-  `# 11. Log out for good. The stored session is
+  `# 13. Log out for good. The stored session is
 #     deleted, the old cookie is worthless at
 #     once, and a fresh session begins under a
 #     new handle.

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import { type ChangeSet, changeSet, type Outcome } from './changes.ts'
 import { SessionError } from './errors.ts'
 import { ownerOf } from './owner.ts'
-import type { Mark } from './record.ts'
 import type { OwnerStore } from './store.ts'
 import { digest } from './token.ts'
 
@@ -39,7 +38,7 @@ export interface DeviceRules {
   readonly max: number
   /** What happens at a sign-in beyond that. */
   readonly whenFull: 'end-oldest' | 'refuse'
-  /** Milliseconds for which a session that was ended leaves a mark; 0: none. */
+  /** Milliseconds for which a session that was moved leaves a mark; 0: none. */
   readonly handOver: number
   /** Called with the id of each session that is ended. */
   readonly onEnd?: ((session: string) => void) | undefined
@@ -269,10 +268,10 @@ export class OwnerIndex {
   }
 
   async #kill(entries: readonly DeviceEntry[], now: number): Promise<void> {
-    const { handOver, onEnd } = this.#rules
-    const mark: Mark | undefined = handOver > 0 ? { as: 'ended', until: now + handOver } : undefined
+    const { onEnd } = this.#rules
+    // It leaves no mark: no other cookie is on its way to that device, which is to be a visitor's at once.
     const kill = async ({ session, until }: DeviceEntry): Promise<void> => {
-      await this.#store.end(session, now, until, mark)
+      await this.#store.end(session, now, until)
       onEnd?.(session)
     }
     await Promise.all(entries.map(kill))

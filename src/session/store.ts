@@ -147,5 +147,5 @@ export interface OwnerStore {
    * Ends a session for good.
    * @param until - when it ends in any case. Milliseconds since the epoch
    */
-  end(id: string, now: number, until: number, mark: Mark | undefined): Promise<void>
+  end(id: string, now: number, until: number): Promise<void>
 }

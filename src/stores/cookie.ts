@@ -300,8 +300,8 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
       records: list,
       name,
       find,
-      async end(id, now, until, mark) {
-        await end(id, now, until, mark)
+      async end(id, now, until) {
+        await end(id, now, until, undefined)
       },
     }),
   }

@@ -73,8 +73,8 @@ export function keyed(
       records: backend,
       name: ownersName,
       find: (id, now) => backend.read(id, now),
-      async end(id, now, _until, mark) {
-        await backend.delete(id, now, mark)
+      async end(id, now) {
+        await backend.delete(id, now)
       },
     },
   }

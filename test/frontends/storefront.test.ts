@@ -13,10 +13,11 @@ import { StaticSite } from '../../src/server/static-site.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { Client, listen } from '../support/harness.ts'
-import { chromiumPath, needs } from '../support/needs.ts'
+import { chromiumPath, needs, skippedIf } from '../support/needs.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const app = join(root, 'examples/storefront/app')
+const onlyInCI = skippedIf(!process.env['CI'], 'it opens two more pages: done in CI and with CI=1')
 const phone = { width: 390, height: 844 }
 
 /** Expects something of a page that has a moment to come to it. */
@@ -27,17 +28,20 @@ function soon(look: () => Promise<unknown>) {
 let dist: string
 let url: string
 let close: () => Promise<unknown>
+/** Milliseconds by which the clock of the server is ahead. */
+let ahead = 0
 
 beforeAll(async () => {
   dist = await mkdtemp(join(tmpdir(), 'graphql-session-storefront-'))
   // As `npm ci` builds it. In this process, Vite would take React and Apollo Client as they are for development.
-  const options = ['build', app, '--outDir', dist, '--emptyOutDir', '--logLevel', 'warn']
-  await promisify(execFile)(join(root, 'node_modules/.bin/vite'), options, {
+  const command = ['build', app, '--outDir', dist, '--emptyOutDir', '--logLevel', 'warn']
+  await promisify(execFile)(join(root, 'node_modules/.bin/vite'), command, {
     env: { ...process.env, NODE_ENV: 'production' },
   })
   const log = (line: string): void => expect.unreachable(line)
   const site = new StaticSite(dist, { graphqlEndpoint: '/graphql', log })
-  const server = assembleServer({ ...config, store: memoryStore({ max: 1000 }) }, site.plugin)
+  const options = { store: memoryStore({ max: 1000 }), clock: () => Date.now() + ahead }
+  const server = assembleServer({ ...config, ...options }, site.plugin)
   const listening = await listen(site.before(server))
   url = new URL('/', listening.url).href
   close = listening.close
@@ -133,6 +137,38 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await page.getByLabel('Password').press('Enter')
   }
 
+  /** Goes on by Tab to what has a name. */
+  async function reach(page: Page, name: string): Promise<void> {
+    const focused = (): Promise<string> =>
+      page.evaluate(
+        `(({ ariaLabel, labels, textContent }) => ariaLabel || labels?.[0]?.textContent || textContent)(document.activeElement === document.body ? {} : document.activeElement) ?? ''`,
+      )
+    for (let steps = 0; !(await focused()).includes(name); steps++) {
+      expect(steps, name).toBeLessThan(40)
+      await page.keyboard.press('Tab')
+    }
+    const ring = '(({ outlineStyle }) => outlineStyle)(getComputedStyle(document.activeElement))'
+    expect(await page.evaluate(ring), name).toBe('solid')
+  }
+
+  const login = 'mutation { login(username: "ada", password: "lovelace") { user { id } } }'
+
+  /** A client that is signed in, and ends all that other tests have left signed in. */
+  async function alone(): Promise<Client> {
+    const client = new Client(`${url}graphql`)
+    await client.run(login)
+    await client.run('mutation { revokeOtherSessions { count } }')
+    return client
+  }
+
+  async function listDevices(page: Page) {
+    await page.getByRole('button', { name: 'Ada Lovelace' }).click()
+    await page.getByRole('button', { name: 'Your devices' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Your devices' })
+    await dialog.getByText('This device').waitFor()
+    return dialog
+  }
+
   it('is used by clicking', async () => {
     const page = await (await visitor()).open()
     expect(await handleOf(page)).toMatch(/^none yet/)
@@ -195,48 +231,35 @@ describe('the storefront in Chromium', needs('chromium'), () => {
 
   it('is used by keyboard', async () => {
     const page = await (await visitor()).open()
-    /** Goes on by Tab to what has a name. */
-    const reach = async (name: string): Promise<void> => {
-      const focused = (): Promise<string> =>
-        page.evaluate(
-          `(({ ariaLabel, labels, textContent }) => ariaLabel || labels?.[0]?.textContent || textContent)(document.activeElement === document.body ? {} : document.activeElement) ?? ''`,
-        )
-      for (let steps = 0; !(await focused()).includes(name); steps++) {
-        expect(steps, name).toBeLessThan(40)
-        await page.keyboard.press('Tab')
-      }
-      const ring = '(({ outlineStyle }) => outlineStyle)(getComputedStyle(document.activeElement))'
-      expect(await page.evaluate(ring), name).toBe('solid')
-    }
-    await reach('Dark mode')
+    await reach(page, 'Dark mode')
     await page.keyboard.press('Space')
     await soon(() => themeOf(page)).toBe('dark')
-    await reach('Sign in')
+    await reach(page, 'Sign in')
     await page.keyboard.press('Enter')
-    await reach('Username')
-    await reach('Password')
+    await reach(page, 'Username')
+    await reach(page, 'Password')
     await page.keyboard.type('lovelace')
     await page.keyboard.press('Enter')
     await page.getByText('Welcome, Ada Lovelace.').waitFor()
     await soon(() => page.evaluate('document.activeElement.className')).toBe('account')
-    await reach('EUR')
+    await reach(page, 'EUR')
     await page.keyboard.press('ArrowRight')
-    await reach('Add Tea')
+    await reach(page, 'Add Tea')
     await page.keyboard.press('Enter')
     await soon(() => linesOf(page)).toEqual(['1 Tea, 100 g $9.90 ×'])
-    await reach('Remove Tea')
+    await reach(page, 'Remove Tea')
     await page.keyboard.press('Enter')
     await soon(() => linesOf(page)).toEqual([expect.stringMatching(/^Nothing yet/)])
     expect(await page.evaluate('document.activeElement.id')).toBe('cart')
-    await reach('Write user_id')
+    await reach(page, 'Write user_id')
     await page.keyboard.press('Enter')
     await page.getByText('SESSION_KEY_FORBIDDEN', { exact: true }).waitFor()
-    await reach('Dismiss')
+    await reach(page, 'Dismiss')
     await page.keyboard.press('Enter')
     await soon(() => page.getByText('Welcome').count()).toBe(0)
     await page.getByRole('button', { name: 'Ada Lovelace' }).focus()
     await page.keyboard.press('Enter')
-    await reach('Sign out')
+    await reach(page, 'Sign out')
     await page.keyboard.press('Enter')
     await page.getByText('Signed out.').waitFor()
   })
@@ -259,14 +282,59 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await two.getByRole('button', { name: 'Sign out', exact: true }).click()
     await one.getByRole('button', { name: 'Sign in' }).first().waitFor()
     await soon(() => linesOf(one)).toEqual([expect.stringMatching(/^Nothing yet/)])
-    expect(await handleOf(one)).toBe(await handleOf(two))
+    await soon(() => handleOf(one)).toBe(await handleOf(two))
   })
 
-  it('asks once more in a second tab for what changes while it asks', async () => {
+  it('has a second tab that is told of what changes, and asks for nothing', async () => {
     const { open } = await visitor()
     const one = await open()
     await add(one, 'Tea')
     await soon(() => linesOf(one)).toEqual(['1 Tea, 100 g €8.90 ×'])
+    const two = await open()
+    // Its stream may begin only now.
+    await add(one, 'Tea')
+    await soon(() => linesOf(two)).toEqual(['2 Tea, 100 g €17.80 ×'])
+    const asked: string[] = []
+    two.on('request', (request) => asked.push(request.postData() ?? request.url()))
+    await one.bringToFront()
+    await add(one, 'Tea')
+    await soon(() => linesOf(two)).toEqual(['3 Tea, 100 g €26.70 ×'])
+    await one.getByLabel('USD').click()
+    await soon(() => two.getByLabel('USD').isChecked()).toBe(true)
+    expect(asked).toEqual([])
+  })
+
+  it(
+    'follows again what has changed while it was hidden, and holds no connection then',
+    onlyInCI,
+    async () => {
+      const { open } = await visitor()
+      const one = await open()
+      await add(one, 'Tea')
+      await soon(() => linesOf(one)).toEqual(['1 Tea, 100 g €8.90 ×'])
+      const two = await open()
+      const turn = (state: string) =>
+        two.evaluate(`Object.defineProperty(document, 'visibilityState', { configurable: true, value: '${state}' })
+        document.dispatchEvent(new Event('visibilitychange'))`)
+      const stream = /subscription/
+      await Promise.all([
+        two.waitForEvent('requestfailed', (request) => stream.test(request.url())),
+        turn('hidden'),
+      ])
+      const begun: string[] = []
+      two.on('request', (request) => begun.push(request.url()))
+      await add(one, 'Tea')
+      await soon(() => linesOf(two)).toEqual(['2 Tea, 100 g €17.80 ×'])
+      expect(begun).toEqual([`${url}graphql`])
+      await Promise.all([two.waitForResponse(stream), turn('visible')])
+      await one.getByRole('switch').click()
+      await soon(() => themeOf(two)).toBe('dark')
+    },
+  )
+
+  it('asks once more in a second tab for what changes while it asks', async () => {
+    const { open } = await visitor()
+    const one = await open()
     const two = await open()
     const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     await two.route('**/graphql', async (route) => {
@@ -278,9 +346,96 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     await add(one, 'Tea')
     await asked.promise
     await add(one, 'Tea')
-    await soon(() => linesOf(one)).toEqual(['3 Tea, 100 g €26.70 ×'])
+    await soon(() => linesOf(one)).toEqual(['2 Tea, 100 g €17.80 ×'])
     released.resolve()
-    await soon(() => linesOf(two)).toEqual(['3 Tea, 100 g €26.70 ×'])
+    await soon(() => linesOf(two)).toEqual(['2 Tea, 100 g €17.80 ×'])
+  })
+
+  it('lists the devices of a user, and one that is ended elsewhere falls back by itself', async () => {
+    await alone().then((client) => client.run('mutation { logout { flushed } }'))
+    const handheld = {
+      viewport: phone,
+      userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Safari/604.1',
+    }
+    const onPhone = await visitor(handheld)
+    const [here, there] = [await (await visitor()).open(), await onPhone.open()]
+    await signIn(here)
+    await here.getByText('Welcome').waitFor()
+    await there.getByRole('switch').click()
+    await add(there, 'Tea')
+    await signIn(there)
+    await there.getByText('Welcome').waitFor()
+
+    const dialog = await listDevices(here)
+    const rows = async () =>
+      (await dialog.getByRole('listitem').allInnerTexts()).map((row) => row.replaceAll(/\s+/g, ' '))
+    const at = String.raw`Signed in \w+ \d+, \d+:\d+ [AP]M Last seen \w+ \d+, \d+:\d+ [AP]M`
+    expect(await rows()).toEqual([
+      expect.stringMatching(`^Safari on iPhone ${at} End$`),
+      expect.stringMatching(`^Chrome on Linux This device ${at}$`),
+    ])
+    await dialog.getByRole('button', { name: 'End Safari on iPhone' }).click()
+    await there.getByRole('button', { name: 'Sign in' }).first().waitFor({ timeout: 2000 })
+    await there.getByText('You were signed out, in another tab or by another device.').waitFor()
+    expect(await linesOf(there)).toEqual([expect.stringMatching(/^Nothing yet/)])
+    await dialog.getByText('One device was signed out.').waitFor()
+    expect(await rows()).toEqual([expect.stringMatching('^Chrome on Linux This device')])
+    expect(await dialog.getByRole('button', { name: 'everywhere else' }).isDisabled()).toBe(true)
+
+    // What the visitor does before the server has forgotten the session waits until then.
+    await add(there, 'Notes')
+    expect(await linesOf(there)).toEqual([expect.stringMatching(/^Nothing yet/)])
+    const late = await onPhone.context.newPage()
+    await late.goto(url)
+    await late.getByRole('alert').waitFor()
+    ahead += 3001
+    await late.getByRole('button', { name: 'Add Tea' }).waitFor()
+    await soon(() => linesOf(there)).toEqual(['1 Notes on the engine €12.50 ×'])
+    expect(await themeOf(there)).toBe('light')
+    await signIn(there)
+    await there.getByText('Welcome').waitFor()
+    await here.getByRole('button', { name: 'Close' }).click()
+    expect(await here.evaluate('document.activeElement.className')).toBe('account')
+  })
+
+  it('ends the other devices after a fresh password, by keyboard, and moves nothing', async () => {
+    const [other, page] = [await (await visitor()).open(), await (await visitor()).open()]
+    await alone().then((client) => client.run('mutation { logout { flushed } }'))
+    for (const each of [other, page]) {
+      await signIn(each)
+      await each.getByText('Welcome').waitFor()
+    }
+    const there = await listDevices(other)
+    ahead += 60_001
+    await page.getByRole('button', { name: 'Ada Lovelace' }).focus()
+    await page.keyboard.press('Enter')
+    await reach(page, 'Your devices')
+    await page.keyboard.press('Enter')
+    const dialog = page.getByRole('dialog', { name: 'Your devices' })
+    const box = await dialog.boundingBox()
+    await dialog.getByText('This device').waitFor()
+    await reach(page, 'Sign out everywhere else')
+    await page.keyboard.press('Enter')
+    await dialog.getByText('it was a minute or more ago').waitFor()
+    expect(await dialog.boundingBox()).toEqual(box)
+    await reach(page, 'Your password')
+    await page.keyboard.type('wrong')
+    await page.keyboard.press('Enter')
+    await dialog.getByRole('alert').getByText('Wrong password.').waitFor()
+    await reach(page, 'Your password')
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('lovelace')
+    await page.keyboard.press('Enter')
+    await dialog.getByText('One device was signed out.').waitFor()
+    expect(await dialog.boundingBox()).toEqual(box)
+    expect(await page.evaluate('document.activeElement.id')).toBe('devices')
+    await there.waitFor({ state: 'detached', timeout: 2000 })
+    await other.getByText('You were signed out').waitFor()
+    expect(await other.evaluate('document.activeElement.className')).toBe('account')
+    await page.keyboard.press('Escape')
+    await soon(() => page.evaluate('document.activeElement.className')).toBe('account')
+    await page.getByRole('button', { name: 'Ada Lovelace' }).waitFor()
+    ahead += 3001
   })
 
   it('shows the latest of two answers, also where the first one is late', async () => {
@@ -408,6 +563,17 @@ describe('the storefront in Chromium', needs('chromium'), () => {
         .filter((each) => each.checkVisibility())
         .map((each) => each.getBoundingClientRect()).filter((box) => box.width < 42 || box.height < 42).length`
     expect(await page.evaluate(small), 'targets smaller than a finger').toBe(0)
+
+    await new Client(`${url}graphql`).run(login)
+    ahead += 60_001
+    const dialog = await listDevices(page)
+    expect(await found()).toEqual([])
+    await dialog.getByRole('button', { name: 'everywhere else' }).click()
+    await dialog.getByLabel('Your password').waitFor()
+    expect(await found()).toEqual([])
+    expect(await page.evaluate(small), 'targets smaller than a finger').toBe(0)
+    const { x, y, width: wide, height: high } = (await dialog.boundingBox())!
+    expect([x >= 0, y >= 0, x + wide <= width, y + high <= height]).toEqual([true, true, true, true])
   })
 
   const pictures = [

@@ -68,6 +68,17 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
     const own = await sessionCookie(page)
     expect(own.value === cookie.value, 'the same cookie after the sign-in').toBe(false)
 
+    expect(await run('Devices')).toEqual({
+      mySessions: [
+        {
+          id: expect.any(String),
+          current: true,
+          signedInAt: expect.any(String),
+          lastSeenAt: expect.any(String),
+        },
+      ],
+    })
+
     told.push('WriteUserId')
     const { errors } = await execute(page, 'WriteUserId')
     expect(errors).toMatchObject([{ extensions: { code: 'SESSION_KEY_FORBIDDEN' } }])
@@ -98,6 +109,14 @@ describe('GraphiQL in Chromium', needs('chromium'), () => {
         entries: [{ key: 'user_id', value: '1' }],
       },
     })
+    told.push('Follow')
+    await tabButton(page, 'Follow').click()
+    await page.waitForURL(({ searchParams }) => searchParams.get('query')?.includes('Follow {') ?? false)
+    await page.getByRole('button', { name: 'Execute query' }).click()
+    const event = { data: { sessionChanged: { handle: login.session.handle, keys: ['user_id'] } } }
+    await expect.poll(() => shownAnswer(page), { timeout: patience }).toEqual(event)
+    await page.getByRole('button', { name: 'Stop query' }).click()
+
     expect(await run('LogoutKeepId')).toEqual({
       logout: { flushed: false, session: { handle: login.session.handle, isEmpty: true } },
     })

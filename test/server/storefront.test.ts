@@ -48,6 +48,7 @@ describe('login', () => {
   it('carries nothing over from somebody else', async () => {
     const { client, stored } = open()
     const other = stored()
+    await other.identify('2')
     other.merge({ user_id: '2', dark_mode: true })
     await other.save()
     client.cookies.set('__Host-session', other.token!)
@@ -76,6 +77,36 @@ describe('login', () => {
     expect((await client.run(count)).data.login.failedAttempts).toBe(0)
   })
 
+  it('keeps what a visitor chose, and nothing else that a page may have stored', async () => {
+    const { client, stored } = open()
+    await client.run(fillCart)
+    await client.run(
+      'mutation { updateSession(data: { dark_mode: true, currency: "USD" }) { session { id } } }',
+    )
+    await client.run('mutation { setSessionKey(key: "pref:size", value: 1) { created } }')
+    const visitor = stored()
+    visitor.set('user_id', '1')
+    await visitor.save()
+    expect((await client.run(look)).data.me).toBeNull()
+    expect((await client.run(signIn)).data.login.session.keys).toEqual([
+      'shopping_cart',
+      'dark_mode',
+      'currency',
+      'pref:size',
+      'user_id',
+    ])
+    expect((await client.run(look)).data.me).toEqual(ada)
+  })
+
+  it('leaves a notice', async () => {
+    const { client } = open()
+    await client.run(login('ada', 'wrong'))
+    await client.run(signIn)
+    const take = 'mutation { popFlash { values } }'
+    const welcome = 'Welcome, Ada Lovelace. Wrong passwords before this one: 1.'
+    expect((await client.run(take)).data.popFlash.values).toEqual([welcome])
+  })
+
   it('is not to be had by writing user_id; signing out is', async () => {
     const { client } = open()
     const write = 'mutation { setSessionKey(key: "user_id", value: "1") { created } }'
@@ -83,5 +114,45 @@ describe('login', () => {
     await client.run(signIn)
     await client.run('mutation { deleteSessionKey(key: "user_id") { deleted } }')
     expect((await client.run(look)).data.me).toBeNull()
+  })
+})
+
+describe('devices', () => {
+  const revoke = 'mutation { revokeOtherSessions { count } }'
+  const confirm = (password: string) =>
+    `mutation { confirmPassword(password: "${password}") { session { id } } }`
+
+  it('are ended by another one after a fresh password', async () => {
+    let now = Date.now()
+    const server = createSessionServer({ ...config, store: freshStore(), clock: () => now })
+    const [laptop, phone] = [new Client(server), new Client(server)]
+    for (const client of [laptop, phone]) await client.run(signIn)
+    now += 61_000
+    const { codes, body } = await laptop.run(revoke)
+    expect(codes).toEqual(['SESSION_NOT_FRESH'])
+    expect(body.errors[0].extensions.maxAge).toBe(60)
+    expect((await laptop.run(confirm('wrong'))).codes).toEqual(['UNAUTHENTICATED'])
+    expect((await laptop.run(revoke)).codes).toEqual(['SESSION_NOT_FRESH'])
+    expect((await laptop.run(confirm('lovelace'))).codes).toEqual([])
+    expect((await laptop.run(revoke)).data.revokeOtherSessions.count).toBe(1)
+    expect((await phone.run(look)).data.me).toBeNull()
+    expect((await phone.run(signIn)).data.login.user).toEqual(ada)
+    expect((await laptop.run(look)).data.me).toEqual(ada)
+  })
+
+  it('end with the sign-ins whose passwords are being looked at', async () => {
+    const server = createSessionServer({ ...config, store: freshStore() })
+    const laptop = new Client(server)
+    await laptop.run(signIn)
+    const others = Array.from({ length: 8 }, () => new Client(server).run(signIn))
+    await laptop.run(look)
+    await laptop.run(revoke)
+    const codes = (await Promise.all(others)).flatMap((answer) => answer.codes)
+    expect(codes).toContain('SESSION_SIGN_IN_ENDED')
+  })
+
+  it('are nobody to confirm for a visitor', async () => {
+    const { client } = open()
+    expect((await client.run(confirm('lovelace'))).codes).toEqual(['UNAUTHENTICATED'])
   })
 })

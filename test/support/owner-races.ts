@@ -207,7 +207,7 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     await Promise.all(created.map((id) => look(id)))
   }
 
-  /** What an end has ended, once it has answered, also of those that answered after it began. */
+  /** The ends of several devices, with when each began and answered. One that has died never answers. */
   const ended: { owner: string; begins: number; answers: number; spares: SignIn | null }[] = []
 
   const end = async (found: SignIn, among: readonly Kind[]): Promise<void> => {
@@ -222,6 +222,10 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
       each.owner === owner && (kind === 'one' ? each === target : kind === 'others' ? each !== found : true)
     const hit = signIns.filter((each) => isHit(each))
     for (const each of hit) each.hitAt ??= begins
+    const spares = kind === 'others' ? found : null
+    const mine = { owner, begins, answers: Number.POSITIVE_INFINITY, spares }
+    if (kind !== 'one') ended.push(mine)
+    if (ended.length > rememberedEnds) ended.shift()
     if (kind === 'all') {
       found.isBusy = true
       await session.endAllDevices()
@@ -230,8 +234,7 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     else await endDevices(mortal(), owner, settings)
     const answers = step++
     for (const each of hit) each.deadAt ??= answers
-    if (kind !== 'one') ended.push({ owner, begins, answers, spares: kind === 'others' ? found : null })
-    if (ended.length > rememberedEnds) ended.shift()
+    mine.answers = answers
     verdict.ends++
     const recent = signIns.filter((each) => each.owner === owner)
     const devices = new Set(hit.map(({ device }) => device))
@@ -246,9 +249,12 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     const owner = await session.owner()
     verdict.reads++
     if (owner === null) {
-      if (session.moved === null && found.hitAt === null && !found.isBusy && token === found.token) {
-        verdict.signedOut++
-      }
+      // A sign-in that was under way beside an end may be among what that has ended, and so may the oldest of too many.
+      const mayBeEnded =
+        settings.devices !== undefined ||
+        found.hitAt !== null ||
+        ended.some((each) => each.owner === found.owner && each.answers > found.ticketAt)
+      if (!mayBeEnded && session.moved === null && !found.isBusy && token === found.token) verdict.signedOut++
       return
     }
     if (deadAt !== null && deadAt < began) verdict.survivors++

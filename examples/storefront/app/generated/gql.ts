@@ -15,29 +15,41 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
  */
 type Documents = {
     "\n  fragment Product on Product {\n    sku\n    title\n    eur: price(currency: EUR)\n    usd: price(currency: USD)\n  }\n": typeof types.ProductFragmentDoc,
-    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n": typeof types.SessionFragmentDoc,
+    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n    hasFlash\n  }\n": typeof types.SessionFragmentDoc,
     "\n  query Storefront {\n    catalogue {\n      ...Product\n    }\n    session {\n      ...Session\n    }\n  }\n": typeof types.StorefrontDocument,
     "\n  mutation AddToCart($sku: ID!) {\n    addToCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.AddToCartDocument,
     "\n  mutation RemoveFromCart($sku: ID!) {\n    removeFromCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.RemoveFromCartDocument,
     "\n  mutation Save($data: SessionDataInput!) {\n    updateSessionData(data: $data) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.SaveDocument,
-    "\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      failedAttempts\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.SignInDocument,
-    "\n  mutation SignOut {\n    popSessionData(keys: [USER_ID, CART]) {\n      session {\n        id\n      }\n    }\n    rotateSession {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.SignOutDocument,
+    "\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      user {\n        id\n      }\n    }\n    # In the same request, so that no other tab takes the notice.\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.SignInDocument,
+    "\n  mutation TakeNotices {\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.TakeNoticesDocument,
+    "\n  mutation SignOut($kept: SessionDataInput!) {\n    logout {\n      flushed\n    }\n    updateSessionData(data: $kept) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.SignOutDocument,
     "\n  mutation ForgetDevice {\n    logout {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.ForgetDeviceDocument,
     "\n  mutation WriteUserId {\n    setSessionKey(key: \"user_id\", value: \"1\") {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.WriteUserIdDocument,
     "\n  mutation ReplayOldCookie {\n    replayOldCookie {\n      answer\n      setsCookie\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.ReplayOldCookieDocument,
+    "\n  subscription SessionChanged {\n    sessionChanged {\n      ...Session\n    }\n  }\n": typeof types.SessionChangedDocument,
+    "\n  query MyDevices {\n    mySessions {\n      id\n      current\n      label\n      userAgent\n      signedInAt\n      lastSeenAt\n    }\n  }\n": typeof types.MyDevicesDocument,
+    "\n  mutation EndDevice($id: ID!) {\n    revokeSession(id: $id) {\n      id\n      revoked\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.EndDeviceDocument,
+    "\n  mutation EndOtherDevices {\n    revokeOtherSessions {\n      count\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.EndOtherDevicesDocument,
+    "\n  mutation ConfirmPassword($password: String!) {\n    confirmPassword(password: $password) {\n      session {\n        ...Session\n      }\n    }\n  }\n": typeof types.ConfirmPasswordDocument,
 };
 const documents: Documents = {
     "\n  fragment Product on Product {\n    sku\n    title\n    eur: price(currency: EUR)\n    usd: price(currency: USD)\n  }\n": types.ProductFragmentDoc,
-    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n": types.SessionFragmentDoc,
+    "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n    hasFlash\n  }\n": types.SessionFragmentDoc,
     "\n  query Storefront {\n    catalogue {\n      ...Product\n    }\n    session {\n      ...Session\n    }\n  }\n": types.StorefrontDocument,
     "\n  mutation AddToCart($sku: ID!) {\n    addToCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.AddToCartDocument,
     "\n  mutation RemoveFromCart($sku: ID!) {\n    removeFromCart(sku: $sku) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.RemoveFromCartDocument,
     "\n  mutation Save($data: SessionDataInput!) {\n    updateSessionData(data: $data) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.SaveDocument,
-    "\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      failedAttempts\n      session {\n        ...Session\n      }\n    }\n  }\n": types.SignInDocument,
-    "\n  mutation SignOut {\n    popSessionData(keys: [USER_ID, CART]) {\n      session {\n        id\n      }\n    }\n    rotateSession {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.SignOutDocument,
+    "\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      user {\n        id\n      }\n    }\n    # In the same request, so that no other tab takes the notice.\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n": types.SignInDocument,
+    "\n  mutation TakeNotices {\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n": types.TakeNoticesDocument,
+    "\n  mutation SignOut($kept: SessionDataInput!) {\n    logout {\n      flushed\n    }\n    updateSessionData(data: $kept) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.SignOutDocument,
     "\n  mutation ForgetDevice {\n    logout {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.ForgetDeviceDocument,
     "\n  mutation WriteUserId {\n    setSessionKey(key: \"user_id\", value: \"1\") {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.WriteUserIdDocument,
     "\n  mutation ReplayOldCookie {\n    replayOldCookie {\n      answer\n      setsCookie\n      session {\n        ...Session\n      }\n    }\n  }\n": types.ReplayOldCookieDocument,
+    "\n  subscription SessionChanged {\n    sessionChanged {\n      ...Session\n    }\n  }\n": types.SessionChangedDocument,
+    "\n  query MyDevices {\n    mySessions {\n      id\n      current\n      label\n      userAgent\n      signedInAt\n      lastSeenAt\n    }\n  }\n": types.MyDevicesDocument,
+    "\n  mutation EndDevice($id: ID!) {\n    revokeSession(id: $id) {\n      id\n      revoked\n      session {\n        ...Session\n      }\n    }\n  }\n": types.EndDeviceDocument,
+    "\n  mutation EndOtherDevices {\n    revokeOtherSessions {\n      count\n      session {\n        ...Session\n      }\n    }\n  }\n": types.EndOtherDevicesDocument,
+    "\n  mutation ConfirmPassword($password: String!) {\n    confirmPassword(password: $password) {\n      session {\n        ...Session\n      }\n    }\n  }\n": types.ConfirmPasswordDocument,
 };
 
 /**
@@ -61,7 +73,7 @@ export function graphql(source: "\n  fragment Product on Product {\n    sku\n   
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n"): (typeof documents)["\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n  }\n"];
+export function graphql(source: "\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n    hasFlash\n  }\n"): (typeof documents)["\n  fragment Session on Session {\n    id\n    handle\n    expiresIn\n    darkMode\n    currency\n    user {\n      id\n      name\n    }\n    cart {\n      id\n      sku\n      quantity\n      product {\n        ...Product\n      }\n    }\n    entries {\n      id\n      key\n      value\n    }\n    rights {\n      key\n      may\n    }\n    hidden\n    hasFlash\n  }\n"];
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -81,11 +93,15 @@ export function graphql(source: "\n  mutation Save($data: SessionDataInput!) {\n
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      failedAttempts\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      failedAttempts\n      session {\n        ...Session\n      }\n    }\n  }\n"];
+export function graphql(source: "\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      user {\n        id\n      }\n    }\n    # In the same request, so that no other tab takes the notice.\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation SignIn($username: String!, $password: String!) {\n    login(username: $username, password: $password) {\n      user {\n        id\n      }\n    }\n    # In the same request, so that no other tab takes the notice.\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n"];
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation SignOut {\n    popSessionData(keys: [USER_ID, CART]) {\n      session {\n        id\n      }\n    }\n    rotateSession {\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation SignOut {\n    popSessionData(keys: [USER_ID, CART]) {\n      session {\n        id\n      }\n    }\n    rotateSession {\n      session {\n        ...Session\n      }\n    }\n  }\n"];
+export function graphql(source: "\n  mutation TakeNotices {\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation TakeNotices {\n    popFlash {\n      values\n      session {\n        ...Session\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation SignOut($kept: SessionDataInput!) {\n    logout {\n      flushed\n    }\n    updateSessionData(data: $kept) {\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation SignOut($kept: SessionDataInput!) {\n    logout {\n      flushed\n    }\n    updateSessionData(data: $kept) {\n      session {\n        ...Session\n      }\n    }\n  }\n"];
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -98,6 +114,26 @@ export function graphql(source: "\n  mutation WriteUserId {\n    setSessionKey(k
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  mutation ReplayOldCookie {\n    replayOldCookie {\n      answer\n      setsCookie\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation ReplayOldCookie {\n    replayOldCookie {\n      answer\n      setsCookie\n      session {\n        ...Session\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  subscription SessionChanged {\n    sessionChanged {\n      ...Session\n    }\n  }\n"): (typeof documents)["\n  subscription SessionChanged {\n    sessionChanged {\n      ...Session\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query MyDevices {\n    mySessions {\n      id\n      current\n      label\n      userAgent\n      signedInAt\n      lastSeenAt\n    }\n  }\n"): (typeof documents)["\n  query MyDevices {\n    mySessions {\n      id\n      current\n      label\n      userAgent\n      signedInAt\n      lastSeenAt\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation EndDevice($id: ID!) {\n    revokeSession(id: $id) {\n      id\n      revoked\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation EndDevice($id: ID!) {\n    revokeSession(id: $id) {\n      id\n      revoked\n      session {\n        ...Session\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation EndOtherDevices {\n    revokeOtherSessions {\n      count\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation EndOtherDevices {\n    revokeOtherSessions {\n      count\n      session {\n        ...Session\n      }\n    }\n  }\n"];
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation ConfirmPassword($password: String!) {\n    confirmPassword(password: $password) {\n      session {\n        ...Session\n      }\n    }\n  }\n"): (typeof documents)["\n  mutation ConfirmPassword($password: String!) {\n    confirmPassword(password: $password) {\n      session {\n        ...Session\n      }\n    }\n  }\n"];
 
 export function graphql(source: string) {
   return (documents as any)[source] ?? {};

@@ -1,12 +1,14 @@
 // This is where a visitor signs in and out, in a small window below the head of the page.
 
 import { useRef, useState, useTransition } from 'react'
+import { Devices } from './devices.tsx'
 import type { Session } from './session.ts'
 import { forgetDevice, signIn, signOut } from './verbs.ts'
 
 export function Account({ session }: { readonly session: Session | undefined }) {
   const popover = useRef<HTMLDivElement>(null)
   const button = useRef<HTMLButtonElement>(null)
+  const [isListing, setIsListing] = useState(false)
   const close = (): void => {
     popover.current?.hidePopover()
     // What had the focus may be gone.
@@ -26,8 +28,20 @@ export function Account({ session }: { readonly session: Session | undefined }) 
           if (newState === 'open') popover.current?.querySelector<HTMLElement>('input, button')?.focus()
         }}
       >
-        {session?.user ? <Leave done={close} /> : <Enter done={close} />}
+        {session?.user ? (
+          <Member
+            session={session}
+            done={close}
+            list={() => {
+              close()
+              setIsListing(true)
+            }}
+          />
+        ) : (
+          <Enter done={close} />
+        )}
       </div>
+      {session?.user && isListing && <Devices done={() => setIsListing(false)} />}
     </>
   )
 }
@@ -74,21 +88,30 @@ function textIn(form: FormData, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-function Leave({ done }: Closing) {
+interface Inside extends Closing {
+  readonly session: Session
+  readonly list: () => void
+}
+
+function Member({ session, done, list }: Inside) {
   const leave = (run: () => Promise<unknown>) => () => {
     done()
     void run()
   }
   return (
     <>
-      <button type="button" onClick={leave(signOut)}>
+      <button type="button" onClick={list}>
+        Your devices
+      </button>
+      <p>Where you are signed in, and how to end it.</p>
+      <button type="button" onClick={leave(() => signOut(session))}>
         Sign out
       </button>
-      <p>Takes you and your cart out of the session. Theme and currency stay.</p>
+      <p>Ends the session, with your cart. Theme and currency stay.</p>
       <button type="button" onClick={leave(forgetDevice)}>
         Sign out and forget this device
       </button>
-      <p>Deletes the session from the store. The next one begins empty.</p>
+      <p>The same, and the next session begins empty.</p>
     </>
   )
 }

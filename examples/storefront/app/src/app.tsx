@@ -1,19 +1,29 @@
 // This lays the page out: the shop at the left, and at the right what the server remembers.
 
 import { useQuery } from '@apollo/client/react'
+import { useEffect } from 'react'
 import { BreakIt } from './break-it.tsx'
 import { Cart } from './cart.tsx'
 import { Catalogue } from './catalogue.tsx'
+import { refresh } from './client.ts'
+import { useSessionChanges } from './following.ts'
 import { Header } from './header.tsx'
 import { Inspector } from './inspector.tsx'
-import { Notice } from './notice.tsx'
+import { Notice, useNotices } from './notice.tsx'
 import { Storefront } from './session.ts'
 import { useTheme } from './theme.ts'
 
 export function App() {
   const { data, error } = useQuery(Storefront)
   const session = data?.session
+  // So long as another device has just ended the session of this cookie, the server answers nobody.
+  useEffect(() => {
+    const timer = error && !data ? setTimeout(() => void refresh(), 1000) : undefined
+    return () => clearTimeout(timer)
+  }, [error, data])
   useTheme(session?.darkMode)
+  useSessionChanges(session?.handle)
+  useNotices(session?.hasFlash)
   return (
     <>
       <Header session={session} />

@@ -1,14 +1,28 @@
-// This is the Apollo Client of the page, with a cache that has no settings, and what keeps its tabs together.
+// This is the Apollo Client of the page, with a cache that has no settings.
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client'
-import { onSessionChange } from 'graphql-session/client'
+import { OperationTypeNode } from 'graphql'
 import { sessionLink } from 'graphql-session/client/apollo'
+import { eventLink } from './event-link.ts'
 import { journal } from './journal.ts'
 
-const changes = ['login', 'addToCart', 'removeFromCart', 'updateSessionData', 'replayOldCookie']
+const changes = [
+  'login',
+  'confirmPassword',
+  'replayOldCookie',
+  'addToCart',
+  'removeFromCart',
+  'updateSessionData',
+]
+
+const sending = ApolloLink.split(
+  ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+  eventLink('/graphql'),
+  new HttpLink({ uri: '/graphql' }),
+)
 
 export const client = new ApolloClient({
-  link: ApolloLink.from([sessionLink({ changes }), journal, new HttpLink({ uri: '/graphql' })]),
+  link: ApolloLink.from([sessionLink({ changes }), journal, sending]),
   cache: new InMemoryCache(),
 })
 
@@ -27,8 +41,3 @@ export async function refresh(): Promise<void> {
   }
   isAsking = false
 }
-
-onSessionChange(() => void refresh())
-document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') void refresh()
-})

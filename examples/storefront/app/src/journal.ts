@@ -1,7 +1,7 @@
 // This notes the last operation, and what became of the handle by it, for the inspector.
 
 import { ApolloLink } from '@apollo/client'
-import { print } from 'graphql'
+import { OperationTypeNode, print } from 'graphql'
 import { tap } from 'rxjs'
 
 /** An operation that was answered. */
@@ -34,21 +34,30 @@ export function onNote(listener: () => void): () => void {
 export const journal = new ApolloLink((operation, forward) =>
   forward(operation).pipe(
     tap(({ data }) => {
-      const { operationName: name = '', query, variables } = operation
+      const { operationName: name = '', operationType, query, variables } = operation
       const handle = handleIn(data)
+      // An event is no answer to this tab, but has the time that is left.
+      if (operationType === OperationTypeNode.SUBSCRIPTION) {
+        if (last && handle) noted({ ...last, seenAt: performance.now() })
+        return
+      }
       if (last === null) cameWith = handle ?? null
-      last = {
+      noted({
         name,
         text: print(query),
         variables: JSON.stringify(variables, (key, value: unknown) => (key === 'password' ? '…' : value)),
         cookie: cookieAfter(handle, name),
         cameWith,
         seenAt: handle === undefined ? (last?.seenAt ?? 0) : performance.now(),
-      }
-      for (const listener of listeners) listener()
+      })
     }),
   ),
 )
+
+function noted(note: Note): void {
+  last = note
+  for (const listener of listeners) listener()
+}
 
 function cookieAfter(handle: string | null | undefined, operation: string): string {
   const before = known
@@ -58,8 +67,8 @@ function cookieAfter(handle: string | null | undefined, operation: string): stri
   if (handle === null) return 'Ended: the session is gone.'
   if (before === null)
     return operation === 'Storefront' ? 'Recognised: you were here before.' : 'Set: a session began.'
-  return operation === 'ForgetDevice'
-    ? 'Replaced: the old session is deleted, and an empty one began.'
+  return ['SignOut', 'ForgetDevice'].includes(operation)
+    ? 'Replaced: the old session is deleted, and a fresh one began.'
     : 'Replaced: a new secret, and the old one is worthless.'
 }
 

@@ -1,7 +1,15 @@
 // This shows the notice, over the page, so that nothing moves.
 
-import { useSyncExternalStore } from 'react'
+import { useEffect, useSyncExternalStore } from 'react'
 import { currentNotice, onNotice, show } from './notices.ts'
+import { takeNotices } from './verbs.ts'
+
+/** Shows what the server has left for whoever comes next, e.g. after a sign-in in GraphiQL. */
+export function useNotices(hasFlash: boolean | undefined): void {
+  useEffect(() => {
+    if (hasFlash) void takeNotices()
+  }, [hasFlash])
+}
 
 export function Notice() {
   const notice = useSyncExternalStore(onNotice, currentNotice)

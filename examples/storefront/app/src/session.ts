@@ -2,7 +2,7 @@
 
 import { graphql } from '../generated/gql.ts'
 
-export type { SessionFragment as Session, StorefrontQuery } from '../generated/graphql.ts'
+export type { MyDevicesQuery, SessionFragment as Session, StorefrontQuery } from '../generated/graphql.ts'
 
 graphql(`
   fragment Product on Product {
@@ -42,6 +42,7 @@ graphql(`
       may
     }
     hidden
+    hasFlash
   }
 `)
 
@@ -89,7 +90,13 @@ export const Save = graphql(`
 export const SignIn = graphql(`
   mutation SignIn($username: String!, $password: String!) {
     login(username: $username, password: $password) {
-      failedAttempts
+      user {
+        id
+      }
+    }
+    # In the same request, so that no other tab takes the notice.
+    popFlash {
+      values
       session {
         ...Session
       }
@@ -97,15 +104,24 @@ export const SignIn = graphql(`
   }
 `)
 
-// What is personal goes. The theme and the currency stay, under another secret.
-export const SignOut = graphql(`
-  mutation SignOut {
-    popSessionData(keys: [USER_ID, CART]) {
+export const TakeNotices = graphql(`
+  mutation TakeNotices {
+    popFlash {
+      values
       session {
-        id
+        ...Session
       }
     }
-    rotateSession {
+  }
+`)
+
+// The session ends, and with it the device. The theme and the currency are in the next one.
+export const SignOut = graphql(`
+  mutation SignOut($kept: SessionDataInput!) {
+    logout {
+      flushed
+    }
+    updateSessionData(data: $kept) {
       session {
         ...Session
       }
@@ -138,6 +154,60 @@ export const ReplayOldCookie = graphql(`
     replayOldCookie {
       answer
       setsCookie
+      session {
+        ...Session
+      }
+    }
+  }
+`)
+
+export const SessionChanged = graphql(`
+  subscription SessionChanged {
+    sessionChanged {
+      ...Session
+    }
+  }
+`)
+
+export const MyDevices = graphql(`
+  query MyDevices {
+    mySessions {
+      id
+      current
+      label
+      userAgent
+      signedInAt
+      lastSeenAt
+    }
+  }
+`)
+
+export const EndDevice = graphql(`
+  mutation EndDevice($id: ID!) {
+    revokeSession(id: $id) {
+      id
+      revoked
+      session {
+        ...Session
+      }
+    }
+  }
+`)
+
+export const EndOtherDevices = graphql(`
+  mutation EndOtherDevices {
+    revokeOtherSessions {
+      count
+      session {
+        ...Session
+      }
+    }
+  }
+`)
+
+export const ConfirmPassword = graphql(`
+  mutation ConfirmPassword($password: String!) {
+    confirmPassword(password: $password) {
       session {
         ...Session
       }
