@@ -153,8 +153,7 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
   /** One that has signed in, and is used by nobody else just now. */
   const take = (): SignIn | undefined => pick(signIns.slice(-12).filter((each) => !each.isBusy))
 
-  const signIn = async (): Promise<void> => {
-    const owner = pick(owners)!
+  const signIn = async (owner = pick(owners)!): Promise<void> => {
     const before = random() < 0.3 ? take() : undefined
     if (before) before.isBusy = true
     const session = openSession(mortal(), before?.token ?? null, settings)
@@ -274,6 +273,12 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     // Also one that is about to get a new token, which is the hardest to end, or to spare.
     const found = random() < 0.5 ? take() : pick(signIns.slice(-12))
     if (!found) return
+    // A sign-in that has its ticket before the end begins, and enters while it lasts.
+    if (random() < 0.4) {
+      const entering = attempt(() => signIn(found.owner))
+      await setTimeout(random() * 8)
+      return void (await Promise.all([entering, attempt(() => end(found, ['admin', 'all', 'others']))]))
+    }
     const others = signIns.filter((each) => each.owner === found.owner && each !== found)
     const other = random() < 0.7 ? pick(others.slice(-4)) : undefined
     await (other
@@ -289,7 +294,7 @@ export async function race(backend: KeyedStore, given: Races): Promise<Verdict> 
     verdict.lists++
   }
 
-  const kinds = [signIn, signIn, rotate, ends, list, () => read(), () => read(), () => read()]
+  const kinds = [() => signIn(), () => signIn(), rotate, ends, list, () => read(), () => read(), () => read()]
   const client = async (): Promise<void> => {
     while (verdict.operations < operations && performance.now() < deadline) {
       verdict.operations++
