@@ -311,7 +311,7 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Gives the session a new secret and handle, like Django's `cycle_key`, and keeps its entries, `createdAt` and
-   * absolute deadline. Use it to sign in, against session fixation. The old cookie is worthless at once.
+   * absolute deadline, against session fixation. The old secret is worthless at once. `identify` does it, too, and signs in.
    * Without a stored session there is nothing to rotate, but one that the request creates after it counts as
    * signed in to, too. `memoryStore` evicts such sessions last.
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
