@@ -1,7 +1,7 @@
 // This is what `graphql-session devices` and `graphql-session end` do for an administrator.
 
 import { sessionCookie } from '../session/cookie.ts'
-import type { SessionDevice } from '../session/session.ts'
+import type { SessionDevice } from '../session/device.ts'
 import type { Backend } from './backends.ts'
 import { loadConfig, naming } from './config-file.ts'
 import { devicesOf, type DevicesOfSettings, endDevices } from './devices.ts'

@@ -1,10 +1,10 @@
 // This lists and ends the devices of any owner, for administrators: in scripts, jobs and the command line.
 
 import { type SessionCookie, sessionCookie } from '../session/cookie.ts'
+import { ownerName, type SessionDevice, toDevice } from '../session/device.ts'
 import { notRevocable, notSignedIn, SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { OwnerIndex } from '../session/owner-index.ts'
-import { ownerName, type SessionDevice, toDevice } from '../session/session.ts'
 import { resolveSettings, type SessionSettings, settingNames } from '../session/settings.ts'
 import type { SessionStore } from '../session/store.ts'
 import { checkStore, openStore } from '../stores/open.ts'

@@ -116,7 +116,7 @@ export class OwnerIndex {
     const max = this.#rules.max + (replaced === null ? 0 : 1)
     const generation = this.#generationOf(ticket, now)
     const text = JSON.stringify({ ...entry, generation, since: now } satisfies DeviceEntry)
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    await untilDone(async () => {
       const outcome = await this.#commit(now, entry.until, {
         expect: new Map([
           [generationKey, JSON.stringify(generation)],
@@ -125,14 +125,16 @@ export class OwnerIndex {
         entries: new Map([[device, text]]),
         limit: { keys: max + 1, bytes: 2 ** 24 },
       })
-      if (outcome === 'committed') return
+      if (outcome === 'committed') return true
       if (outcome === 'conflict') throw signInEnded()
-      if (outcome === 'full') await this.#makeRoom(now, max, replaced)
+      if (outcome === 'full') {
+        await this.#makeRoom(now, max, replaced)
+        return undefined
+      }
       // Where the record is gone nothing was ended in the last hour, and no ticket is as old.
-      else if (generation !== firstGeneration) throw signInEnded()
-      else if (await this.#begin(generation, now, entry.until, [[device, text]])) return
-    }
-    throw busy()
+      if (generation !== firstGeneration) throw signInEnded()
+      return (await this.#begin(generation, now, entry.until, [[device, text]])) || undefined
+    })
   }
 
   /**
@@ -140,7 +142,7 @@ export class OwnerIndex {
    * @returns whether the device is still signed in
    */
   async move(device: string, session: string, now: number): Promise<boolean> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    return untilDone(async () => {
       const read = await this.#read(now)
       const found = read?.devices.get(device)
       if (!found || found.entry.generation !== read!.generation) return false
@@ -152,9 +154,8 @@ export class OwnerIndex {
         ]),
         entries: new Map([[device, JSON.stringify({ ...entry, session, since: now })]]),
       })
-      if (outcome === 'committed') return true
-    }
-    throw busy()
+      return outcome === 'committed' || undefined
+    })
   }
 
   /** Whether the session is the one of a device that is signed in. */
@@ -182,8 +183,8 @@ export class OwnerIndex {
    */
   async endAll(now: number, spared: string | null = null): Promise<number | null> {
     const generation = randomBytes(12).toString('base64url')
-    if (spared === null) await this.#turn(generation, now)
-    else if (!(await this.#turnFor(spared, generation, now))) return null
+    if (spared === null) await this.#beginGeneration(generation, now)
+    else if (!(await this.#beginGenerationFor(spared, generation, now))) return null
     // Whoever has entered before is in what is read here.
     const read = await this.#read(now)
     return read ? this.#finish(read, now) : 0
@@ -194,7 +195,7 @@ export class OwnerIndex {
    * @returns whether it was signed in
    */
   async end(device: string, now: number): Promise<boolean> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    return untilDone(async () => {
       const read = await this.#read(now)
       const found = read?.devices.get(device)
       if (!found) return false
@@ -206,13 +207,12 @@ export class OwnerIndex {
       const marked: DeviceEntry = { ...entry, generation: endedByItself }
       const change = new Map([[device, JSON.stringify(marked)]])
       const outcome = await this.#commit(now, 0, { expect: new Map([[device, text]]), entries: change })
-      if (outcome !== 'committed') continue
+      if (outcome !== 'committed') return undefined
       const isBound = (await this.#seenIn(device, marked, now)) !== null
       await this.#kill([marked], now)
       await this.#forget(change, now)
       return isBound
-    }
-    throw busy()
+    })
   }
 
   /** Takes a device out whose session was deleted by whoever calls this. */
@@ -221,22 +221,21 @@ export class OwnerIndex {
   }
 
   /** Begins a generation. */
-  async #turn(generation: string, now: number): Promise<void> {
+  async #beginGeneration(generation: string, now: number): Promise<void> {
     const entries = new Map([[generationKey, JSON.stringify(generation)]])
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    await untilDone(async () => {
       const outcome = await this.#commit(now, now + generationLife, { entries })
-      if (outcome === 'committed') return
-      if (await this.#begin(generation, now, now + generationLife)) return
-    }
-    throw busy()
+      if (outcome === 'committed') return true
+      return (await this.#begin(generation, now, now + generationLife)) || undefined
+    })
   }
 
   /** Begins a generation in the name of a device that stays. @returns false where that was ended itself */
-  async #turnFor(device: string, generation: string, now: number): Promise<boolean> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+  async #beginGenerationFor(device: string, generation: string, now: number): Promise<boolean> {
+    return untilDone(async () => {
       const read = await this.#read(now)
       // Where the store has lost the record, sign-ins that are under way are to be refused all the same.
-      if (!read) await this.#turn(generation, now)
+      if (!read) await this.#beginGeneration(generation, now)
       const found = read?.devices.get(device)
       if (!found || found.entry.generation !== read!.generation) return false
       const outcome = await this.#commit(now, now + generationLife, {
@@ -249,9 +248,8 @@ export class OwnerIndex {
           [device, JSON.stringify({ ...found.entry, generation })],
         ]),
       })
-      if (outcome === 'committed') return true
-    }
-    throw busy()
+      return outcome === 'committed' || undefined
+    })
   }
 
   /** Ends the sessions of devices that have ended. @returns of how many devices that were signed in */
@@ -393,6 +391,22 @@ export class OwnerIndex {
   }
 }
 
+/**
+ * Repeats a step that other requests were faster at.
+ * @param step - gives undefined where it is to be tried again
+ * @throws {SessionError} SESSION_CONFLICT
+ */
+async function untilDone<T>(step: () => Promise<T | undefined>): Promise<T> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const result = await step()
+    if (result !== undefined) return result
+  }
+  throw new SessionError(
+    'SESSION_CONFLICT',
+    `The devices of the owner were changed by others at each of ${maxAttempts} attempts. Try again.`,
+  )
+}
+
 const signInEnded = (): SessionError =>
   new SessionError(
     'SESSION_SIGN_IN_ENDED',
@@ -403,10 +417,4 @@ const tooManyDevices = (max: number): SessionError =>
   new SessionError(
     'SESSION_TOO_MANY_DEVICES',
     `The owner is signed in on ${max} devices, and no more are allowed. End one of them first.`,
-  )
-
-const busy = (): SessionError =>
-  new SessionError(
-    'SESSION_CONFLICT',
-    `The devices of the owner were changed by others at each of ${maxAttempts} attempts. Try again.`,
   )

@@ -1,12 +1,12 @@
 // This defines the session that a resolver holds: the verbs of Django's session, on values instead of text.
 
 import type { IfAbsent, KeyRight } from './declared.ts'
+import { labelOf, ownerName, type SessionDevice, toDevice } from './device.ts'
 import { SessionError } from './errors.ts'
 import { endsWithBrowser, type Expiry, encodePolicy } from './expiry.ts'
 import { flashKey, noticesIn, withNotice } from './flash.ts'
 import type { KeyRules } from './key-declarations.ts'
 import { checkNumber, checkOptions } from './options.ts'
-import type { Device } from './owner-index.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { checkKey, encode, type Json, type JsonInput, type Refused, type Storable } from './value.ts'
 import { mindVerbs } from './verb-promise.ts'
@@ -55,23 +55,6 @@ export interface IdentifyOptions<Name extends string = string> {
   readonly keep?: readonly Name[]
   /** Any text that changes with the owner's password. Only a digest of it is stored. @default none */
   readonly stamp?: string
-}
-
-/** A device on which an owner is signed in. */
-export interface SessionDevice {
-  /** The handle of the device, which stays when the session gets a new secret. It opens nothing. */
-  readonly id: string
-  /** Whether it is the device of this session. */
-  readonly current: boolean
-  readonly signedInAt: Date
-  /** When it was last used, in steps of an hour at most. */
-  readonly lastSeenAt: Date
-  /** When it ends at the latest, however much it is used. */
-  readonly expiresAt: Date
-  /** The `User-Agent` of the sign-in: printable ASCII, at most 256 characters. */
-  readonly userAgent: string | null
-  /** What the application has called it. */
-  readonly label: string | null
 }
 
 /** A value as a session gives it. It is deeply frozen: a change in place throws instead of being lost. */
@@ -571,28 +554,3 @@ export class Session<Data extends object = Record<string, Json>> {
 export type AnySession = Session<any>
 
 const toDate = (at: number | null): Date | null => (at === null ? null : new Date(at))
-
-export const toDevice = (
-  { id, at, seenAt, until, userAgent, label }: Device,
-  current?: string,
-): SessionDevice => ({
-  id,
-  current: id === current,
-  signedInAt: new Date(at),
-  lastSeenAt: new Date(seenAt),
-  expiresAt: new Date(until),
-  userAgent: userAgent ?? null,
-  label: label ?? null,
-})
-
-/** @throws {SessionError} CONFIG_INVALID */
-export function ownerName(owner: string): string {
-  if (typeof owner === 'string' && owner.length > 0 && owner.length <= 256 && owner.isWellFormed())
-    return owner
-  throw new SessionError('CONFIG_INVALID', 'An owner must be named by a text of 1 to 256 characters.')
-}
-
-function labelOf(label: string): string {
-  if (typeof label === 'string' && label.length <= 64 && label.isWellFormed()) return label
-  throw new SessionError('CONFIG_INVALID', 'The label of a device must be a text of at most 64 characters.')
-}

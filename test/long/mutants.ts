@@ -4205,8 +4205,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an end begins a generation before it reads',
     file: 'session/owner-index.ts',
-    from: '    if (spared === null) await this.#turn(generation, now)',
-    to: '    if (spared === null) { const early = await this.#read(now); await this.#turn(generation, now); return early ? this.#finish({ ...early, generation }, now) : 0 }',
+    from: '    if (spared === null) await this.#beginGeneration(generation, now)',
+    to: '    if (spared === null) { const early = await this.#read(now); await this.#beginGeneration(generation, now); return early ? this.#finish({ ...early, generation }, now) : 0 }',
     tests: ['session/owner-races'],
   },
   {
@@ -4332,7 +4332,7 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'an end voids tickets also where the list is lost',
     file: 'session/owner-index.ts',
-    from: 'if (!read) await this.#turn(generation, now)',
+    from: 'if (!read) await this.#beginGeneration(generation, now)',
     to: 'void generation',
     tests: ['session/owners'],
   },
