@@ -149,7 +149,10 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
       requestTimeout,
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 500,
-      ...(takesHandshakes && { shouldUpgradeCallback: (request) => isHandshake(headOf(request)) }),
+      // A handshake is a GET (RFC 6455, 4.1). Any other request that asks for an upgrade is one of plain HTTP.
+      ...(takesHandshakes && {
+        shouldUpgradeCallback: (request) => request.method === 'GET' && isHandshake(headOf(request)),
+      }),
     },
     (request, response) => {
       const { socket } = request
