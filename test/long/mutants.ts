@@ -5168,8 +5168,8 @@ const mutants: readonly Mutant[] = [
   {
     guard: 'a request for another upgrade is a request like any other',
     file: 'http/listen.ts',
-    from: '...(takesHandshakes && { shouldUpgradeCallback: (request) => isHandshake(headOf(request)) }),',
-    to: '',
+    from: "request.method === 'GET' && isHandshake(headOf(request))",
+    to: 'true',
     tests: ['graphql/sockets'],
   },
   {
