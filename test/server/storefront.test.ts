@@ -126,7 +126,10 @@ describe('devices', () => {
     let now = Date.now()
     const server = createSessionServer({ ...config, store: freshStore(), clock: () => now })
     const [laptop, phone] = [new Client(server), new Client(server)]
-    for (const client of [laptop, phone]) await client.run(signIn)
+    await laptop.run(signIn)
+    // The store of the tests may know other devices of the user.
+    await laptop.run(revoke)
+    await phone.run(signIn)
     now += 61_000
     const { codes, body } = await laptop.run(revoke)
     expect(codes).toEqual(['SESSION_NOT_FRESH'])

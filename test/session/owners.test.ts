@@ -19,6 +19,7 @@ const hour = 60 * minute
 let now: number
 let store: KeyedStore
 let user: string
+let other: string
 let events: SessionEvent[]
 let settings: OpenSettings
 
@@ -26,6 +27,7 @@ beforeEach(() => {
   now = Date.now()
   store = freshStore()
   user = `user ${Math.random()}`
+  other = `other ${Math.random()}`
   events = []
   settings = { clock: () => now, onEvent: (event) => events.push(event) }
 })
@@ -126,7 +128,7 @@ describe('identify', () => {
   })
 
   it('signs in after a clear of the same request, with what is recorded in between', async () => {
-    for (const token of [await signIn(), await signIn('somebody else'), null]) {
+    for (const token of [await signIn(), await signIn(other), null]) {
       const session = open(token)
       session.set('before', 1)
       session.clear()
@@ -140,7 +142,7 @@ describe('identify', () => {
   })
 
   it('carries nothing of another owner whose session a version without owners has rotated', async () => {
-    const token = await signIn('somebody else')
+    const token = await signIn(other)
     const session = open(token)
     session.set('secret', 1)
     await session.save()
@@ -152,7 +154,7 @@ describe('identify', () => {
   })
 
   it('carries what is kept, and nothing of another owner, of what the page has begun meanwhile', async () => {
-    for (const owner of [null, 'somebody else']) {
+    for (const owner of [null, other]) {
       const nonce = mint()
       const first = openJoined(nonce)
       first.merge({ cart: 1, planted: 2 })
@@ -176,19 +178,19 @@ describe('identify', () => {
   })
 
   it('ends the session of somebody else first, with all that it holds', async () => {
-    const token = await signIn('somebody else')
+    const token = await signIn(other)
     const session = open(token)
     session.set('secret', 1)
     await session.save()
-    const other = open(token)
-    other.set('recorded', 1)
-    await other.identify(user, { keep: ['secret'] })
-    other.set('own', 1)
-    await other.save()
-    expect([await other.owner(), await other.keys()]).toEqual([user, ['own']])
+    const login = open(token)
+    login.set('recorded', 1)
+    await login.identify(user, { keep: ['secret'] })
+    login.set('own', 1)
+    await login.save()
+    expect([await login.owner(), await login.keys()]).toEqual([user, ['own']])
     const old = open(token)
     expect([await old.owner(), old.moved]).toEqual([null, 'ended'])
-    expect(await devicesOf(store, 'somebody else', { clock: () => now })).toEqual([])
+    expect(await devicesOf(store, other, { clock: () => now })).toEqual([])
   })
 
   it('leaves a visitor all entries where it is refused', async () => {
@@ -212,12 +214,12 @@ describe('identify', () => {
   })
 
   it('leaves somebody else signed in where it is refused', async () => {
-    const token = await signIn('somebody else')
+    const token = await signIn(other)
     const session = open(token)
     const ticket = await session.ticket(user)
     await endDevices(store, user, { clock: () => now })
     expect(await codeOf(session.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
-    expect(await ownerOf(token)).toBe('somebody else')
+    expect(await ownerOf(token)).toBe(other)
   })
 
   it('begins the lifetime anew', async () => {
@@ -280,7 +282,7 @@ describe('a ticket', () => {
   it('is void for another owner, after 15 minutes, and where it is none', async () => {
     const session = open()
     const ticket = await session.ticket(user)
-    expect(await codeOf(session.identify('another', { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    expect(await codeOf(session.identify(other, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
     expect(await codeOf(session.identify(user, { ticket: 'x' }))).toBe('SESSION_SIGN_IN_ENDED')
     now += 15 * minute
     await open().identify(user, { ticket })
@@ -469,7 +471,6 @@ describe('devices', () => {
   it('are as many as sign in at once, and no more than there may be', async () => {
     await Promise.all(Array.from({ length: 40 }, () => signIn()))
     expect(await devicesOf(store, user, { clock: () => now })).toHaveLength(40)
-    const other = `${user} too`
     const devices = { max: 5 }
     const tokens = await Promise.all(Array.from({ length: 20 }, () => signIn(other, { devices })))
     const alive = (await Promise.all(tokens.map(ownerOf))).filter((owner) => owner !== null)
@@ -557,11 +558,11 @@ describe('an end', () => {
   })
 
   it('reaches no device of another owner', async () => {
-    const victim = await signIn('victim')
+    const victim = await signIn(other)
     const [{ id }] = (await open(victim).devices()) as unknown as [{ id: string }]
     const attacker = open(await signIn())
     expect(await attacker.endDevice(id)).toBe(false)
-    expect(await ownerOf(victim)).toBe('victim')
+    expect(await ownerOf(victim)).toBe(other)
   })
 
   it('of all others spares this one, also its next secret', async () => {
@@ -642,7 +643,7 @@ describe('claim', () => {
     const next = open(session.token)
     expect([await next.owner(), await next.handle(), await next.get('user_id')]).toEqual([user, handle, '7'])
     expect(await next.devices()).toHaveLength(1)
-    expect(await next.claim('somebody else')).toBe(false)
+    expect(await next.claim(other)).toBe(false)
     expect(await open().claim(user)).toBe(false)
     await endDevices(store, user, { clock: () => now })
     expect(await ownerOf(session.token!)).toBeNull()
