@@ -31,6 +31,7 @@ const without = new Map([
     'test/frontends/storefront.test.ts',
     'Its page is no part of the package. caches.test.ts has the clients of it.',
   ],
+  ['test/frontends/nextjs.test.ts', 'It compiles src, too, and what it builds has packages of its own.'],
 ])
 
 /** What a skipped test may say. In CI a program that is missing is an error, see needs.ts. */
