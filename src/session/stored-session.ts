@@ -480,7 +480,13 @@ export class StoredSession {
     const expiresAt = deadline('', now, now, this.#settings.timeouts)
     const blank: SessionRecord = { entries: none, createdAt: now, expiresAt, policy: '', kept: true }
     const token = await this.#call(() => this.#store.create(this.#store.mint(), blank, now))
-    const drop = (): Promise<unknown> => this.#call(() => this.#store.delete(token, now)).catch(() => {})
+    const drop = async (): Promise<void> => {
+      try {
+        await this.#call(() => this.#store.delete(token, now))
+      } catch {
+        // It is empty and nobody's, and nobody has its cookie.
+      }
+    }
     try {
       await admit(this.idOf(token))
     } catch (error) {

@@ -311,11 +311,7 @@ export class UnitOfWork {
     const place = this.#journal.count
     return this.#verbs.run(async () => {
       if (this.#stored.isSealed) throw headersSent()
-      try {
-        await this.#signedIn.rotate(this.settings.clock(), isKept)
-      } finally {
-        if (this.#stored.isAbandoned) this.#journal.forget(place)
-      }
+      await this.#unlessAbandoned(place, () => this.#signedIn.rotate(this.settings.clock(), isKept))
     })
   }
 
@@ -378,8 +374,19 @@ export class UnitOfWork {
         await this.#signedIn.flush(this.settings.clock())
         this.#journal.settle(ownerKey, place, true, null)
       }
-      await this.#signedIn.enter(owner, signIn, () => this.#journal.forget(place))
+      await this.#unlessAbandoned(place, () =>
+        this.#signedIn.enter(owner, signIn, () => this.#journal.forget(place)),
+      )
     })
+  }
+
+  /** Forgets what was recorded before a place where the session for which it was recorded had to be given up. */
+  async #unlessAbandoned(place: number, verb: () => Promise<void>): Promise<void> {
+    try {
+      await verb()
+    } finally {
+      if (this.#stored.isAbandoned) this.#journal.forget(place)
+    }
   }
 
   /** Whether `save` has anything to do, or a verb to wait for. If not, callers skip it, as it takes time. */

@@ -4407,6 +4407,13 @@ const mutants: readonly Mutant[] = [
     tests: ['session/owners'],
   },
   {
+    guard: 'what was recorded for a session that had to be given up is forgotten',
+    file: 'session/unit-of-work.ts',
+    from: 'if (this.#stored.isAbandoned) this.#journal.forget(place)',
+    to: 'void place',
+    tests: ['session/owners'],
+  },
+  {
     guard: 'a session that its owner does not list is ended when it is seen',
     file: 'session/signed-in.ts',
     from: '      } else await this.#stored.end(now)\n    } catch',

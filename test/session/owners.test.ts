@@ -520,6 +520,25 @@ describe('an end', () => {
     expect(await codeOf(login.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
   })
 
+  it('leaves nothing recorded to a visitor where the store fails in the middle of a sign-in', async () => {
+    const token = await signIn()
+    let isDown = false
+    const failing: KeyedStore = {
+      ...store,
+      async commit(id, changes, at) {
+        if (isDown && id !== indexOf(user)) throw new Error('The store is down.')
+        return store.commit(id, changes, at)
+      },
+    }
+    const session = openSession(failing, token, settings)
+    session.set('secret', 1)
+    isDown = true
+    expect(await codeOf(session.identify(user))).toBe('SESSION_STORE_UNAVAILABLE')
+    isDown = false
+    await session.save()
+    expect([session.token, await session.owner(), await session.keys()]).toEqual([null, null, []])
+  })
+
   it('is not escaped by a rotation that the store has failed', async () => {
     const session = open(await signIn())
     session.set('secret', 1)
