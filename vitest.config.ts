@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { version } from 'graphql'
 import { defineConfig } from 'vitest/config'
+import { isOtherServer, onOtherServers, packagesOfServers } from './test/support/lacks.ts'
 
 /**
  * What a person sees of a session is the same over each store, and on the short way through the server as on Yoga's.
@@ -30,6 +32,11 @@ const overEachStore = [
   'server/storefront',
 ]
 
+/** Whether this run has a project that only CI has, or that was asked for. */
+const isFor = (project: string): boolean =>
+  Boolean(process.env['CI'] || process.env['LONG']) ||
+  process.argv.some((argument) => [project, `--project=${project}`].includes(argument))
+
 const over = (store: string, include: string[], way = 'yoga') => ({
   extends: true as const,
   test: {
@@ -37,13 +44,20 @@ const over = (store: string, include: string[], way = 'yoga') => ({
     include,
     exclude: forCI,
     env: { TEST_STORE: store, TEST_WAY: way },
+    ...(isOtherServer(way) && { setupFiles: ['test/support/as-far-as-it-can.ts'] }),
   },
 })
-/** Stores and servers that are killed and waited for: half a minute, for CI and `npm run test:faults`. */
+/** Stores and servers that are killed and waited for: a minute and a half, for CI and `npm run test:faults`. */
 const forCI =
   process.env['CI'] || process.env['FAULTS']
     ? []
-    : ['test/faults/durability.test.ts', 'test/faults/floods-in-outage.test.ts', 'test/faults/outage.test.ts']
+    : ['durability', 'faults', 'floods-in-outage', 'outage'].map((name) => `test/faults/${name}.test.ts`)
+
+/** Two of the other servers take no newer graphql than 16, and are there beside the lowest peers. */
+const isInstalled = (name: string): boolean => existsSync(new URL(`node_modules/${name}`, import.meta.url))
+const otherServers = Object.keys(packagesOfServers).filter(
+  (server) => isFor(server) && isInstalled(packagesOfServers[server]!),
+)
 
 const shared = overEachStore.map((name) => `test/${name}.test.ts`)
 
@@ -75,12 +89,15 @@ export default defineConfig({
       over('redis', process.env['CI'] ? [...shared, 'test/http/hostile.test.ts'] : shared),
       over('postgres', shared),
       over('sqlite', shared),
+      // Over MySQL everything again is for CI. Its own tests, and those of the contract, are in the project memory.
+      ...(isFor('mysql') ? [over('mysql', shared)] : []),
       over('cookie', [
         'test/session/session-model.test.ts',
         'test/graphql/data/kept-values.test.ts',
         'test/graphql/data/rights.test.ts',
       ]),
       over('memory', shared, 'short'),
+      ...otherServers.map((server) => over('memory', onOtherServers, server)),
     ],
   },
 })

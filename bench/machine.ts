@@ -7,7 +7,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { findBinary } from '../test/support/servers.ts'
 import { wrk } from './load.ts'
-import type { Usage } from './serve.ts'
+import type { Usage } from './usage.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -52,6 +52,8 @@ function moveTo(list: string): void {
 /** A server in a process of its own. */
 export interface ServerProcess {
   readonly port: number
+  /** Those of all servers in the process. */
+  readonly ports: readonly number[]
   usage(): Promise<Usage>
   stop(): Promise<void>
 }
@@ -91,8 +93,10 @@ export async function startServer({
     if (!message) throw new Error(`The server ${name} ended:\n${output}`)
     return message[0] as T
   }
+  const ports = await heard<[number, ...number[]]>()
   return {
-    port: await heard<number>(),
+    port: ports[0],
+    ports,
     usage() {
       child.send('usage')
       return heard()

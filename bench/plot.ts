@@ -17,8 +17,8 @@ export interface Group {
   readonly rows: readonly Row[]
 }
 
-const width = 920
-const left = 350
+const width = 990
+const left = 420
 const right = 60
 const bar = 11
 const gap = 12

@@ -8,8 +8,6 @@ import { tokenOf } from './peers/graphql-session.ts'
 import { quantile, rounded } from './statistics.ts'
 import { reading } from './workload.ts'
 
-/** Sessions in the memory store. */
-const counts = [1_000, 100_000, 1_000_000]
 /** Requests a second. A core can serve several times as many, so that no request waits in a queue. */
 export const perSecond = 1_000
 /**
@@ -38,12 +36,14 @@ export type Sessions = readonly {
 }[]
 
 interface Options {
+  /** Sessions in the memory store. */
+  readonly counts: readonly number[]
   readonly rounds: number
   readonly seconds: number
   readonly add: (step: () => Promise<void>) => void
 }
 
-export async function measureSessions({ rounds, seconds, add }: Options): Promise<Sessions> {
+export async function measureSessions({ counts, rounds, seconds, add }: Options): Promise<Sessions> {
   moveToLoadCore()
   const servers: ServerProcess[] = []
   const asks = counts.map(asksFor)

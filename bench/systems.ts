@@ -1,17 +1,29 @@
 // This lists the systems that bench/http.ts compares, what each of them does, and the targets for ours.
 
-import type { Keeps, Naming } from './workload.ts'
+import type { Keeps, Naming, Workload } from './workload.ts'
 
 /** A server that is measured. */
 export interface System {
   readonly name: string
   readonly label: string
-  readonly group: 'without a session' | 'in memory' | 'in Redis'
+  readonly group:
+    | 'without a session'
+    | 'in memory'
+    | 'in SQLite'
+    | 'in Redis'
+    | 'in PostgreSQL'
+    | 'in MariaDB'
   /** The file under peers/, and the function in it that makes the server. */
   readonly start: { readonly file: string; readonly name: string }
+  /** A second store, which it keeps a copy in. */
+  readonly cache?: 'in Redis'
+  /** The modules that it needs of a Python. */
+  readonly python?: readonly string[]
   readonly keeps: Keeps
   /** How its requests name an entry. @default 'by key' */
   readonly naming?: Naming
+  /** Whether it is also measured with one connection. @default false */
+  readonly alone?: boolean
   /** What it does more or less of than the others, read from its source. */
   readonly does: readonly string[]
 }
@@ -30,6 +42,9 @@ const apollo = [
   "Apollo's check against CSRF, a SHA-256 of the query, an ETag of the answer",
 ]
 
+const djangoFile = 'django/gunicorn.ts'
+const django = ['django', 'gunicorn', 'psycopg2']
+
 /** All systems, in the order of the report. */
 export const systems: readonly System[] = [
   {
@@ -38,6 +53,7 @@ export const systems: readonly System[] = [
     group: 'in memory',
     start: { file, name: 'memory' },
     keeps: 'sessions',
+    alone: true,
     does: [
       'a SHA-256 of the cookie, which the store is keyed by, and no signature',
       "the client's right to the key, the size of the value and of the session are checked",
@@ -69,11 +85,43 @@ export const systems: readonly System[] = [
     ],
   },
   {
+    name: 'ours-sqlite',
+    label: 'createSessionServer',
+    group: 'in SQLite',
+    start: { file, name: 'sqlite' },
+    keeps: 'sessions',
+    alone: true,
+    does: [
+      'as in memory; every change is on the disk before it is answered (WAL, synchronous=FULL)',
+      'the changes that are there at the same time are one transaction of a thread of its own',
+    ],
+  },
+  {
+    name: 'ours-postgres',
+    label: 'createSessionServer',
+    group: 'in PostgreSQL',
+    start: { file, name: 'postgres' },
+    keeps: 'sessions',
+    does: [
+      'as in memory; one round trip for R and one for W, each a prepared statement',
+      'the package pg, 10 connections',
+    ],
+  },
+  {
+    name: 'ours-mysql',
+    label: 'createSessionServer',
+    group: 'in MariaDB',
+    start: { file, name: 'mysql' },
+    keeps: 'sessions',
+    does: ['as in memory; one round trip for R and two for W', 'the package mysql2, 10 connections'],
+  },
+  {
     name: 'yoga',
     label: 'Yoga as it comes',
     group: 'without a session',
     start: { file: 'yoga.ts', name: 'bare' },
     keeps: 'nothing',
+    alone: true,
     does: [
       'the same answers out of nothing',
       'all defaults: a limit of 25 MB on the body, CORS, GraphiQL, landing page, health check',
@@ -85,9 +133,10 @@ export const systems: readonly System[] = [
     group: 'in memory',
     start: { file, name: 'plugin' },
     keeps: 'sessions',
+    alone: true,
     does: [
       'what Yoga as it comes and createSessionServer do, less the rights to keys',
-      'answers of one turn of the event loop leave together, as those of createSessionServer: with one connection at a time nothing is won by it',
+      'answers of one turn of the event loop leave together, as those of createSessionServer, where more than one connection is in use',
     ],
   },
   {
@@ -108,6 +157,7 @@ export const systems: readonly System[] = [
     group: 'in memory',
     start: { file: 'mercurius.js', name: 'memory' },
     keeps: 'sessions',
+    alone: true,
     does: [
       ...mercurius,
       'rolling, as it comes: every answer stores the whole record and sends Set-Cookie, also to R',
@@ -148,6 +198,28 @@ export const systems: readonly System[] = [
     does: [...apollo, 'its memory keeps JSON, and what has expired until somebody asks for it', peer],
   },
   {
+    name: 'apollo-sqlite',
+    label: 'Apollo Server + express-session + better-sqlite3',
+    group: 'in SQLite',
+    start: { file: 'apollo.js', name: 'sqlite' },
+    keeps: 'sessions',
+    does: [
+      'as in memory, with better-sqlite3-session-store',
+      'two statements for R (SELECT, UPDATE of the deadline) and for W (SELECT, INSERT of the whole record), each prepared anew, and the event loop waits for them',
+      'both are on the disk before they are answered (WAL, synchronous=FULL), each in a transaction of its own',
+    ],
+  },
+  {
+    name: 'apollo-sqlite-normal',
+    label: 'Apollo Server + express-session + better-sqlite3, NORMAL',
+    group: 'in SQLite',
+    start: { file: 'apollo.js', name: 'sqliteNormal' },
+    keeps: 'sessions',
+    does: [
+      'as with synchronous=FULL, but with NORMAL, the default of better-sqlite3 in WAL: nothing waits for the disk but checkpoints, and what was answered last may be lost with the power',
+    ],
+  },
+  {
     name: 'apollo-redis',
     label: 'Apollo Server + express-session + connect-redis',
     group: 'in Redis',
@@ -157,6 +229,71 @@ export const systems: readonly System[] = [
       'as in memory',
       'two round trips for R (GET, EXPIRE) and for W (GET, and SET of the whole record as JSON)',
       'the client redis',
+    ],
+  },
+  {
+    name: 'apollo-postgres',
+    label: 'Apollo Server + express-session + connect-pg-simple',
+    group: 'in PostgreSQL',
+    start: { file: 'apollo.js', name: 'postgres' },
+    keeps: 'sessions',
+    does: [
+      'as in memory',
+      'two round trips for R (SELECT, UPDATE of the deadline) and for W (SELECT, INSERT of the whole record)',
+      'the package pg, 10 connections; expired rows are not pruned meanwhile',
+    ],
+  },
+  {
+    name: 'django',
+    label: 'Django, db',
+    group: 'in PostgreSQL',
+    start: { file: djangoFile, name: 'db' },
+    python: django,
+    keeps: 'sessions',
+    does: [
+      'no GraphQL: a view parses the JSON and answers in the shape of the others; no middleware but that of sessions, DEBUG off',
+      'gunicorn with one sync worker: one request at a time, and each on a connection of its own, as such workers keep none open',
+      'R loads the whole record, checks the HMAC-SHA-256 of it and unpacks it, and moves no deadline: a session that is only read ends',
+      'W also packs it (zlib), signs it and stores all of it in a transaction, before the answer leaves, and sends Set-Cookie',
+      'one round trip for R (SELECT) and four for W (SELECT, BEGIN, UPDATE, COMMIT)',
+      'psycopg2, a connection for each worker, kept open (CONN_MAX_AGE=None; by default each request opens its own)',
+      'the CPU and RSS are those of gunicorn and its workers',
+    ],
+  },
+  {
+    name: 'django-2',
+    label: 'Django, db, 2 workers',
+    group: 'in PostgreSQL',
+    start: { file: djangoFile, name: 'db2' },
+    python: django,
+    keeps: 'sessions',
+    does: [
+      'as Django with db; two sync workers on the core of the server: one computes while the other one waits',
+    ],
+  },
+  {
+    name: 'django-cached',
+    label: 'Django, cached_db with a cache in Redis',
+    group: 'in PostgreSQL',
+    start: { file: djangoFile, name: 'cachedDb' },
+    cache: 'in Redis',
+    python: [...django, 'django_redis'],
+    keeps: 'sessions',
+    does: [
+      'as Django with db, and a copy of the record in Redis, pickled and not signed, by django-redis; the CPU of Redis counts as that of the store',
+      'one round trip for R (GET) and five for W (GET, BEGIN, UPDATE, COMMIT, SET of the whole record)',
+    ],
+  },
+  {
+    name: 'apollo-mysql',
+    label: 'Apollo Server + express-session + express-mysql-session',
+    group: 'in MariaDB',
+    start: { file: 'apollo.js', name: 'mysql' },
+    keeps: 'sessions',
+    does: [
+      'as in memory',
+      'two round trips for R (SELECT, UPDATE of the deadline) and for W (SELECT, INSERT of the whole record)',
+      'the package mysql2, 10 connections; expired rows are not cleared meanwhile',
     ],
   },
   {
@@ -181,20 +318,36 @@ export const packages: readonly string[] = [
   'express-session',
   'connect-redis',
   'redis',
+  'pg',
+  'connect-pg-simple',
+  'mysql2',
+  'express-mysql-session',
+  'better-sqlite3',
+  'better-sqlite3-session-store',
 ]
 
-/** How one of our systems has to compare with another one. */
+/** How one of our systems has to compare with another one, or what it has to keep. */
 export interface Target {
   readonly what: string
   /** The name of our system. */
   readonly ours: string
-  /** The name of the other system. */
+  /** The name of the other system; ours, where nothing is compared. */
   readonly against: string
-  /** What is compared: `times` is their CPU divided by ours, `more` is our CPU divided by theirs, less 1. */
-  readonly as: 'times' | 'more'
-  readonly reach: number
-  readonly aim: number
+  /**
+   * What is judged: `times` is their CPU divided by ours, `more` is our CPU divided by theirs, less 1, `share` is
+   * our requests a second divided by theirs, and `p99` is our 99th percentile of the latency, in milliseconds.
+   */
+  readonly as: 'times' | 'more' | 'share' | 'p99'
+  /** Whether the CPU of the store's processes is part of it. @default false */
+  readonly countsStore?: boolean
+  /** Whether it is measured with one connection. @default false */
+  readonly alone?: boolean
+  readonly reach: Bound
+  readonly aim: Bound
 }
+
+/** A bound for both workloads, or one for each. */
+export type Bound = number | Readonly<Record<Workload, number>>
 
 export const targets: readonly Target[] = [
   {
@@ -230,10 +383,53 @@ export const targets: readonly Target[] = [
     aim: 1.7,
   },
   {
+    what: 'PostgreSQL: our server and the database against Apollo Server + connect-pg-simple',
+    ours: 'ours-postgres',
+    against: 'apollo-postgres',
+    as: 'times',
+    countsStore: true,
+    reach: 2,
+    aim: 3,
+  },
+  {
+    what: 'MariaDB: our server and the database against Apollo Server + express-mysql-session',
+    ours: 'ours-mysql',
+    against: 'apollo-mysql',
+    as: 'times',
+    countsStore: true,
+    reach: 2,
+    aim: 3,
+  },
+  {
+    what: 'SQLite: our server beside itself in memory, requests a second',
+    ours: 'ours-sqlite',
+    against: 'ours',
+    as: 'share',
+    reach: { R: 0.8, W: 0.7 },
+    aim: { R: 0.9, W: 0.8 },
+  },
+  {
+    what: 'SQLite: 99 of 100 answers of our server within, in ms',
+    ours: 'ours-sqlite',
+    against: 'ours-sqlite',
+    as: 'p99',
+    reach: 100,
+    aim: 50,
+  },
+  {
     what: '`useSession` in a Yoga against the same Yoga without it',
     ours: 'yoga-plugin',
     against: 'yoga',
     as: 'more',
+    reach: 0.15,
+    aim: 0.08,
+  },
+  {
+    what: '`useSession` in a Yoga against the same Yoga without it, with one connection',
+    ours: 'yoga-plugin',
+    against: 'yoga',
+    as: 'more',
+    alone: true,
     reach: 0.15,
     aim: 0.08,
   },

@@ -150,6 +150,24 @@ export async function prepare(
   }
 }
 
+/**
+ * The exchanges with our own server for sessions that were stored with `entriesOf`.
+ * @param written - what W writes by turns
+ */
+export function exchangesOf(
+  cookies: readonly string[],
+  written: readonly number[] = values,
+): Record<Workload, Exchange> {
+  const asking = (body: string): Ask[] => cookies.map((cookie) => ({ cookie, body }))
+  return {
+    R: { asks: asking(reading), answers: values.map((value) => JSON.stringify(read(value))) },
+    W: {
+      asks: written.flatMap((value) => asking(writingBy('by key', value))),
+      answers: written.map((value) => JSON.stringify(wrote(value))),
+    },
+  }
+}
+
 /** @returns what a browser would put into its Cookie header */
 async function begin(port: number, serial: number): Promise<string> {
   let cookie = ''

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { staleFiles } from './support/generated.ts'
+import { onOtherServers } from './support/lacks.ts'
 
 interface Room {
   /** What it may import of ours: whole rooms, or single files of one. */
@@ -53,8 +54,9 @@ const rooms: Readonly<Record<string, Room>> = {
       graphql: any,
       'graphql-yoga': any,
       '@graphql-tools/schema': any,
-      '@graphql-yoga/render-graphiql/graphiql': 'graphiql-page.ts',
+      '@graphql-yoga/render-graphiql/graphiql': 'graphiql-bundle.ts',
       ioredis: 'redis-backend.ts',
+      'mysql2/promise': 'mysql-backend.ts',
       pg: 'postgres-backend.ts',
       sirv: 'static-files.ts',
       ws: 'socket-endpoint.ts',
@@ -188,6 +190,7 @@ describe('the rooms of src', () => {
     ['session/value.ts', 'graphql'],
     ['stores/redis.ts', '../http/gate.ts'],
     ['stores/redis.ts', 'ioredis'],
+    ['stores/mysql.ts', 'mysql2/promise'],
     ['stores/postgres.ts', 'lru-cache'],
     ['stores/open.ts', '../graphql/exchange.ts'],
     ['http/gate.ts', '../session/session.ts'],
@@ -219,6 +222,13 @@ describe('the rooms of src', () => {
     const resolvers = importsOf('graphql/generated/resolvers.ts', `import { x } from '../resolvers.ts'\n`)
     expect(cycleIn([...imports, ...resolvers])).toContain('graphql/generated/resolvers.ts')
   })
+})
+
+it('tests that run over other servers make their server by makeServer', () => {
+  const others = onOtherServers.filter((file) =>
+    /\bcreateSessionServer[<(]/.test(readFileSync(join(import.meta.dirname, '..', file), 'utf8')),
+  )
+  expect(others).toEqual([])
 })
 
 it('bench has no cycle', () => {

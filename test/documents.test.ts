@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { on, once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Client as SocketClient } from 'graphql-ws'
@@ -15,13 +15,15 @@ import { listen } from '../src/http/listen.ts'
 import { createSessionServer } from '../src/server/create-session-server.ts'
 import { createSessions } from '../src/server/create-sessions.ts'
 import { memoryStore } from '../src/stores/memory.ts'
+import { notTried, outOfReach, rows } from './frameworks/rows.ts'
 import { chromiumArgs } from './support/chromium.ts'
-import { startNginx } from './support/documents/nginx.ts'
+import { startNginxOfPage } from './support/documents/nginx.ts'
 import {
   allPages,
   compilerOptions,
   fencesOf,
   isTriedAsPackage,
+  isTriedByTable,
   isWritten,
   namesUnder,
   type Page,
@@ -29,6 +31,7 @@ import {
 } from './support/documents/page.ts'
 import { type Running, start } from './support/documents/play.ts'
 import {
+  filesUnder,
   installedElsewhere,
   installedWithGraphql16,
   isTriedHere,
@@ -51,7 +54,8 @@ import { freePort } from './support/servers.ts'
 
 const pages = allPages()
 const written = pages.filter(isWritten)
-const recipes = written.flatMap(recipesOf)
+const tried = written.filter((page) => !isTriedByTable(page))
+const recipes = tried.flatMap(recipesOf)
 const main = join(root, 'src/server/main.ts')
 const help = execFileSync(process.execPath, [main, '--help'], { encoding: 'utf8' })
 
@@ -66,6 +70,19 @@ afterAll(() => rm(dirname(workshop.folder), { recursive: true }))
 /** A page that only a test has. */
 const planted = (...lines: string[]): Page => ({ path: 'docs/planted.md', text: `${lines.join('\n')}\n` })
 const fence = (info: string, ...lines: string[]): string => ['```' + info, ...lines, '```', ''].join('\n')
+
+it.each([
+  ['frameworks.md', 'examples/servers', 3],
+  ['runtimes.md', 'examples/federation', 4],
+])('%s shows the files of %s as they are, which are tested over each server', (name, path, count) => {
+  const page = pages.find((each) => each.path === `docs/${name}`)!
+  const shown = new Set(fencesOf(page).map((fence) => `${fence.name}\n${fence.text}\n`))
+  const files = readdirSync(join(root, path))
+  expect(files).toHaveLength(count)
+  for (const file of files) {
+    expect(shown).toContain(`${file}\n${readFileSync(join(root, path, file), 'utf8')}`)
+  }
+})
 
 describe('links', () => {
   it('lead to files and headings that are there', () => {
@@ -117,7 +134,7 @@ describe('code', () => {
         `export const close = (session: Session<Shop>): void => session.set('open', 'no')`,
       ),
     )
-    const snippets = [...written.flatMap(snippetsOf).filter(isTriedHere), ...snippetsOf(mistake)]
+    const snippets = [...tried.flatMap(snippetsOf).filter(isTriedHere), ...snippetsOf(mistake)]
     for (const [index, { files }] of snippets.entries()) await save(workshop, String(index), files)
     expect(await typeErrors(workshop, snippets, compiler, options)).toEqual([
       expect.stringMatching(/^docs\/planted\.md:7: snippet\.ts\(3,\d+\): error TS2345: /),
@@ -128,11 +145,25 @@ describe('code', () => {
     const isElsewhere = (part: { readonly files: ReadonlyMap<string, string> }): boolean => !isTriedHere(part)
     const elsewhere = (page: Page) => [...snippetsOf(page), ...recipesOf(page)].filter(isElsewhere)
     expect(written.flatMap(elsewhere).length).toBeGreaterThan(0)
-    const untried = written.filter((page) => !isTriedAsPackage(page)).flatMap(elsewhere)
+    const untried = tried.filter((page) => !isTriedAsPackage(page)).flatMap(elsewhere)
     expect(untried.map(({ at }) => at)).toEqual([])
     for (const name of Object.keys({ ...installedElsewhere, ...installedWithGraphql16 })) {
       expect(existsSync(join(root, 'node_modules', name)), `${name} is installed here`).toBe(false)
     }
+  })
+
+  it('is tried by npm run test:frameworks, where it needs another runtime or framework', () => {
+    const byTable = new Set(rows.flatMap(({ recipe }) => (recipe ? [...filesUnder(recipe).values()] : [])))
+    const fences = written.filter(isTriedByTable).flatMap(fencesOf)
+    expect(fences.length).toBeGreaterThan(0)
+    expect(fences.filter(({ name, text }) => name && !byTable.has(text)).map(({ at }) => at)).toEqual([])
+    const { text } = pages.find(isTriedByTable)!
+    const [untried, unreachable] = text
+      .split('\n## Not tried\n')[1]!
+      .split('\n## Out of reach\n')
+      .map((part) => part.trim().split('\n'))
+    expect(untried).toEqual(notTried.map((reason) => `- ${reason}`))
+    expect(unreachable).toEqual(outOfReach.map((reason) => `- ${reason}`))
   })
 })
 
@@ -276,7 +307,7 @@ describe('lists', () => {
 })
 
 describe('what a reader pastes', () => {
-  const tried = recipes.filter(isTriedHere)
+  const triedHere = recipes.filter(isTriedHere)
   let count = 0
   const started = async (recipe: Recipe, finished = onTestFinished): Promise<Running> => {
     const running = await start(workshop, `recipe-${++count}`, recipe)
@@ -298,8 +329,8 @@ describe('what a reader pastes', () => {
       const running = await started(recipe, context.onTestFinished)
       context.expect(await running.play()).toEqual([])
     }
-    it.for(named(tried.filter((recipe) => !isSentByCurl(recipe))))('%s', play)
-    it.for(named(tried.filter(isSentByCurl)))('%s, with curl', needs('curl'), play)
+    it.for(named(triedHere.filter((recipe) => !isSentByCurl(recipe))))('%s', play)
+    it.for(named(triedHere.filter(isSentByCurl)))('%s, with curl', needs('curl'), play)
   })
 
   it('is told from what answers otherwise', async () => {
@@ -564,7 +595,7 @@ describe('what a reader pastes', () => {
     const page = pageOf('docs/deployment.md')
     const running = await started(recipesOf(page)[0]!)
     const { text } = fencesOf(page).find(({ language }) => language === 'nginx')!
-    const proxy = await startNginx(text, new URL(running.url).origin.replace('localhost', '127.0.0.1'))
+    const proxy = await startNginxOfPage(text, new URL(running.url).origin.replace('localhost', '127.0.0.1'))
     onTestFinished(() => proxy.stop())
     const ask = async (origin: string): Promise<string> => {
       const query = 'mutation { setSessionKey(key: \\"dark_mode\\", value: true) { created } }'

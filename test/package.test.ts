@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -58,7 +58,7 @@ beforeAll(async () => {
   project = join(folder, 'project')
   await mkdir(project)
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
-  const drivers = ['ioredis', 'pg', '@types/pg', 'postgres', 'redis', 'jose', 'fast-check']
+  const drivers = ['ioredis', 'mysql2', 'pg', '@types/pg', 'postgres', 'redis', 'jose', 'fast-check']
   const frontends = ['@apollo/client', 'rxjs', '@urql/core', 'wonka']
   const others = ['graphql', 'graphql-yoga', 'typescript', '@types/node', ...frontends, ...drivers].map(
     versioned,
@@ -108,11 +108,14 @@ import { sessionResolvers, sessionTypeDefs, type SessionContext, useSession } fr
 import { SetSessionKeyDocument, type SetSessionKeyMutation } from 'graphql-session/client'
 import { cookieStore } from 'graphql-session/stores/cookie'
 import { memoryStore } from 'graphql-session/stores/memory'
+import { mysqlStore } from 'graphql-session/stores/mysql'
 import { postgresStore } from 'graphql-session/stores/postgres'
 import { redisStore } from 'graphql-session/stores/redis'
 import { sqliteStore } from 'graphql-session/stores/sqlite'
 import { createSchema, createYoga, type YogaInitialContext } from 'graphql-yoga'
 import { Cluster, Redis } from 'ioredis'
+import { createPool as createCallbackPool } from 'mysql2'
+import { createPool } from 'mysql2/promise'
 import pg from 'pg'
 import postgres from 'postgres'
 import { createClient, createCluster } from 'redis'
@@ -158,6 +161,8 @@ export const stores = [
   redisStore(new Cluster([])),
   redisStore(createClient()),
   redisStore(createCluster({ rootNodes: [] })),
+  mysqlStore(createPool('mysql://localhost/shop')),
+  mysqlStore(createCallbackPool('mysql://localhost/shop')),
   postgresStore(new pg.Pool()),
   postgresStore(postgres()),
   sqliteStore('x.db', { busyTimeout: 5 }),
@@ -177,6 +182,37 @@ describe('a fresh project that installs it', () => {
     const everything = await run('npx', ['tsc', ...options, 'consumer.ts'], project).catch(String)
     expect(everything).not.toContain('node_modules/graphql-session/')
   }, 120_000)
+
+  it('has GraphiQL in it, and installs no package for that', async () => {
+    await writeFile(
+      join(project, 'graphiql.js'),
+      `import { createSessionServer } from 'graphql-session'
+      import { memoryStore } from 'graphql-session/stores/memory'
+      const server = createSessionServer({ store: memoryStore({ max: 1 }), logging: false })
+      const get = async (url) => (await server.fetch(url, { headers: { accept: 'text/html' } })).text()
+      const page = await get('http://localhost/graphql')
+      const parts = page.matchAll(/(?:src|href)="([^"]+)"/g)
+      const texts = await Promise.all(Array.from(parts, ([, url]) => get('http://localhost/graphql' + url)))
+      console.log(JSON.stringify(texts.map((text) => [text.length > 1000, /GraphQL|graphiql/.test(text)])))`,
+    )
+    const [icon, style, script] = JSON.parse(await run('node', ['graphiql.js'], project)) as boolean[][]
+    expect([icon![0], style, script]).toEqual([true, [true, true], [true, true]])
+    const inside = await readdir(join(project, 'node_modules/@graphql-yoga'))
+    expect(inside).not.toContain('render-graphiql')
+  })
+
+  it('takes 4.5 MB at most', async () => {
+    const files = await readdir(join(project, 'node_modules/graphql-session'), {
+      recursive: true,
+      withFileTypes: true,
+    })
+    const sizes = files
+      .filter((file) => file.isFile())
+      .map(async (file) => (await stat(join(file.parentPath, file.name))).size)
+    const size = (await Promise.all(sizes)).reduce((sum, each) => sum + each, 0)
+    expect(size).toBeGreaterThan(1e6)
+    expect(size).toBeLessThan(4.5e6)
+  })
 
   it('says which driver is missing', async () => {
     const jose = join(project, 'node_modules/jose')
@@ -446,7 +482,8 @@ describe('what a reader pastes into an empty folder', elsewhere, () => {
     await run('npm', [...install, tarball, ...added, ...(await Promise.all(known))], own)
     const workshop = { ...pasted, folder: own }
     const some = pages.flatMap(snippetsOf).filter(needsGraphql16)
-    expect(some).toHaveLength(Object.keys(installedWithGraphql16).length)
+    // What belongs to the server, and the server that uses it.
+    expect(some).toHaveLength(2 * Object.keys(installedWithGraphql16).length)
     for (const [index, { files }] of some.entries()) await save(workshop, String(index), files)
     const compiler = [process.execPath, join(own, 'node_modules/typescript/bin/tsc')]
     expect(await typeErrors(workshop, some, compiler, compilerOptions(pages))).toEqual([])

@@ -3,9 +3,14 @@
 import { createServer } from 'node:http'
 import { ApolloServer } from '@apollo/server'
 import { expressMiddleware } from '@as-integrations/express5'
+import Database from 'better-sqlite3'
+import createSqliteStore from 'better-sqlite3-session-store'
+import connectPgSimple from 'connect-pg-simple'
 import { RedisStore } from 'connect-redis'
 import express from 'express'
+import createMysqlStore from 'express-mysql-session'
 import session from 'express-session'
+import { Pool } from 'pg'
 import { createClient } from 'redis'
 import { resolversOver, typeDefs } from '../workload.ts'
 
@@ -39,8 +44,47 @@ async function serving(sessionOptions) {
 
 export const memory = () => serving()
 
+/** Durable, as our own store is: what has been answered is on the disk. */
+export const sqlite = (file) => servingSqlite(`${file}-full`, 'FULL')
+
+/** As better-sqlite3 comes: a machine that loses its power may lose what was answered last. */
+export const sqliteNormal = (file) => servingSqlite(`${file}-normal`, 'NORMAL')
+
+/** In WAL, as the manual of better-sqlite3 recommends. */
+async function servingSqlite(file, synchronous) {
+  const client = new Database(file)
+  client.pragma('journal_mode = WAL')
+  client.pragma(`synchronous = ${synchronous}`)
+  return serving({ store: new (createSqliteStore(session))({ client }) })
+}
+
 export async function redis(url) {
   const client = createClient({ url })
   await client.connect()
   return serving({ store: new RedisStore({ client }) })
+}
+
+export async function postgres(connectionString) {
+  const pool = new Pool({ connectionString, max: 10 })
+  const store = new (connectPgSimple(session))({
+    pool,
+    createTableIfMissing: true,
+    pruneSessionInterval: false,
+  })
+  return serving({ store })
+}
+
+export async function mysql(url) {
+  const { hostname: host, port, username: user, pathname } = new URL(url)
+  const options = {
+    host,
+    port: Number(port),
+    user,
+    database: pathname.slice(1),
+    connectionLimit: 10,
+    clearExpired: false,
+  }
+  const store = new (createMysqlStore(session))(options)
+  await store.onReady()
+  return serving({ store })
 }

@@ -5,7 +5,7 @@ import type { SessionServerConfig } from 'graphql-session'
 const tracer = trace.getTracer('graphql-session')
 
 const config: SessionServerConfig = {
-  keys: { dark_mode: { client: ['read', 'write', 'delete'] }, user_id: { client: ['read'] } },
+  keys: { dark_mode: { client: ['read', 'write', 'delete'] }, visits: { client: ['read'] } },
   onEvent({ type, ...details }) {
     const attributes: Attributes = {}
     for (const [name, detail] of Object.entries(details)) attributes[`session.${name}`] = detail ?? ''

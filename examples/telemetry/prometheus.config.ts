@@ -12,7 +12,7 @@ const events = new Counter({
 })
 
 const config: SessionServerConfig = {
-  keys: { dark_mode: { client: ['read', 'write', 'delete'] }, user_id: { client: ['read'] } },
+  keys: { dark_mode: { client: ['read', 'write', 'delete'] }, visits: { client: ['read'] } },
   onEvent(event) {
     // Ids and keys are no labels: there would be a time series of each.
     const reason = 'code' in event ? event.code : 'reason' in event ? event.reason : ''

@@ -21,17 +21,24 @@ export function sessionLink(options: SessionClientOptions = {}): ApolloLink {
         let stop = nothing
         const send = (): void => {
           let isRefused = false
+          const sendAgain = (answer: Answer): boolean => {
+            const delay = attempts.judge(answer)
+            if (delay === null) return false
+            isRefused = true
+            stop()
+            stop = settings.timer(send, delay)
+            return true
+          }
           operation.setContext(({ headers }) => ({ headers: { ...headers, ...settings.headers } }))
           const sending = forward(operation).subscribe({
             next(result) {
-              if (isRefused) return
-              const delay = attempts.judge(result as Answer)
-              if (delay === null) return observer.next(result)
-              isRefused = true
-              stop()
-              stop = settings.timer(send, delay)
+              if (!isRefused && !sendAgain(result as Answer)) observer.next(result)
             },
-            error: (error: unknown) => observer.error(error),
+            error(error: unknown) {
+              // This is how the link of graphql-ws hands on the errors in which an operation ends.
+              const { errors } = (error ?? {}) as Answer
+              if (!Array.isArray(errors) || !sendAgain({ errors })) observer.error(error)
+            },
             complete() {
               if (!isRefused) observer.complete()
             },

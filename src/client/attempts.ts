@@ -13,8 +13,8 @@ export type Timer = (run: () => void, milliseconds: number) => () => void
 /** What `sessionFetch`, `sessionLink` and `sessionExchange` take. */
 export interface SessionClientOptions {
   /**
-   * Milliseconds before an operation is sent again that was answered by `SESSION_MOVED`: an item for each time. `[]`
-   * sends nothing again.
+   * Milliseconds before an operation is sent again that was answered by `SESSION_MOVED`, or a query by `SESSION_GONE`: an
+   * item for each time. Of a subscription that has gone on for five seconds since, the first one is next. `[]` sends nothing again.
    * @default [50, 150, 450]
    */
   readonly retryDelays?: readonly number[]
@@ -120,11 +120,17 @@ export class Settings {
   }
 }
 
+/** Milliseconds after which a subscription that was sent again goes on. One that is refused after each event would loop. */
+const steady = 5000
+
 /** The attempts at one operation. */
 export class Attempts {
   readonly #settings: Settings
   readonly #sent: Sent
   #retries = 0
+  #retriedAt = Number.NEGATIVE_INFINITY
+  /** Whether it was sent again since the last answer that was handed on. */
+  #isAgain = false
   #isAnswered = false
 
   constructor(settings: Settings, sent: Sent) {
@@ -138,18 +144,28 @@ export class Attempts {
    */
   judge(answer: Answer): number | null {
     const isFirst = !this.#isAnswered
+    const begins = isFirst || this.goesOn
+    if (performance.now() - this.#retriedAt > steady) this.#retries = 0
     const delay =
-      isFirst && mayRepeat(answer, this.#sent, this.#settings.repeatable)
+      begins && mayRepeat(answer, this.#sent, this.#settings.repeatable)
         ? this.#settings.retryDelays[this.#retries]
         : undefined
     if (delay !== undefined) {
       this.#retries++
+      this.#retriedAt = performance.now()
+      this.#isAgain = true
       return delay
     }
     this.#isAnswered = true
     if (isFirst && this.#changed(answer)) announceSessionChange()
-    else if ((isFirst && this.#retries > 0) || isOfOldCookie(answer)) announceOldCookie()
+    else if (this.#isAgain || isOfOldCookie(answer)) announceOldCookie()
+    this.#isAgain = false
     return null
+  }
+
+  /** Whether any part may say that the cookie was replaced, after which the operation begins anew: a subscription's. */
+  get goesOn(): boolean {
+    return this.#sent.isSubscription
   }
 
   /** Whether the operation changes who is signed in, as far as is known. */
@@ -167,18 +183,24 @@ const isOfOldCookie = ({ errors }: Answer): boolean =>
   errors?.some(({ extensions }) => ['SESSION_GONE', 'SESSION_MOVED'].includes(extensions?.code as string)) ??
   false
 
+const isMoved = ({ extensions }: GraphQLFailure): boolean => extensions?.code === 'SESSION_MOVED'
+
 /**
  * Whether the server refused an operation because its cookie was replaced a moment ago, and has run nothing of it that
- * must not run twice. What is not known to be harmless is not sent again.
+ * must not run twice. What is not known to be harmless is not sent again. A query is asked again also where its session
+ * has ended: the page that shows its answer is to show what there is for whoever is there now, and a client that has an
+ * answer of the sign-out already shows what was there before both while the query has failed.
  */
 function mayRepeat(
   { data, errors }: Answer,
-  { isMutation, fields }: Sent,
+  { isMutation, isSubscription, fields }: Sent,
   repeatable: ReadonlySet<string>,
 ): boolean {
-  const moved = errors?.filter(({ extensions }) => extensions?.code === 'SESSION_MOVED') ?? []
+  if (!isMutation && !isSubscription) return isOfOldCookie({ errors })
+  const moved = errors?.filter(isMoved) ?? []
   if (moved.length === 0) return false
-  if (!isMutation) return true
+  // An event of a subscription that has data was taken from its source.
+  if (isSubscription) return !Object.values(data ?? {}).some((value) => value !== null)
   if (moved.length < errors!.length) return false
   const nameOf = new Map(fields?.map(({ key, name }) => [key, name]))
   const refused = new Set<unknown>()

@@ -1,6 +1,6 @@
-// This goes on with another event stream where the first event of one says that its cookie was replaced.
+// This goes on with another event stream where one says that its cookie was replaced.
 
-import type { Answer } from './attempts.ts'
+import type { Answer, Attempts } from './attempts.ts'
 
 const type = 'text/event-stream'
 
@@ -9,29 +9,34 @@ export const isEventStream = (response: Response): boolean =>
 
 /**
  * A response with the events of another one, at once and as they come. Only what could be a refusal is held back until
- * it is complete.
- * @param judge - tells after how many milliseconds to ask again, or null
+ * it is complete: the first event, and of a subscription each one.
+ * @param attempts - tell after how many milliseconds to ask again
  * @param again - waits and asks again; the signal ends both
  */
 export function continued(
   first: Response,
-  judge: (answer: Answer) => number | null,
+  attempts: Attempts,
   again: (delay: number, signal: AbortSignal) => Promise<Response>,
 ): Response {
   const over = new AbortController()
   let reader = first.body!.getReader()
   const events = eventsOf(first)
 
-  async function* eventsOf(response: Response): AsyncGenerator<Uint8Array, void> {
+  async function* eventsOf(begun: Response): AsyncGenerator<Uint8Array, void> {
+    for (let response: Response | null = begun; response;) response = yield* oneOf(response)
+  }
+
+  /** @returns the one with which to go on */
+  async function* oneOf(response: Response): AsyncGenerator<Uint8Array, Response | null> {
     if (over.signal.aborted) {
       await response.body?.cancel()
-      return
+      return null
     }
     if (!isEventStream(response)) {
       yield new TextEncoder().encode(
         `event: next\ndata: ${JSON.stringify(await response.json())}\n\nevent: complete\n\n`,
       )
-      return
+      return null
     }
     if (response !== first) reader = response.body!.getReader()
     const decoder = new TextDecoder()
@@ -45,13 +50,17 @@ export function continued(
         text += decoder.decode(value, { stream: true })
         // Comments keep the connection alive, and are no events.
         if (/^(?!:)./m.test(text) && !/\n\r?\n$/.test(text)) continue
-        const [, data] = /^data: ?(.+)$/m.exec(text) ?? []
-        isJudged = data !== undefined
-        const delay = isJudged ? judge(JSON.parse(data!) as Answer) : null
-        if (delay !== null) {
-          await reader.cancel()
-          yield* eventsOf(await again(delay, over.signal))
-          return
+        let before = ''
+        for (const event of text.split(/(?<=\n\r?\n)/)) {
+          const [, data] = /^data: ?(.+)$/m.exec(event) ?? []
+          const delay = data !== undefined && !isJudged ? attempts.judge(JSON.parse(data) as Answer) : null
+          if (delay !== null) {
+            await reader.cancel()
+            if (before) yield new TextEncoder().encode(before)
+            return again(delay, over.signal)
+          }
+          isJudged ||= data !== undefined && !attempts.goesOn
+          before += event
         }
         text = ''
       }
@@ -59,6 +68,7 @@ export function continued(
       held = []
     }
     yield* held
+    return null
   }
 
   const body = new ReadableStream<Uint8Array>({

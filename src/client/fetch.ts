@@ -60,14 +60,10 @@ export function sessionFetch(options: SessionFetchOptions = {}): Fetch {
     // The body of a stream cannot be sent twice.
     if (isStream(body)) return response
     if (attempts.length === 1 && isEventStream(response)) {
-      return continued(
-        response,
-        (answer) => only!.judge(answer),
-        async (delay, end) => {
-          await pause(delay, settings.timer, signal, end)
-          return ask()
-        },
-      )
+      return continued(response, only!, async (delay, end) => {
+        await pause(delay, settings.timer, signal, end)
+        return ask()
+      })
     }
     const answers: Answer[] = []
     let open = [...operations.keys()]
@@ -86,7 +82,7 @@ export function sessionFetch(options: SessionFetchOptions = {}): Fetch {
 }
 
 /** What is sent by GET. */
-const aQuery: Sent = { isMutation: false, fields: null }
+const aQuery: Sent = { isMutation: false, isSubscription: false, fields: null }
 
 const isRequest = (input: unknown): input is Request =>
   typeof Request === 'function' && input instanceof Request

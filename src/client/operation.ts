@@ -12,12 +12,18 @@ interface RootField {
 /** What is known of an operation before it is sent. */
 export interface Sent {
   readonly isMutation: boolean
+  readonly isSubscription: boolean
   /** Its root fields, in order; null where they stand in fragments, or where the text is not known. */
   readonly fields: readonly RootField[] | null
 }
 
 /** An operation that was sent by its id or hash. A server runs mutations by POST only. */
-export const unknownOperation: Sent = { isMutation: true, fields: null }
+export const unknownOperation: Sent = { isMutation: true, isSubscription: false, fields: null }
+
+const kindOf = (operation: string | undefined) => ({
+  isMutation: operation === 'mutation',
+  isSubscription: operation === 'subscription',
+})
 
 /** Looks at a parsed document. */
 export function sentDocument(document: DocumentNode, operationName?: string): Sent {
@@ -26,10 +32,10 @@ export function sentDocument(document: DocumentNode, operationName?: string): Se
     if (operationName && definition.name?.value !== operationName) continue
     const fields: RootField[] = []
     for (const selection of definition.selectionSet.selections) {
-      if (selection.kind !== 'Field') return { isMutation: definition.operation === 'mutation', fields: null }
+      if (selection.kind !== 'Field') return { ...kindOf(definition.operation), fields: null }
       fields.push({ name: selection.name.value, key: (selection.alias ?? selection.name).value })
     }
-    return { isMutation: definition.operation === 'mutation', fields }
+    return { ...kindOf(definition.operation), fields }
   }
   return unknownOperation
 }
@@ -51,7 +57,7 @@ export function sentText(text: string, operationName?: string | null): Sent {
     if (word === '}' || word === ')' || word === ']') {
       depth--
       if (depth === 0 && word === '}') {
-        if (isWanted) return { isMutation: words[0] === 'mutation', fields }
+        if (isWanted) return { ...kindOf(words[0]), fields }
         words = []
       }
     } else if (word === '{' || word === '(' || word === '[') {

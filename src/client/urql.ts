@@ -46,7 +46,9 @@ export function sessionExchange(options: SessionClientOptions = {}): Exchange {
           if (!own) return true
           // What comes of a mutation after its refusal, as the end of its stream.
           if (own.isRefused) return false
-          const delay = own.attempts.judge({ data, errors: error?.graphQLErrors })
+          // Beside the errors of a subscription urql shows the data of the event before.
+          const latest = operation.kind === 'subscription' && error ? null : data
+          const delay = own.attempts.judge({ data: latest, errors: error?.graphQLErrors })
           if (delay === null) {
             if (!hasNext) open.delete(id)
             return true

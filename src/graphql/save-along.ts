@@ -1,8 +1,9 @@
 // This saves what each part of a stream does to the session, and ends the stream with its session.
 
-import { SessionError, streamEnded } from '../session/errors.ts'
+import { isOfSession, SessionError, streamEnded } from '../session/errors.ts'
 import type { UnitOfWork } from '../session/unit-of-work.ts'
 import { failed } from './errors.ts'
+import { over } from './iterator-end.ts'
 
 /**
  * Saves, and returns the failure instead of throwing it: a throw in Yoga's `onResultProcess` would run its
@@ -11,6 +12,7 @@ import { failed } from './errors.ts'
 export async function saved(unit: UnitOfWork, log: (failure: unknown) => void): Promise<unknown> {
   try {
     for (const failure of await unit.untold()) {
+      // Something that the answer would tell of has not happened.
       if (isOfSession(failure)) throw failure
       log(
         failure instanceof SessionError
@@ -24,18 +26,6 @@ export async function saved(unit: UnitOfWork, log: (failure: unknown) => void): 
     return error
   }
 }
-
-/**
- * Whether a failure of a verb that nobody awaited is the session's and not a mistake of the resolver. Then
- * something that the answer would tell of has not happened.
- */
-const isOfSession = (failure: unknown): boolean =>
-  failure instanceof SessionError &&
-  /^SESSION_(?:GONE|MOVED|AMBIGUOUS|CROSS_SITE|CONFLICT|SIGN_IN_ENDED|TOO_MANY_DEVICES|NOT_FRESH|STORE_\w+)$/.test(
-    failure.code,
-  )
-
-const over = { done: true, value: undefined } as const
 
 /**
  * Wraps a stream so that each part, and its end, is delivered only when the changes recorded until then are

@@ -48,8 +48,11 @@ async function end({ body }: Response): Promise<void> {
   await reader?.cancel()
 }
 
-/** Takes over what the application has set on the response of node:http, which the answer is going to replace. */
-export function takeOver(response: ServerResponse | undefined, headers: Headers): void {
+/**
+ * Takes over what the application has set on the response of node:http, which the answer is going to replace.
+ * @param own - gives the headers of the answer, to write to
+ */
+export function takeOver(response: ServerResponse | undefined, own: () => Headers): void {
   if (!response?.getHeaderNames || response.headersSent) return
   const names = response.getHeaderNames()
   if (names.length === 0) return
@@ -57,6 +60,7 @@ export function takeOver(response: ServerResponse | undefined, headers: Headers)
   for (const name of names) if (framing.has(name)) response.removeHeader(name)
   const set = setByApplication(response)
   if (set.length === 0) return
+  const headers = own()
   const vary = headers.get('vary')
   const joined = foldHeaders(vary === null ? set : [['vary', vary], ...set])
   for (const [name, value] of joined) {

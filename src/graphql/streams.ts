@@ -1,12 +1,19 @@
 // This ends the event streams of a server that is about to end, so that it need not wait for them.
 
+import type { ServerResponse } from 'node:http'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { http } from '../http/node-http.ts'
+import { over } from './iterator-end.ts'
 
 /** The event streams of a server, which have no end of their own. */
 export interface Streams {
   /** Collects the streams of a Yoga server. */
   readonly plugin: Plugin
-  /** Completes each stream, even while it is waiting for its next event, and each that begins later. */
+  /**
+   * Ends each stream, even while it is waiting for its next event, and each that begins later. Its connection is closed
+   * after what was sent, as clients begin a stream again that breaks off, and none that they were told is complete.
+   * Where node:http has no part in it, it is completed.
+   */
   end(): void
 }
 
@@ -20,9 +27,12 @@ export function trackStreams(): Streams {
       for (const end of ends) end()
     },
     plugin: {
-      onSubscribe: () => ({
+      onSubscribe: ({ args }) => ({
         onSubscribeResult({ result, setResult }) {
-          if (isAsyncIterable(result)) setResult(endable(result, ends))
+          const { res } = args.contextValue as { res?: unknown }
+          if (isAsyncIterable(result)) {
+            setResult(endable(result, ends, isServerResponse(res) ? () => breakOff(res) : null))
+          }
           // A stream that begins after `end` was called has to be ended here.
           if (isOver) for (const end of ends) end()
         },
@@ -31,13 +41,25 @@ export function trackStreams(): Streams {
   }
 }
 
-const over = { done: true, value: undefined } as const
+const isServerResponse = (value: unknown): value is ServerResponse =>
+  http !== undefined && value instanceof http.ServerResponse
+
+/** Closes the connection of an answer once that has begun: a proxy would answer in place of one that has not. */
+function breakOff(response: ServerResponse): void {
+  if (response.headersSent && response.socket) response.socket.destroySoon()
+  else if (!response.closed) setTimeout(breakOff, 10, response)
+}
 
 /**
  * Wraps a source of events so that it can be ended from outside. The source may hang in an `await` that
  * nothing ends, so its end is not waited for.
+ * @param close - closes the connection that it is for. The stream is left then
  */
-function endable<Event>(source: AsyncIterable<Event>, ends: Set<() => void>): AsyncIterableIterator<Event> {
+function endable<Event>(
+  source: AsyncIterable<Event>,
+  ends: Set<() => void>,
+  close: (() => void) | null,
+): AsyncIterableIterator<Event> {
   const events = source[Symbol.asyncIterator]()
   let isOver = false
   let waiting: PromiseWithResolvers<IteratorResult<Event>> | undefined
@@ -47,6 +69,10 @@ function endable<Event>(source: AsyncIterable<Event>, ends: Set<() => void>): As
     waiting?.resolve(over)
   }
   const end = (): void => {
+    if (close) {
+      ends.delete(end)
+      return close()
+    }
     leave()
     events.return?.().catch(() => {})
   }

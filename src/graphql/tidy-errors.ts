@@ -3,6 +3,7 @@
 import { type ExecutionResult, GraphQLError, Kind, print, type VariableDefinitionNode } from 'graphql'
 import { createGraphQLError, maskError, type YogaLogger } from 'graphql-yoga'
 import { type Part, reworded, unexpected } from './errors.ts'
+import { over } from './iterator-end.ts'
 import { needsValue } from './wide-variables.ts'
 
 /** How many errors an answer, or a part of one, has at most. Further ones tell a client nothing new, and cost bytes. */
@@ -168,8 +169,6 @@ export class ErrorTidier {
     return { errors: [unexpected()], ...(hasNext !== undefined && { hasNext }) }
   }
 }
-
-const over = { done: true, value: undefined } as const
 
 /** Leaves the list of errors out where all of them were cut: GraphQL does not allow an empty one. */
 function withErrors(part: Part, { errors }: { errors?: GraphQLError[] }): Part {

@@ -50,6 +50,7 @@ import { type OperationLimits, OperationJudge } from './complexity.ts'
 import { isOutOfStack, refusingDeepVariables } from './deep-variables.ts'
 import { Documents } from './documents.ts'
 import { asksForParts } from './incremental.ts'
+import { ownHeaders } from './own-headers.ts'
 import { Refusals } from './refusals.ts'
 import { NoConditionalSubscriptions, NoStreamedMutations } from './rules.ts'
 import { gateKey, isOfSocket } from './socket-request.ts'
@@ -268,7 +269,8 @@ export class Gate {
         )
       },
 
-      onResponse: ({ request, response: { headers } }) => this.#addHeaders(request, headers),
+      onResponse: ({ request, response, fetchAPI }) =>
+        this.#addHeaders(request, ownHeaders(response, fetchAPI)),
     }
   }
 

@@ -19,6 +19,7 @@ import type { Json } from '../session/value.ts'
 import { Exchanges, type Result, sessionOptionNames, type SessionOptions } from './exchange.ts'
 import { guardHooks, judge, lastHooks, type Rescue } from './failing-hooks.ts'
 import { fieldResolverOf, scopeMutationFields } from './operation.ts'
+import { ownHeaders } from './own-headers.ts'
 import { guardCaches } from './response-cache.ts'
 import { safeLogger } from './safe-logger.ts'
 import { takeOver, unexpectedAnswer, whyNotSent } from './sendable.ts'
@@ -71,18 +72,21 @@ export function sessionPlugin<Data extends object>(
     return request !== undefined && Boolean(exchanges.find(request)?.isUsed)
   }
   /** Adds what the answer needs because of the session, once. */
-  const finish = (request: Request, response: Response, { Response: Answer }: FetchAPI): Response => {
-    const { headers } = response
-    const end = exchanges.find(request)?.finish(response.status, headers.get('vary'))
+  const finish = (request: Request, response: Response, fetchAPI: FetchAPI): Response => {
+    const end = exchanges.find(request)?.finish(response.status, response.headers.get('vary'))
     if (!end) return response
-    if (end.vary) headers.append('vary', end.vary)
+    const headers = ownHeaders(response, fetchAPI)
+    if (end.vary) {
+      const vary = headers.get('vary')
+      headers.set('vary', vary === null ? end.vary : `${vary}, ${end.vary}`)
+    }
     for (const [name, value] of end.headers) {
       if (name !== 'set-cookie') headers.set(name, value)
       else if (!headers.getSetCookie().includes(value)) headers.append(name, value)
     }
     return end.status === response.status
       ? response
-      : new Answer(response.body, { status: end.status, headers })
+      : new fetchAPI.Response(response.body, { status: end.status, headers })
   }
   const rescue: Rescue = {
     answers: (request) => answersAll || usesSession({ request }),
@@ -144,20 +148,16 @@ export function sessionPlugin<Data extends object>(
 
     onResponse({ request, response: given, setResponse, fetchAPI, serverContext }) {
       const { res } = (serverContext ?? {}) as { res?: ServerResponse }
-      // When its cookies have been read, Yoga's Headers does not tell which header was made without a value.
       const response = judged(request, given, fetchAPI) ?? given
       if (response !== given) setResponse(response)
-      const { headers } = response
-      if (framed.has(request)) dropFraming(headers)
-      // Asked for its cookies, Yoga's Headers reads what it was made of. Otherwise a further cookie would replace them.
-      headers.getSetCookie()
+      if (framed.has(request)) dropFraming(ownHeaders(response, fetchAPI))
       if (res) cutBegun(res, exchanges.logger)
-      takeOver(res, headers)
+      takeOver(res, () => ownHeaders(response, fetchAPI))
       if (!exchanges.find(request)) return undefined
       const finished = finish(request, response, fetchAPI)
       if (finished !== response) setResponse(finished)
       // The promise is shared by requests, and this plugin runs in any runtime: only answers of node:http wait for it.
-      return serverContext && 'res' in serverContext ? endOfTurn() : undefined
+      return serverContext && 'res' in serverContext ? endOfTurn(res?.socket) : undefined
     },
   }
   return plugin

@@ -1,6 +1,6 @@
 // This answers a request whose handler takes too long, so that its client does not wait for ever.
 
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { protectiveHeaders, refusalReply } from './gate.ts'
 
 const tookTooLong = {
@@ -49,5 +49,5 @@ function textOf({ headers: { accept } }: IncomingMessage): string {
     ['connection', 'close'],
   ]
   const head = all.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`
+  return `HTTP/1.1 ${status} Service Unavailable\r\n${head}\r\n${body}`
 }

@@ -1,6 +1,6 @@
 // This runs a node:http server: timeouts against slow clients, and a close that waits for running answers.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { gateRules, isHandshake, refusalReply } from './gate.ts'
 import { boundHandler } from './handler-timeout.ts'
 import { badHost, hasOneHost, judgesHosts } from './host.ts'
 import { headOf } from './message.ts'
+import { http } from './node-http.ts'
 import { send } from './reply.ts'
 
 /** Where `listen` takes requests, and how long it waits for clients. */
@@ -141,7 +142,7 @@ export async function listen(listener: Listener, options: ListenOptions = {}): P
     if (isOver && running + change === 0) socket.destroySoon()
   }
   const takesHandshakes = listener.upgrade !== undefined && choosesUpgrades
-  const server = createServer(
+  const server = http!.createServer(
     // Load balancers drop an idle connection after a minute. With a shorter time here they would send a
     // request into a connection that this server has just closed.
     {

@@ -43,7 +43,7 @@ export function send(
   for (const [name, value] of own) all.push(name, value)
   for (const name of set) if (framing.has(name)) response.removeHeader(name)
   response.writeHead(status, all)
-  return endOfTurn(() => {
+  const left = endOfTurn(response.socket, () => {
     try {
       response.end(body)
     } catch {
@@ -51,6 +51,7 @@ export function send(
       response.destroy()
     }
   })
+  return left ?? Promise.resolve()
 }
 
 const flatHeaders = protectiveHeaders.flat()

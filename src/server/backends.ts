@@ -3,6 +3,7 @@
 import type { KeyedStore, SessionStore } from '../session/store.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { invalid } from './invalid.ts'
+import { openMysql } from './mysql-backend.ts'
 import { openPostgres } from './postgres-backend.ts'
 import { openCluster, openRedis } from './redis-backend.ts'
 import { onlyOptions, parse } from './store-url.ts'
@@ -13,7 +14,7 @@ export interface Backend extends Reachable {
   readonly store: SessionStore
   /** The store to check and to sweep. With `cookie:` this is the deny-list, or `null` if there is none. */
   readonly backing: KeyedStore | null
-  /** Makes the table for sessions and returns its name. Only PostgreSQL needs this step. */
+  /** Makes the table for sessions and returns its name. Only PostgreSQL and MySQL need this step. */
   migrate?(): Promise<string>
   close?(): Promise<void> | void
 }
@@ -28,6 +29,8 @@ const openers: Record<string, Open> = {
   'redis+cluster:': openCluster,
   'postgres:': openPostgres,
   'postgresql:': openPostgres,
+  'mysql:': openMysql,
+  'mariadb:': openMysql,
   'cookie:': openCookie,
 }
 
@@ -51,6 +54,17 @@ export async function openBackend(
     if (!missing) throw error
     throw invalid(`${name}=${scheme} needs the package ${missing}: npm install ${missing}`)
   }
+}
+
+/** The setting that has the process keep sessions to itself; null where other processes have them, too. */
+export function storeOfProcess({
+  SESSION_STORE = 'memory:',
+  SESSION_DENY_LIST,
+}: NodeJS.ProcessEnv): string | null {
+  const isSealed = SESSION_STORE.startsWith('cookie:')
+  const text = isSealed ? SESSION_DENY_LIST : SESSION_STORE
+  if (text === undefined || !/^memory:|^sqlite::memory:$/.test(text)) return null
+  return `${isSealed ? 'SESSION_DENY_LIST' : 'SESSION_STORE'}=${text}`
 }
 
 async function openMemory(text: string): Promise<Backend> {

@@ -2,11 +2,13 @@
 
 import { parseArgs } from 'node:util'
 import { SessionError } from '../session/errors.ts'
+import { mysqlSchema } from '../stores/mysql.ts'
 import { postgresSchema } from '../stores/postgres.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
 import { type Backend, openBackend } from './backends.ts'
 import { checkDeviceArguments, type DeviceArguments, runDevices } from './devices-command.ts'
 import { invalid } from './invalid.ts'
+import { isMysql } from './mysql-backend.ts'
 import { isPostgres, postgresTable } from './postgres-backend.ts'
 import { printers, publishedBy } from './published.ts'
 import { serve } from './serve.ts'
@@ -14,9 +16,9 @@ import { reach } from './wait-for-store.ts'
 
 const help = `
 Usage
-  graphql-session serve [--config FILE] [--host HOST] [--port N] [--static DIR]
+  graphql-session serve [--config FILE] [--host HOST] [--port N] [--static DIR] [--workers N]
                                           serves GraphQL at /graphql, beside /health/live and /health/ready
-  graphql-session migrate [--print]       makes the table of PostgreSQL, or prints its SQL
+  graphql-session migrate [--print]       makes the table of PostgreSQL or MySQL, or prints its SQL
   graphql-session sweep                   removes expired sessions, as the server does, too
   graphql-session devices --owner USER [--count] [--json]
                                           lists the devices on which a user is signed in
@@ -37,6 +39,8 @@ Options
   --port N        port to listen on, whatever the environment says; 0 takes a free one
   --static DIR    a folder with an index.html, e.g. a build of Vite: its files are served beside GraphQL, and
                   the page wherever a browser navigates to no file. They are listed at the start
+  --workers N     how many processes share the port (1): one a core, for a store that processes share. One that
+                  fails is replaced
   --owner USER    the user, as the application calls it in session.identify
   --device ID     the device, as devices lists it
   --all           all devices of the user, and all sign-ins that are under way
@@ -57,6 +61,8 @@ Environment
     redis+cluster://HOST:PORT,HOST:PORT    ?tls=true, ?prefix=TEXT
     postgres://USER@HOST:PORT/DATABASE     after graphql-session migrate; ?schema=NAME, ?sslmode=MODE
                                            and the other parameters of the package pg
+    mysql://USER@HOST:PORT/DATABASE        or mariadb:, after graphql-session migrate; ?ssl=true or JSON,
+                                           ?connectionLimit=N (10), ?socketPath=PATH
     cookie:                                the cookie itself, sealed with SESSION_KEYS
   SESSION_KEYS            for cookie: 32 random bytes in base64 (openssl rand -base64 32); several,
                           with commas, to change them: the first seals, all open
@@ -87,6 +93,7 @@ async function runCommand(args: string[], version: string): Promise<void> {
       host: { type: 'string' },
       port: { type: 'string' },
       static: { type: 'string' },
+      workers: { type: 'string' },
       print: { type: 'boolean' },
       owner: { type: 'string' },
       device: { type: 'string' },
@@ -117,7 +124,7 @@ async function runCommand(args: string[], version: string): Promise<void> {
   for (const name of ['owner', 'device', 'all', 'count', 'json'] as const) {
     if (values[name] !== undefined && !isOfDevices) throw invalid(`--${name} is for devices and end`)
   }
-  for (const name of ['host', 'port', 'static'] as const) {
+  for (const name of ['host', 'port', 'static', 'workers'] as const) {
     if (values[name] !== undefined && command !== 'serve') throw invalid(`--${name} is for serve`)
   }
   if (values.print && command !== 'migrate') throw invalid('--print is for migrate')
@@ -138,8 +145,8 @@ async function print(command: string, file: string | undefined): Promise<void> {
 
 /** The values of SESSION_STORE for which a command has something to do. */
 const stores = {
-  migrate: 'postgres://USER@HOST:PORT/DATABASE',
-  sweep: 'postgres://USER@HOST:PORT/DATABASE or sqlite:PATH',
+  migrate: 'postgres://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE',
+  sweep: 'postgres://USER@HOST:PORT/DATABASE, mysql://USER@HOST:PORT/DATABASE or sqlite:PATH',
   devices: 'what the server has',
   end: 'what the server has',
 }
@@ -168,6 +175,7 @@ async function withBackend(
 /** The SQL that makes the table. Without SESSION_STORE it names no schema; no connection is made. */
 function schemaFor({ SESSION_STORE = '', SESSION_DENY_LIST = '' }: NodeJS.ProcessEnv): string {
   const text = SESSION_STORE.startsWith('cookie:') ? SESSION_DENY_LIST : SESSION_STORE
+  if (isMysql(text)) return mysqlSchema()
   return postgresSchema(isPostgres(text) ? postgresTable(text) : undefined)
 }
 

@@ -1,6 +1,6 @@
 // This puts a whole server together: Yoga, sessions, their schema, the gate, GraphiQL and health checks.
 
-import { IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphQLSchema } from 'graphql'
 import {
@@ -20,6 +20,7 @@ import { Gate, gateOptionNames, type GateOptions } from '../graphql/use-gate.ts'
 import { type SessionContext, sessionPlugin } from '../graphql/use-session.ts'
 import { discard, discardUnread } from '../http/body.ts'
 import { badHost, hasOneHost, judgesHosts, noHost } from '../http/host.ts'
+import { isIncomingMessage } from '../http/node-http.ts'
 import { send } from '../http/reply.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
@@ -116,8 +117,8 @@ export type SessionServer<
   Context extends object = {},
 > = YogaServerInstance<{}, SessionContext<Data> & Context> & {
   /**
-   * For when the process is about to end: lets `/health/ready` answer 503, completes event streams, and closes
-   * WebSockets by 1001, each once none of its queries and mutations is under way.
+   * For when the process is about to end: lets `/health/ready` answer 503, closes the connections of event streams, and
+   * closes WebSockets by 1001, each once none of its queries and mutations is under way.
    * @param over - until when streams go on, as their clients may come back to this process. By default they end at once
    */
   drain(over?: Promise<unknown>): void
@@ -205,14 +206,14 @@ export function assembleServer<Data extends object, Context extends object>(
   const sockets = socketEndpoint(yoga)
   const drain = (over?: Promise<unknown>): void => {
     isDraining = true
-    // Sockets come first: they do not tell their clients that streams are complete, so that these come back for them.
+    // Sockets come first: where they are about to close, the end of a stream is told to no client, so that it comes back.
     sockets.drain(over)
     if (over) void over.then(() => streams.end())
     else streams.end()
   }
   const handle = (...args: unknown[]): unknown => {
     const [message, response] = args as [IncomingMessage, ServerResponse]
-    if (!(message instanceof IncomingMessage)) return Reflect.apply(yoga, undefined, args)
+    if (!isIncomingMessage(message)) return Reflect.apply(yoga, undefined, args)
     if (!hasOneHost(message)) {
       const reply = gate.refusals.toReply(badHost, message.headers.accept)
       return discard(message).then(() => send(message, response, reply, gate.rules, yoga.logger))

@@ -5,6 +5,7 @@ import type { ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import { failed, type Part, reworded } from '../graphql/errors.ts'
 import { type Exchange, Exchanges, sessionOptionNames, type SessionOptions } from '../graphql/exchange.ts'
+import { over } from '../graphql/iterator-end.ts'
 import { scopeMutationFields } from '../graphql/operation.ts'
 import { Refusals } from '../graphql/refusals.ts'
 import { safeLogger } from '../graphql/safe-logger.ts'
@@ -291,8 +292,6 @@ function leave(result: unknown): void {
   if (!isAsyncIterable(result)) return
   void (async () => result[Symbol.asyncIterator]().return?.())().catch(() => {})
 }
-
-const over = { done: true, value: undefined } as const
 
 /**
  * Changes each part of a stream. A session error of its source becomes a last part. Unlike a generator it ends its

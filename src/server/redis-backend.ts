@@ -1,7 +1,7 @@
 // This opens Redis or Redis Cluster for the command, from the text of SESSION_STORE.
 
 import { invalid } from './invalid.ts'
-import { onlyOptions, parse } from './store-url.ts'
+import { credentials, onlyOptions, parse } from './store-url.ts'
 
 // When a connection breaks, Redis may have applied the commands that it did not answer, so that ioredis must
 // not send them again. Without a connection a command fails at once. A connection that gets no data for
@@ -95,17 +95,6 @@ export async function openCluster(text: string) {
       client.disconnect()
       subscriber.disconnect()
     },
-  }
-}
-
-function credentials({ username, password }: URL): { username?: string; password?: string } {
-  try {
-    return {
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password && { password: decodeURIComponent(password) }),
-    }
-  } catch {
-    throw invalid('SESSION_STORE: a % in the user or password has to be written %25')
   }
 }
 

@@ -5,13 +5,14 @@ import { isName } from '../http/allowed-hosts.ts'
 import { listen, type Listening } from '../http/listen.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { sweepExpired } from '../stores/sweeping.ts'
-import { type Backend, openBackend } from './backends.ts'
+import { type Backend, openBackend, storeOfProcess } from './backends.ts'
 import { loadConfig, naming } from './config-file.ts'
 import { assembleServer, dataIn, defaultEndpoint, type SessionServerConfig } from './create-session-server.ts'
 import { invalid } from './invalid.ts'
 import type { StaticSite } from './static-site.ts'
 import { summary } from './summary.ts'
 import { reach } from './wait-for-store.ts'
+import { announce, isFirstWorker, startsWorkers, startWorkers, workersIn } from './workers.ts'
 
 /** The options of the command line, as they were typed: `serve` checks them. */
 export interface ServeOptions {
@@ -19,6 +20,7 @@ export interface ServeOptions {
   readonly host?: string
   readonly port?: string
   readonly static?: string
+  readonly workers?: string
 }
 
 /**
@@ -33,6 +35,21 @@ const drainDefaults = { DRAIN_DELAY: '100', DRAIN_TIMEOUT: '7900' } as const
  * @throws {SessionError} CONFIG_INVALID
  */
 export async function serve(options: ServeOptions, version: string): Promise<void> {
+  const workers = workersIn(options.workers)
+  if (workers === 1) return serveHere(options, version)
+  const own = storeOfProcess(process.env)
+  if (own) throw invalid(`--workers needs a store that processes share, which ${own} is not`)
+  if (startsWorkers()) return startWorkers(workers)
+  try {
+    await serveHere(options, version, true)
+  } catch (error) {
+    // The channel to the process that started this one would keep it.
+    process.disconnect()
+    throw error
+  }
+}
+
+async function serveHere(options: ServeOptions, version: string, isWorker = false): Promise<void> {
   const { SESSION_STORE = 'memory:', SESSION_SWEEP_INTERVAL = '60' } = process.env
   const host = setting('host', options.host, '127.0.0.1')
   const port = setting('port', options.port, '4000')
@@ -58,20 +75,25 @@ export async function serve(options: ServeOptions, version: string): Promise<voi
     const { store } = backend
     const yoga = naming(options.config, () => assembleServer({ ...config, store }, site?.plugin))
     const warnings = await reach(backend, async () => (await backend.backing?.check?.()) ?? [])
-    for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
+    if (!isWorker || isFirstWorker()) {
+      for (const warning of warnings) console.warn(`graphql-session: warning: ${warning}`)
+    }
     const listening = await listen(site?.before(yoga) ?? yoga, {
       host: host.value,
       port: Number(port.value),
       drainDelay,
       drainTimeout,
     }).catch((error: NodeJS.ErrnoException) => {
-      if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
+      // For a worker the process that started it binds the port.
+      if (!['listen', 'bind', 'getaddrinfo'].includes(error.syscall!)) throw error
       throw invalid(`${error.message}; choose another ${host.name} or ${port.name}`)
     })
     sweepRegularly(backend.backing, sweepInterval)
-    endOnSignal(listening, backend)
+    endOnSignal(listening, backend, isWorker)
     const at = listening.server.address() as AddressInfo
-    console.log(`graphql-session ${version} ${summary(at, host.value, backend.says, config, options.static)}`)
+    const serves = `graphql-session ${version} ${summary(at, host.value, backend.says, config, options.static)}`
+    if (isWorker) announce(serves)
+    else console.log(serves)
   } catch (error) {
     await backend.close?.()
     throw error
@@ -131,9 +153,9 @@ function sweepRegularly(store: KeyedStore | null, seconds: number): void {
   setInterval(() => void round(), seconds * 1000).unref()
 }
 
-function endOnSignal(listening: Listening, backend: Backend): void {
+function endOnSignal(listening: Listening, backend: Backend, isWorker: boolean): void {
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    console.log(`graphql-session: ${signal}, finishing the requests under way`)
+    if (!isWorker) console.log(`graphql-session: ${signal}, finishing the requests under way`)
     await listening.close()
     // The last answer has left, so the process ends after two seconds even if the store does not close.
     setTimeout(() => process.exit(0), 2000)

@@ -18,16 +18,17 @@ export function socketEndpoint(yoga: SocketYoga & { readonly graphqlEndpoint: st
   const sockets = sessionSockets(yoga)
   let loading: Promise<WebSocketServer> | undefined
   const load = async (): Promise<WebSocketServer> => {
-    const [{ WebSocketServer }, { useServer }] = await Promise.all([
-      import('ws'),
-      import('graphql-ws/use/ws'),
-    ]).catch((error: Error) => {
-      yoga.logger.error(`WebSockets need the packages graphql-ws and ws: ${error.message}`)
+    // Bundlers let packages be missing of which an `import` is awaited within `try`, one by one.
+    try {
+      const { WebSocketServer } = await import('ws')
+      const { useServer } = await import('graphql-ws/use/ws')
+      const server = new WebSocketServer({ noServer: true, ...sockets.handshakes })
+      useServer(sockets, server)
+      return server
+    } catch (error) {
+      yoga.logger.error(`WebSockets need the packages graphql-ws and ws: ${(error as Error).message}`)
       throw error
-    })
-    const server = new WebSocketServer({ noServer: true, ...sockets.handshakes })
-    useServer(sockets, server)
-    return server
+    }
   }
   const take = async (message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const [path] = message.url!.split('?')

@@ -14,3 +14,14 @@ export function onlyOptions(scheme: string, given: URLSearchParams, known: reado
     }
   }
 }
+
+export function credentials({ username, password }: URL): { username?: string; password?: string } {
+  try {
+    return {
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+    }
+  } catch {
+    throw invalid('SESSION_STORE: a % in the user or password has to be written %25')
+  }
+}

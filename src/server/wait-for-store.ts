@@ -65,13 +65,21 @@ function reasonOf({ code, message, errors, lastNodeError }: DriverError): string
 
 const noConnection = 'no connection'
 
-/** What errors mean that no further attempt can cure, by their codes in PostgreSQL and Redis. */
+/** What errors mean that no further attempt can cure, by their codes in PostgreSQL, MySQL and Redis. */
 const final: Readonly<Record<string, string>> = {
   '28P01': 'wrong password',
   '28000': 'this user may not log in',
   '3D000': 'there is no such database',
   '3F000': 'there is no such schema',
   '42501': 'this user has not the rights',
+  ER_ACCESS_DENIED_ERROR: 'wrong user or password',
+  ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'it needs a password',
+  ER_DBACCESS_DENIED_ERROR: 'this user may not use the database, or there is none',
+  ER_BAD_DB_ERROR: 'there is no such database',
+  ER_TABLEACCESS_DENIED_ERROR: 'this user has not the rights',
+  ER_HOST_NOT_PRIVILEGED: 'it takes no connections from here',
+  HANDSHAKE_NO_SSL_SUPPORT: 'it has no TLS',
+  HANDSHAKE_SSL_ERROR: 'TLS fails, as where its certificate is not trusted',
   WRONGPASS: 'wrong password',
   NOAUTH: 'it needs a password',
   NOPERM: 'this user has not the rights',

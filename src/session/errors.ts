@@ -161,6 +161,24 @@ export class SessionError extends Error {
   }
 }
 
+/** What a verb may meet in a session, its store or its devices whatever the code that calls it. */
+const ofSession: ReadonlySet<SessionErrorCode> = new Set([
+  'SESSION_CONFLICT',
+  'SESSION_GONE',
+  'SESSION_MOVED',
+  'SESSION_CROSS_SITE',
+  'SESSION_AMBIGUOUS',
+  'SESSION_STORE_UNAVAILABLE',
+  'SESSION_STORE_TIMEOUT',
+  'SESSION_SIGN_IN_ENDED',
+  'SESSION_TOO_MANY_DEVICES',
+  'SESSION_NOT_FRESH',
+])
+
+/** Whether a verb failed for the state of the session, and not for a mistake of the resolver that called it. */
+export const isOfSession = (failure: unknown): boolean =>
+  failure instanceof SessionError && ofSession.has(failure.code)
+
 /**
  * The error for a request with the cookie of a session that was replaced.
  * @param isFirst - whether the request had not used the session before

@@ -208,8 +208,7 @@ export class OwnerIndex {
       const change = new Map([[device, JSON.stringify(marked)]])
       const outcome = await this.#commit(now, 0, { expect: new Map([[device, text]]), entries: change })
       if (outcome !== 'committed') return undefined
-      const isBound = (await this.#seenIn(device, marked, now)) !== null
-      await this.#kill([marked], now)
+      const isBound = await this.#kill(device, marked, now)
       await this.#forget(change, now)
       return isBound
     })
@@ -256,23 +255,20 @@ export class OwnerIndex {
   async #finish({ generation, devices }: Read, now: number): Promise<number> {
     const ended = [...devices].filter(([, { entry }]) => entry.generation !== generation)
     if (ended.length === 0) return 0
-    const seen = await Promise.all(ended.map(([device, { entry }]) => this.#seenIn(device, entry, now)))
-    await this.#kill(
-      ended.map(([, { entry }]) => entry),
-      now,
-    )
+    const killed = await Promise.all(ended.map(([device, { entry }]) => this.#kill(device, entry, now)))
     await this.#forget(new Map(ended.map(([device, { text }]) => [device, text])), now)
-    return seen.filter((at) => at !== null).length
+    return killed.filter(Boolean).length
   }
 
-  async #kill(entries: readonly DeviceEntry[], now: number): Promise<void> {
-    const { onEnd } = this.#rules
-    // It leaves no mark: no other cookie is on its way to that device, which is to be a visitor's at once.
-    const kill = async ({ session, until }: DeviceEntry): Promise<void> => {
-      await this.#store.end(session, now, until)
-      onEnd?.(session)
-    }
-    await Promise.all(entries.map(kill))
+  /**
+   * Ends the session of a device. It leaves no mark: no other cookie is on its way to that device, which is to be a
+   * visitor's at once.
+   * @returns whether the device was signed in
+   */
+  async #kill(device: string, entry: DeviceEntry, now: number): Promise<boolean> {
+    const last = await this.#store.end(entry.session, now, entry.until)
+    this.#rules.onEnd?.(entry.session)
+    return this.#boundAt(last, device, entry) !== null
   }
 
   /** Takes entries out that are still the same. Those that are not are left for the next look. */
@@ -304,10 +300,6 @@ export class OwnerIndex {
   }
 
   /** When a device was last seen in its session; null where that is not, or not this owner's. */
-  async #seenIn(device: string, entry: DeviceEntry, now: number): Promise<number | null> {
-    return this.#boundAt(await this.#store.find(entry.session, now), device, entry)
-  }
-
   #boundAt(found: Found, device: string, { session, at }: DeviceEntry): number | null {
     // A session that has moved is about to be entered under its new id.
     if (found === 'unread' || found === 'moved') return at

@@ -348,8 +348,8 @@ export class Session<Data extends object = Record<string, Json>> {
    * Gives a ticket for a sign-in, to be taken before the password is looked at, and handed to `identify`. It is void
    * once the owner's devices were ended (`endOtherDevices`, `endAllDevices`), so that nobody is signed in with a
    * password that was changed meanwhile, and after 15 minutes. It opens nothing, and can be kept in the session between
-   * the steps of a sign-in; it is not for clients.
-   * @throws {SessionError} SESSION_NOT_REVOCABLE
+   * the steps of a sign-in; it is not for clients. The session is read meanwhile, as the sign-in has to know it.
+   * @throws {SessionError} SESSION_NOT_REVOCABLE, SESSION_MOVED, SESSION_GONE
    */
   async ticket(owner: string): Promise<string> {
     return this.#unit.ticket(ownerName(owner))
@@ -361,8 +361,9 @@ export class Session<Data extends object = Record<string, Json>> {
    * of somebody else first, and goes on in a fresh one.
    *
    * Of what a visitor has stored only the entries in `keep` stay, since a page of another person may have stored them.
-   * If the same owner is signed in already, all entries stay. What the request has recorded is saved, too. The session's
-   * lifetime (`absoluteTimeout`) begins anew.
+   * If the same owner is signed in already, all entries stay, and the device is a new one in the place of the one before:
+   * with another `id`, the `label` that is given this time or none, and the time of this sign-in. What the request has
+   * recorded is saved, too. The session's lifetime (`absoluteTimeout`) begins anew.
    * @param owner - the id of the user, 1 to 256 characters. It is stored in the session
    * @throws {SessionError} SESSION_SIGN_IN_ENDED where the ticket is void, SESSION_TOO_MANY_DEVICES: nobody is signed in
    * @throws {SessionError} SESSION_GONE, SESSION_HEADERS_SENT, SESSION_NOT_REVOCABLE
@@ -388,7 +389,8 @@ export class Session<Data extends object = Record<string, Json>> {
 
   /**
    * Makes a stored session of nobody one of the owner's devices, under the same handle. It is for sessions that were
-   * signed in before the application called `identify`.
+   * signed in before the application called `identify`. Such a session is not fresh, as nobody has proved anything:
+   * `requireFresh` fails until `confirm`.
    * @returns whether the owner is signed in to it: false where somebody else is, or nothing is stored
    * @throws {SessionError} SESSION_SIGN_IN_ENDED where the owner's devices were ended at the same time
    * @throws {SessionError} SESSION_TOO_MANY_DEVICES, SESSION_GONE, SESSION_NOT_REVOCABLE

@@ -78,11 +78,13 @@ export class SignedIn {
     const device = newDevice()
     const { owned: before } = this
     const isOther = before !== null && before.owner !== owner
+    const isCopied = before === null && ownerIn(this.#stored.record ?? nothing) !== null
     const carry = (record: SessionRecord): SessionRecord => {
       const from = ownerIn(record)
       // Of somebody else nothing is carried, also where a version without owners has rotated the session.
-      if (from !== null) return from === owner ? withoutOwner(record) : { ...record, ...nothing }
-      return filtered(record, keeps)
+      if (from !== null && from !== owner) return { ...record, ...nothing }
+      // With the rotation that version may have signed in anybody by an entry of the application.
+      return from === null || isCopied ? filtered(record, keeps) : withoutOwner(record)
     }
     const replaced = before && !isOther ? before.device : null
     const admit = (id: string): Promise<void> =>
@@ -121,13 +123,17 @@ export class SignedIn {
     // What begins after it is signed in to.
     await this.#stored.rotate(now, true)
     const isFresh = await this.#stored.begin(now, carry)
+    let isAdmitted = false
     try {
       await admit(this.#stored.id!)
+      isAdmitted = true
+      if (!(await this.#bind(ownedAs(this.#stored.id!)))) throw gone()
     } catch (error) {
-      if (isFresh) await this.#stored.end(now)
+      // Where it was admitted nobody else has its token, also where another request of the page has begun it.
+      if (isAdmitted) await this.#stored.abandon(now)
+      else if (isFresh) await this.#stored.retract(now)
       throw error
     }
-    if (!(await this.#bind(ownedAs(this.#stored.id!)))) throw gone()
   }
 
   /**
@@ -159,7 +165,10 @@ export class SignedIn {
    * @throws {SessionError} SESSION_GONE where the device was ended at the same time
    */
   async rotate(now: number, isKept: boolean, change = (owned: Owned): Owned => owned): Promise<void> {
-    const before = await this.#stored.rotate(now, isKept, withoutOwner)
+    // An owner whom a version without owners has copied counts nowhere, and still tells whose the entries were.
+    const carry = (record: SessionRecord): SessionRecord =>
+      ownerOf(record, this.#stored.id!) ? withoutOwner(record) : record
+    const before = await this.#stored.rotate(now, isKept, carry)
     if (!before) return
     const owned = ownerOf(before.record, before.id)
     if (!owned) return

@@ -146,6 +146,7 @@ export interface OwnerStore {
   /**
    * Ends a session for good.
    * @param until - when it ends in any case. Milliseconds since the epoch
+   * @returns what `find` would have found
    */
-  end(id: string, now: number, until: number): Promise<void>
+  end(id: string, now: number, until: number): Promise<SessionRecord | Departure | 'unread' | null>
 }

@@ -95,7 +95,11 @@ export class StoredSession {
   /** Whether what this request begins is to have nothing of what other requests of the page have begun. */
   #isFlushed = false
   #cookie: CookieChange = null
+  /** What the answer did with the cookie before this request made a session. */
+  #cookieBefore: CookieChange = null
   #isAbandoned = false
+  /** Whether this request has left a mark of the session that it came with, which refuses whoever has its cookie. */
+  #hasMarked = false
   #departure: Departure | null = null
   #failure: SessionError | null = null
   /** How often the request has called the store or recorded a change. Nothing can have come before its first step. */
@@ -168,12 +172,13 @@ export class StoredSession {
 
   /**
    * What the answer has to do with the cookie. After a failed call to the store the cookie is not deleted,
-   * since its session may still exist. Nor is it where there are several: which one a browser would delete
-   * depends on the domain and the path of each, which it does not send.
+   * since its session may still exist, unless this request has moved it before. Nor is it where there are
+   * several: which one a browser would delete depends on the domain and the path of each, which it does not
+   * send.
    */
   get cookie(): CookieChange {
     if (this.#departure) return null
-    const mayClear = this.#mayClear && this.#failure === null
+    const mayClear = this.#mayClear && (this.#failure === null || this.#hasMarked)
     return this.#cookie === 'clear' && !mayClear ? null : this.#cookie
   }
 
@@ -378,11 +383,7 @@ export class StoredSession {
    */
   async end(now: number): Promise<void> {
     if (this.#standing === 'stored' && (await this.#delete(now)) === null && !this.#departure) this.#lose()
-    if (this.#standing !== 'absent') {
-      this.#cookie = 'clear'
-      // The session that was in use has ended, so that no cookie of the name is of any use.
-      this.#mayClear = true
-    }
+    if (this.#standing !== 'absent') this.#expel()
     this.#isKept = false
     this.#leave('absent')
   }
@@ -424,9 +425,14 @@ export class StoredSession {
     const token = this.#token
     if (token === null) return null
     const mark = this.#mark('moved', now)
-    const carried = isKept ? (record: SessionRecord) => keeping(carry(record)) : carry
-    const rotated = await this.#call(() => this.#store.rotate(token, now, mark, carried))
+    const carried = (record: SessionRecord): SessionRecord => {
+      // A record is carried once its session was deleted, but for one in a cookie, which is sealed first.
+      this.#hasMarked ||= mark !== undefined && !this.isInToken
+      return isKept ? keeping(carry(record)) : carry(record)
+    }
+    const rotated = await this.#rotated(() => this.#store.rotate(token, now, mark, carried), now)
     if (typeof rotated === 'string') throw this.#depart(rotated)
+    this.#hasMarked ||= mark !== undefined && rotated !== null
     if (rotated === null) this.#lose()
     else if (!this.#isAlive(rotated.record, now)) {
       await this.#call(() => this.#store.delete(rotated.token, now))
@@ -438,6 +444,16 @@ export class StoredSession {
     const id = this.idOf(token)
     this.#settings.emit?.({ type: 'rotated', handle: this.id!, previousHandle: id })
     return { id, record: rotated.before }
+  }
+
+  /** Rotates. A session that was deleted, and could not be stored again, is given up. */
+  async #rotated<T>(verb: () => Promise<T>, now: number): Promise<T> {
+    try {
+      return await this.#call(verb)
+    } catch (error) {
+      if (this.#hasMarked) await this.abandon(now)
+      throw error
+    }
   }
 
   /**
@@ -454,13 +470,20 @@ export class StoredSession {
 
   /**
    * Ends the session under the token that this request has made, of which nobody else knows: no answer may bring it to
-   * the client.
+   * the client. Where the client has the cookie of a session of which only a mark is left, that is deleted.
    */
+  async retract(now: number): Promise<void> {
+    if (this.#failure === null && this.#standing === 'stored') await this.#delete(now).catch(() => {})
+    this.#cookie = this.#cookieBefore
+    if (this.#hasMarked) this.#expel()
+    this.#isKept = false
+    this.#leave('absent')
+  }
+
+  /** Retracts a session with all that was recorded for it. */
   async abandon(now: number): Promise<void> {
     this.#isAbandoned = true
-    if (this.#failure === null && this.#standing === 'stored') await this.end(now).catch(() => {})
-    this.#cookie = null
-    this.#leave('absent')
+    await this.retract(now)
   }
 
   /**
@@ -499,6 +522,7 @@ export class StoredSession {
       if (left !== null) throw this.#depart(left)
       this.#lose()
     }
+    this.#hasMarked = this.#settings.handOver > 0
     const previousHandle = this.idOf(before)
     this.#keep(token, blank)
     this.#send(now)
@@ -603,6 +627,7 @@ export class StoredSession {
   #lose(): void {
     if (this.#standing === 'stored') {
       this.#settings.emit?.({ type: 'gone', handle: this.id! })
+      if (this.#hasMarked) this.#expel()
       throw gone()
     }
     this.#leave('absent')
@@ -638,7 +663,14 @@ export class StoredSession {
     if (!this.isSealed && (isOther || this.needsNewCookie(now, moves))) this.#send(now)
   }
 
+  /** Deletes the cookie. The session that was in use has ended, so that no cookie of the name is of any use. */
+  #expel(): void {
+    this.#cookie = 'clear'
+    this.#mayClear = true
+  }
+
   #send(now: number): void {
+    if (this.#cookie === null || this.#cookie === 'clear') this.#cookieBefore = this.#cookie
     const expiresAt = cookieDeadline(this.#record!, now, this.#settings.timeouts)
     this.#cookie = { token: this.#token!, expiresAt, now }
   }

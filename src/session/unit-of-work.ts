@@ -334,9 +334,13 @@ export class UnitOfWork {
     return this.#read().then(() => this.#signedIn.owned)
   }
 
-  /** @throws {SessionError} SESSION_NOT_REVOCABLE */
-  ticket(owner: string): Promise<string> {
-    return this.#signedIn.ticket(owner)
+  /**
+   * Gives a ticket, and reads the session meanwhile, which the sign-in has to know.
+   * @throws {SessionError} SESSION_NOT_REVOCABLE, SESSION_MOVED
+   */
+  async ticket(owner: string): Promise<string> {
+    const [ticket] = await Promise.all([this.#signedIn.ticket(owner), this.#read()])
+    return ticket
   }
 
   /**
@@ -419,9 +423,11 @@ export class UnitOfWork {
     if (failure) throw failure
     if (this.#stored.isContested && !this.#journal.isEmpty) await this.#stored.decide()
     // A new policy gives a new deadline, and that depends on when the session was created. A key whose time is over
-    // comes last when it is set again, and only its text tells.
+    // comes last when it is set again, and only its text tells. A clear signs out, and whoever uses the session next
+    // must not lose it with the devices of who was signed in before.
     const { sum: unsaved } = this.#journal
-    if (unsaved.policy !== undefined || this.entries.setsBrief(unsaved)) await this.#stored.read()
+    const needsRecord = unsaved.clear || unsaved.policy !== undefined || this.entries.setsBrief(unsaved)
+    if (needsRecord) await this.#stored.read()
     const now = this.settings.clock()
     const { count, isEmpty } = this.#journal
     const { standing, record } = this.#stored
@@ -444,10 +450,9 @@ export class UnitOfWork {
         await this.#stored.touch(changeSet({ expiresAt, under }), now)
         break
       case 'commit': {
-        // A deadline that stays as it was read is left out, since another request may have moved it in the
-        // meantime. Where the record was not read, a clear moves the deadline, as it resets the policy, and
-        // other changes tell the store of the activity.
-        const moves = record ? expiresAt !== record.expiresAt : sum.clear
+        // A deadline that stays as it was read is left out, since another request may have moved it in the meantime.
+        // Where the record was not read, the store is told of the activity.
+        const moves = record !== null && expiresAt !== record.expiresAt
         const changes = moves
           ? { ...sum, expiresAt, under }
           : record

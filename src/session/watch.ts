@@ -3,6 +3,7 @@
 import { tooManyStreams } from './errors.ts'
 import { ownerIn, ownerKey } from './owner.ts'
 import type { Departure, Ending, SessionRecord } from './record.ts'
+import { unref } from './runtime.ts'
 
 /** What a store is asked for. */
 export interface WatchedStore {
@@ -228,7 +229,7 @@ export class Watcher {
       watched.lookAt = Number.POSITIVE_INFINITY
       void this.#look(id, watched)
     }
-    watched.timer = setTimeout(look, wait).unref()
+    watched.timer = unref(setTimeout(look, wait))
   }
 
   #dropIfUnused(id: string, watched: Watched): void {
@@ -237,7 +238,7 @@ export class Watcher {
     if (this.#watched.get(id) === watched) this.#watched.delete(id)
     if (this.#watched.size > 0) return
     clearTimeout(this.#leaving)
-    this.#leaving = setTimeout(() => this.#leave(), linger).unref()
+    this.#leaving = unref(setTimeout(() => this.#leave(), linger))
   }
 
   #leave(): void {
@@ -256,7 +257,7 @@ function heldBy({ policy, entries }: SessionRecord): string {
 
 const later = (wait: number): Promise<void> =>
   new Promise((resolve) => {
-    setTimeout(resolve, wait).unref()
+    unref(setTimeout(resolve, wait))
   })
 
 const made = (record: SessionRecord): Watched => ({

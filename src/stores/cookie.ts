@@ -250,6 +250,8 @@ interface Ended {
 const marksOf = (mark: Mark | undefined): Map<string, string> =>
   new Map(mark ? [[mark.as, String(mark.until)]] : [])
 
+const told = (ended: Ended | null): Departure | 'unread' => (ended ? (ended.departure ?? 'ended') : 'unread')
+
 function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
   const list = guarded(backend, calls)
 
@@ -280,10 +282,7 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
     }
   }
 
-  const find = async (id: string, now: number): Promise<Departure | 'unread'> => {
-    const ended = await look(id, now)
-    return ended ? (ended.departure ?? 'ended') : 'unread'
-  }
+  const find = async (id: string, now: number): Promise<Departure | 'unread'> => told(await look(id, now))
 
   return {
     notices: list.notices,
@@ -300,9 +299,7 @@ function denyListOf(backend: KeyedStore, { calls, timeouts }: Settings) {
       records: list,
       name,
       find,
-      async end(id, now, until) {
-        await end(id, now, until, undefined)
-      },
+      end: async (id, now, until) => told(await end(id, now, until, undefined)),
     }),
   }
 }

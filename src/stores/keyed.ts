@@ -73,9 +73,7 @@ export function keyed(
       records: backend,
       name: ownersName,
       find: (id, now) => backend.read(id, now),
-      async end(id, now) {
-        await backend.delete(id, now)
-      },
+      end: (id, now) => backend.delete(id, now),
     },
   }
 }

@@ -1,22 +1,22 @@
 // This keeps sessions in the memory of this process.
 
-import cluster from 'node:cluster'
+import type { Cluster } from 'node:cluster'
 import { LRUCache } from 'lru-cache'
 import { apply } from '../session/changes.ts'
 import { SessionError } from '../session/errors.ts'
 import { checkOptions } from '../session/options.ts'
 import { markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
+import { changesData, ChannelNotices } from './notice-channel.ts'
 import { expiryOf, pack, unpack } from './packed.ts'
-import { changesData, Teller } from './telling.ts'
 
 /** The options of `memoryStore`. */
 export interface MemoryStoreOptions {
   /**
    * The number of sessions, at most; up to 2^24, which is what a Map holds. Beyond it sessions of visitors are
    * evicted, and lost: of the size of which there are most, the one used longest ago. Sessions that somebody
-   * signed in to (`Session.rotate`) are evicted where they have expired, or where visitors have less than a
-   * sixteenth of the store.
+   * signed in to (`Session.identify`, `Session.rotate`) are evicted where they have expired, or where visitors
+   * have less than a sixteenth of the store.
    */
   readonly max: number
   /**
@@ -38,8 +38,8 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
   checkSize('max', max, 2 ** 24)
   checkSize('maxSize', maxSize, Number.MAX_SAFE_INTEGER)
   warnAmongMany()
-  const notices = new Teller(true)
-  const onEvicted = (id: string): void => notices.announce(id, 'ended')
+  const notices = new ChannelNotices(true)
+  const onEvicted = (id: string): void => notices.notify(id, 'ended')
   const visitors = new Crowd(onEvicted)
   const signedIn = new Crowd(onEvicted)
   let present = Number.NEGATIVE_INFINITY
@@ -110,8 +110,8 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
       const { outcome, record } = apply(found, changes)
       if (outcome !== 'committed') return outcome
       if (!put(id, record!, found!.kept)) return 'full'
-      if (record!.expiresAt <= now) notices.announce(id, 'ended')
-      else if (changesData(changes)) notices.announce(id, 'changed')
+      if (record!.expiresAt <= now) notices.notify(id, 'ended')
+      else if (changesData(changes)) notices.notify(id, 'changed')
       return outcome
     },
     async delete(id, now, mark) {
@@ -119,7 +119,7 @@ export function memoryStore(options: MemoryStoreOptions): KeyedStore {
       if (typeof found === 'string') return found
       remove(id)
       if (found && mark) put(id, markRecord(mark))
-      if (found) notices.announce(id, 'ended')
+      if (found) notices.notify(id, 'ended')
       return found
     },
     notices,
@@ -221,8 +221,10 @@ let hasWarned = false
 
 /** Warns once where this is one of several processes that serve the same clients, as far as they tell. */
 function warnAmongMany(): void {
+  // Workers lack the module, and there an import would fail.
+  const cluster = process.getBuiltinModule('node:cluster') as unknown as Cluster | undefined
   // A process manager numbers the instances of an application, and a single one is 0.
-  const isOneOfMany = cluster.isWorker || Number(process.env['NODE_APP_INSTANCE']) > 0
+  const isOneOfMany = cluster?.isWorker || Number(process.env['NODE_APP_INSTANCE']) > 0
   if (!isOneOfMany || hasWarned) return
   hasWarned = true
   process.emitWarning(

@@ -1,6 +1,6 @@
-// This brings the news of ended sessions by LISTEN of PostgreSQL.
+// This carries the notices of a store by NOTIFY and LISTEN of PostgreSQL.
 
-import type { Ear, Line } from './telling.ts'
+import type { Channel, Subscriber } from './notice-channel.ts'
 
 /** What the store uses of a connection that a `Pool` of the package `pg` has handed out. */
 export interface PgConnection {
@@ -35,20 +35,22 @@ const endingInterval = 100
 
 /**
  * Listens to a channel of PostgreSQL.
- * @param send - sends a text to the channel, by another connection
+ * @param publish - sends a text to the channel, by another connection
  */
-export const postgresLine = (
+export const postgresChannel = (
   client: PgListeners | PostgresListeners,
   channel: string,
-  send: (text: string) => Promise<unknown>,
-): Line =>
-  'listen' in client ? postgresJsLine(client, channel, send) : pgLine(client as PgListeners, channel, send)
+  publish: (text: string) => Promise<unknown>,
+): Channel =>
+  'listen' in client
+    ? postgresJsChannel(client, channel, publish)
+    : pgChannel(client as PgListeners, channel, publish)
 
 /** Takes a connection of the pool, and another one whenever it breaks. */
-const pgLine = (pool: PgListeners, channel: string, send: Line['send'] & {}): Line => ({
-  send,
-  async open(ear) {
-    const connection = new ListeningConnection(pool, channel, ear)
+const pgChannel = (pool: PgListeners, channel: string, publish: Channel['publish'] & {}): Channel => ({
+  publish,
+  async subscribe(subscriber) {
+    const connection = new ListeningConnection(pool, channel, subscriber)
     await connection.connect()
     const timer = setInterval(() => pool.ending && connection.close(), endingInterval).unref()
     return () => {
@@ -61,16 +63,16 @@ const pgLine = (pool: PgListeners, channel: string, send: Line['send'] & {}): Li
 class ListeningConnection {
   readonly #pool: PgListeners
   readonly #channel: string
-  readonly #ear: Ear
+  readonly #subscriber: Subscriber
   #release: (() => void) | null = null
   #wait = firstWait
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor(pool: PgListeners, channel: string, ear: Ear) {
+  constructor(pool: PgListeners, channel: string, subscriber: Subscriber) {
     this.#pool = pool
     this.#channel = channel
-    this.#ear = ear
+    this.#subscriber = subscriber
   }
 
   async connect(): Promise<void> {
@@ -83,7 +85,7 @@ class ListeningConnection {
     }
     connection.on('notification', (message) => {
       const { channel, payload } = message as { channel: string; payload?: string }
-      if (channel === this.#channel) this.#ear.hear(payload ?? '')
+      if (channel === this.#channel) this.#subscriber.onMessage(payload ?? '')
     })
     // It ends after an error, which would end the process without a listener.
     connection.on('error', () => {})
@@ -105,10 +107,10 @@ class ListeningConnection {
   #reconnect(): void {
     this.#release = null
     if (this.#isClosed) return
-    this.#ear.broken()
+    this.#subscriber.onBreak()
     this.#timer = setTimeout(() => {
       this.connect().then(
-        () => this.#ear.gap(),
+        () => this.#subscriber.onGap(),
         () => this.#reconnect(),
       )
     }, this.#wait).unref()
@@ -127,16 +129,20 @@ class ListeningConnection {
  * The package takes a connection of its own for LISTEN, and another one when it breaks. It gives up where that fails,
  * so that this begins again.
  */
-const postgresJsLine = (sql: PostgresListeners, channel: string, send: Line['send'] & {}): Line => {
+const postgresJsChannel = (
+  sql: PostgresListeners,
+  channel: string,
+  publish: Channel['publish'] & {},
+): Channel => {
   let listening: { unlisten(): Promise<unknown> } | null = null
   let begin: (() => Promise<void>) | null = null
   return {
-    send,
-    async open({ hear, gap }) {
+    publish,
+    async subscribe({ onMessage, onGap }) {
       let isFirst = true
       const listen = async (): Promise<void> => {
-        listening = await sql.listen!(channel, hear, () => {
-          if (!isFirst) gap()
+        listening = await sql.listen!(channel, onMessage, () => {
+          if (!isFirst) onGap()
           isFirst = false
         })
       }
@@ -148,7 +154,7 @@ const postgresJsLine = (sql: PostgresListeners, channel: string, send: Line['sen
         listening = null
       }
     },
-    renew() {
+    resubscribe() {
       const before = listening
       listening = null
       void (async () => {

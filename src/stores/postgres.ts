@@ -7,13 +7,14 @@ import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { skewed, skewOf } from './clock-skew.ts'
-import { type PgListeners, postgresLine, type PostgresListeners } from './postgres-notices.ts'
-import { Teller } from './telling.ts'
+import { ChannelNotices } from './notice-channel.ts'
+import { type PgListeners, postgresChannel, type PostgresListeners } from './postgres-notices.ts'
+import { statements } from './postgres-statements.ts'
 
 /** What the store uses of a `Pool` of the package `pg`. */
 export interface PgPool extends PgListeners {
   /** Runs a statement on a connection of the pool. With a `name` it is prepared once per connection. */
-  query(statement: { text: string; values: string[]; name?: string }): Promise<{ rows: unknown[] }>
+  query(statement: { text: string; values: (string | null)[]; name?: string }): Promise<{ rows: unknown[] }>
   /** Called once, since a failure of an idle connection would end the process without a listener. */
   on(event: 'error', listener: () => void): unknown
   /** With a single connection `notices` would leave none for sessions. */
@@ -23,7 +24,11 @@ export interface PgPool extends PgListeners {
 /** What the store uses of the function of the package `postgres`. */
 export interface PostgresSql extends PostgresListeners {
   /** Runs a statement from its text and parameters. */
-  unsafe(text: string, values: string[], options: { prepare: boolean }): PromiseLike<readonly unknown[]>
+  unsafe(
+    text: string,
+    values: (string | null)[],
+    options: { prepare: boolean },
+  ): PromiseLike<readonly unknown[]>
 }
 
 /** The options of `postgresStore`. */
@@ -47,9 +52,6 @@ export interface PostgresStoreOptions {
    */
   readonly notices?: boolean
 }
-
-/** Rows that one call of `sweep` removes, at most. */
-const sweptAtOnce = 100
 
 /**
  * Gives the SQL that makes the table and its index, for those who do not use `graphql-session migrate`. It
@@ -81,13 +83,13 @@ const quoted = (table: string): string => table.replace(/[^.]+/g, '"$&"')
  */
 export function postgresStore(client: PgPool | PostgresSql, options: PostgresStoreOptions = {}): KeyedStore {
   checkOptions('postgresStore', options, ['table', 'prepare', 'notices'])
-  const { table = 'graphql_session', prepare = true, notices: hears = false } = options
+  const { table = 'graphql_session', prepare = true, notices: isNotified = false } = options
   checkTable(table)
-  for (const [name, value] of Object.entries({ prepare, notices: hears })) {
+  for (const [name, value] of Object.entries({ prepare, notices: isNotified })) {
     if (typeof value === 'boolean') continue
     throw new SessionError('CONFIG_INVALID', `postgresStore: ${name} must be true or false.`)
   }
-  if (hears && !('unsafe' in client ? client.listen : client.connect && client.options?.max !== 1)) {
+  if (isNotified && !('unsafe' in client ? client.listen : client.connect && client.options?.max !== 1)) {
     throw new SessionError(
       'CONFIG_INVALID',
       'postgresStore: notices needs a Pool of pg with two connections or more, or postgres.',
@@ -96,9 +98,11 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
   const run = runner(client, prepare)
   // A notice is a hint, so that tables of one name in two schemas may share a channel. It has 63 bytes at most.
   const channel = `${table.replace(/^.*\./, '')}_notices`
-  const sql = statements(quoted(table), channel, hears)
-  const send = (text: string) => run(sql.tell, [text])
-  const notices = hears ? new Teller(false, postgresLine(client, channel, send)) : undefined
+  const sql = statements(quoted(table), channel, isNotified)
+  const publish = (text: string) => run(sql.tell, [text])
+  const notices = isNotified
+    ? new ChannelNotices(false, postgresChannel(client, channel, publish))
+    : undefined
   // A pool emits `error` when an idle connection breaks, and without a listener that would end the process.
   if ('on' in client) client.on('error', () => {})
 
@@ -114,7 +118,10 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
       return toRecord((await run(sql.read, [id]))[0], now)
     },
     async commit(id, changes, now) {
-      const [row] = await run(sql.commit, [id, String(now), toJson(changes)])
+      const setting = settingOf(changes)
+      const [row] = setting
+        ? await run(sql.set, [id, String(now), ...setting])
+        : await run(sql.commit, [id, String(now), toJson(changes)])
       const { outcome } = (row ?? { outcome: 'gone' }) as { outcome: Outcome | 'skewed' }
       if (outcome === 'skewed') throw skewed('PostgreSQL')
       return outcome
@@ -134,178 +141,30 @@ export function postgresStore(client: PgPool | PostgresSql, options: PostgresSto
         setup = (await run(sql.check, [quoted(table)]))[0] as Setup
         return Number(setup.now)
       })
-      return [...judge(setup!, table), ...skew, ...(notices ? await deafness(notices) : [])]
+      return [...judge(setup!, table), ...skew, ...(notices ? await undelivered(notices) : [])]
     },
     ...(notices && { notices }),
   }
 }
 
-/** Tells where this process does not hear what it sends. */
-async function deafness(notices: Teller): Promise<string[]> {
-  if (await notices.hearsItself()) return []
+/** Tells where this process does not receive what it publishes. */
+async function undelivered(notices: ChannelNotices): Promise<string[]> {
+  if (await notices.receivesItsOwn()) return []
   return [
     'PostgreSQL does not tell of sessions that ended, so that those with an open stream are read every second: LISTEN hears nothing, as behind a pooler that hands out a connection per transaction. Let the pool connect to PostgreSQL itself.',
   ]
 }
 
-type Statements = Readonly<
-  Record<'create' | 'read' | 'commit' | 'delete' | 'sweep' | 'check' | 'tell', string>
->
-
-/** The time of the database, not that at which its transaction began, which may have waited for a lock. */
-const itsTime = 'extract(epoch FROM clock_timestamp()) * 1000'
-
-/** Writes a column that tells of the end of the session, where a condition holds. */
-type Tell = (condition: string) => string
-
-const tellIn =
-  (channel: string, tells: boolean): Tell =>
-  (condition) =>
-    tells ? `, CASE WHEN ${condition} THEN pg_notify('${channel}', $1)::text END AS told` : ''
-
-/** Writes the statements. Instants travel as text, as drivers differ in what they make of a bigint. */
-function statements(table: string, channel: string, tells: boolean): Statements {
-  const tell = tellIn(channel, tells)
-  // Columns have names of one word, which a driver does not rename, as it may rename created_at to createdAt.
-  const columns = 'created_at::text AS created, expires_at::text AS expires, policy, entries::text'
-  return {
-    // What the clock of the database calls expired is not there for anybody else, and so it is not stored.
-    create: `WITH late AS MATERIALIZED (
-        SELECT $3::text::bigint <= ${itsTime} AS late
-      ), made AS (
-        INSERT INTO ${table} AS old (id, created_at, expires_at, policy, entries)
-        SELECT $1, $2::text::bigint, $3::text::bigint, $4, $5::text::jsonb FROM late WHERE NOT late
-        ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, expires_at = excluded.expires_at,
-          policy = excluded.policy, entries = excluded.entries
-        WHERE old.expires_at <= excluded.created_at RETURNING 1
-      )
-      SELECT late, EXISTS (SELECT FROM made) AS created FROM late`,
-    read: `SELECT ${columns} FROM ${table} WHERE id = $1`,
-    commit: commitStatement(table, tell),
-    // The row is locked first, as in a commit, and the answer is what it held then. A mark stays, as does a
-    // session that is to move where the clock of the database would refuse to create it again. Whatever has ended is
-    // told on its commit. A commit that changes entries tells nothing, as PostgreSQL lets all that tell wait for each other
-    // until they are on the disk.
-    delete: `WITH found AS MATERIALIZED (
-        SELECT ${columns}, expires_at, expires_at > $2::text::bigint AS alive, policy LIKE '>%' AS marks
-        FROM ${table} WHERE id = $1 FOR UPDATE
-      ), hit AS MATERIALIZED (
-        SELECT *, $4 = '>moved' AND alive AND NOT marks AND expires_at <= ${itsTime} AS skewed FROM found
-      ), marked AS (
-        UPDATE ${table} SET created_at = 0, expires_at = $3::text::bigint, policy = $4, entries = '[]'
-        FROM hit WHERE id = $1 AND $4 <> '' AND alive AND NOT marks AND NOT skewed
-      ), deleted AS (
-        DELETE FROM ${table} USING hit WHERE id = $1 AND (NOT alive OR ($4 = '' AND NOT marks))
-      )
-      SELECT created, expires, policy, entries, skewed${tell('alive AND NOT marks AND NOT skewed')} FROM hit`,
-    // A sweep does not wait for the disk, as the rows that a crash brings back have expired.
-    sweep: `WITH relaxed AS (
-        SELECT set_config('synchronous_commit', 'off', true)
-      ), swept AS (
-        DELETE FROM ${table} WHERE id IN (
-          SELECT id FROM ${table} WHERE expires_at <= $1::text::bigint
-          ORDER BY expires_at LIMIT ${sweptAtOnce} FOR UPDATE SKIP LOCKED
-        ) RETURNING 1
-      )
-      SELECT (SELECT count(*)::text FROM swept) AS count FROM relaxed`,
-    tell: `SELECT pg_notify('${channel}', $1)::text AS told`,
-    check: `SELECT (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass($1)) AS persistence,
-        current_setting('synchronous_commit') AS synchronous_commit,
-        current_setting('fsync') AS fsync,
-        current_setting('default_transaction_isolation') AS isolation,
-        current_setting('server_encoding') AS encoding,
-        current_setting('transaction_read_only') AS unwritable,
-        trunc(${itsTime})::bigint::text AS now`,
-  }
+/** What the statement `set` takes, where the change set does no more than that. */
+function settingOf(changes: ChangeSet): (string | null)[] | null {
+  const { expect, clear, entries, last, policy, expiresAt, activity, limit } = changes
+  const isMore = expect.size > 0 || clear || policy !== undefined || expiresAt !== undefined
+  if (isMore || entries.size !== 1 || last?.size) return null
+  const [[key, text]] = entries as Iterable<[string, string | null]> as [[string, string | null]]
+  if (text === null) return null
+  const numbers = [limit?.keys, limit?.bytes, activity?.until, activity?.lifetime, activity?.step]
+  return [key, text, ...numbers.map((number) => (Number.isFinite(number) ? String(number) : null))]
 }
-
-/**
- * The statement that does what `apply` says. A row of its CTEs is a session or one of its entries, and each
- * CTE is a step of `apply`, told by the comment before it. `hit` locks the row first: a change that waited
- * for another one sees what that one left, and nobody writes between the verdict and the update. Where there
- * is no such session `hit` is empty, and so is all that follows, so that no row means `gone`. The change set
- * is one parameter, so that there is one statement for all change sets.
- */
-const commitStatement = (table: string, tell: Tell): string =>
-  withoutComments(`
-    -- The session, unless it has expired.
-    WITH hit AS MATERIALIZED (
-      SELECT entries, policy, created_at, expires_at FROM ${table}
-      WHERE id = $1 AND expires_at > $2::text::bigint FOR UPDATE
-    ),
-    -- The change set.
-    asked AS MATERIALIZED (
-      SELECT change, (change->>'clear')::boolean AS clear FROM (SELECT $3::text::jsonb AS change) AS given
-    ),
-    -- The entries of the session.
-    held AS (
-      SELECT pair->>0 AS key, pair->>1 AS text, place
-      FROM hit, jsonb_array_elements(entries) WITH ORDINALITY AS each (pair, place)
-    ),
-    -- What was expected and is not so.
-    broken AS (
-      SELECT FROM asked, jsonb_array_elements(change->'expect') AS each (pair)
-      LEFT JOIN held ON held.key = pair->>0
-      WHERE held.text IS DISTINCT FROM pair->>1
-    ),
-    -- The entries to set, or to delete where text is null. Some lose their place.
-    wanted AS (
-      SELECT pair->>0 AS key, pair->>1 AS text, place, jsonb_array_length(pair) > 2 AS moves
-      FROM asked, jsonb_array_elements(change->'entries') WITH ORDINALITY AS each (pair, place)
-    ),
-    -- What clear leaves.
-    kept AS (
-      SELECT key, held.text, place FROM held, asked WHERE NOT clear
-    ),
-    -- One over the other. A key that is there keeps its place, and a new one comes after all others.
-    merged AS (
-      SELECT key, CASE WHEN wanted.place IS NULL THEN kept.text ELSE wanted.text END AS text,
-        CASE WHEN moves THEN NULL ELSE kept.place END AS old_place, wanted.place AS new_place
-      FROM kept FULL JOIN wanted USING (key)
-    ),
-    next AS (
-      SELECT coalesce(jsonb_agg(jsonb_build_array(key, text) ORDER BY old_place, new_place), '[]') AS entries,
-        count(*) AS keys, coalesce(sum(octet_length(key) + octet_length(text)), 0) AS bytes
-      FROM merged WHERE text IS NOT NULL
-    ),
-    -- What the row is to hold, but for its deadline.
-    planned AS (
-      SELECT hit.policy AS old_policy, next.entries, keys, bytes, hit.expires_at, change,
-        (change->>'expiresAt')::bigint AS moved_to, change->>'under' AS under,
-        coalesce(change->>'policy', CASE WHEN clear THEN '' ELSE hit.policy END) AS policy,
-        hit.created_at + (change#>>'{activity,lifetime}')::bigint AS last,
-        (change#>>'{activity,until}')::bigint AS active_until, (change#>>'{activity,step}')::bigint AS step
-      FROM hit, asked, next
-    ),
-    -- The deadline moves where its policy still stands, and by activity under the policy of the server.
-    timed AS (
-      SELECT *, CASE
-          WHEN moved_to IS NOT NULL AND coalesce(under, policy) = policy THEN moved_to
-          WHEN policy = '' AND (least(active_until, last) - expires_at >= step
-            OR (active_until >= last AND last > expires_at)) THEN least(active_until, last)
-          ELSE expires_at END AS deadline
-      FROM planned
-    ),
-    -- The outcome. Nobody else finds what has expired by the clock of the database.
-    verdict AS (
-      SELECT CASE
-          WHEN old_policy LIKE '>%' THEN substr(old_policy, 2)
-          WHEN EXISTS (SELECT FROM broken) THEN 'conflict'
-          WHEN keys > (change#>>'{limit,keys}')::bigint OR bytes > (change#>>'{limit,bytes}')::bigint THEN 'full'
-          WHEN deadline > $2::text::bigint AND deadline <= ${itsTime} THEN 'skewed'
-          ELSE 'committed'
-        END AS outcome, entries, policy, deadline
-      FROM timed
-    ),
-    done AS (
-      UPDATE ${table} SET entries = verdict.entries, policy = verdict.policy, expires_at = deadline
-      FROM verdict WHERE id = $1 AND outcome = 'committed'
-    )
-    -- Only what ends the session is told.
-    SELECT outcome${tell("outcome = 'committed' AND deadline <= $2::text::bigint")} FROM verdict`)
-
-/** Removes the comments, which would be sent with each call where statements are not prepared. */
-const withoutComments = (sql: string): string => sql.replaceAll(/^ *--.*\n/gm, '')
 
 function toJson({ expect, entries, last, ...rest }: ChangeSet): string {
   const wanted = [...entries].map(([key, text]) => (last?.has(key) ? [key, text, 'last'] : [key, text]))
@@ -331,7 +190,7 @@ function runner(client: PgPool | PostgresSql, prepare: boolean) {
     names.set(text, name)
     return name
   }
-  return async (text: string, values: string[]): Promise<readonly unknown[]> => {
+  return async (text: string, values: (string | null)[]): Promise<readonly unknown[]> => {
     if ('unsafe' in client) return client.unsafe(text, values, { prepare })
     return (await client.query({ text, values, ...(prepare && { name: nameOf(text) }) })).rows
   }

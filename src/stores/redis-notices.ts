@@ -1,6 +1,6 @@
-// This brings the news of ended sessions through a channel of Redis.
+// This carries the notices of a store through a channel of Redis.
 
-import type { Line } from './telling.ts'
+import type { Channel } from './notice-channel.ts'
 
 /** What the store uses of a client, or a cluster client, of the package `redis` that only listens. */
 export interface NodeRedisSubscriber {
@@ -35,56 +35,64 @@ export const isSubscriber = (client: unknown): client is RedisSubscriber =>
 
 /**
  * Listens to a channel of Redis. The clients connect again and subscribe again by themselves.
- * @param send - sends a text to the channel, by another connection
+ * @param publish - sends a text to the channel, by another connection
  */
-export function redisLine(
+export function redisChannel(
   subscriber: RedisSubscriber,
   channel: string,
-  send: (text: string) => Promise<unknown>,
-): Line {
+  publish: (text: string) => Promise<unknown>,
+): Channel {
   // Without a listener an `error` event would end the process.
   subscriber.on('error', () => {})
   return 'pSubscribe' in subscriber
-    ? nodeRedisLine(subscriber, channel, send)
-    : ioredisLine(subscriber, channel, send)
+    ? nodeRedisChannel(subscriber, channel, publish)
+    : ioredisChannel(subscriber, channel, publish)
 }
 
-const nodeRedisLine = (client: NodeRedisSubscriber, channel: string, send: Line['send'] & {}): Line => ({
-  send,
-  async open({ hear, broken, gap }) {
-    const listener = (message: unknown): void => hear(String(message))
+const nodeRedisChannel = (
+  client: NodeRedisSubscriber,
+  channel: string,
+  publish: Channel['publish'] & {},
+): Channel => ({
+  publish,
+  async subscribe({ onMessage, onBreak, onGap }) {
+    const listener = (message: unknown): void => onMessage(String(message))
     await client.subscribe(channel, listener)
     // It is ready once it has subscribed again.
-    client.on('reconnecting', broken)
-    client.on('ready', gap)
+    client.on('reconnecting', onBreak)
+    client.on('ready', onGap)
     return () => {
-      client.off('reconnecting', broken)
-      client.off('ready', gap)
+      client.off('reconnecting', onBreak)
+      client.off('ready', onGap)
       return client.unsubscribe(channel, listener)
     }
   },
 })
 
-const ioredisLine = (client: IORedisSubscriber, channel: string, send: Line['send'] & {}): Line => ({
-  send,
-  async open({ hear, broken, gap }) {
-    const onMessage = (of: string, message: string): void => {
-      if (of === channel) hear(message)
+const ioredisChannel = (
+  client: IORedisSubscriber,
+  channel: string,
+  publish: Channel['publish'] & {},
+): Channel => ({
+  publish,
+  async subscribe({ onMessage, onBreak, onGap }) {
+    const listener = (of: string, message: string): void => {
+      if (of === channel) onMessage(message)
     }
     // It is ready before it has subscribed again, which the answer to another subscription tells.
-    const onReady = (): void => void client.subscribe(channel).then(gap, broken)
-    client.on('message', onMessage)
+    const onReady = (): void => void client.subscribe(channel).then(onGap, onBreak)
+    client.on('message', listener)
     try {
       await client.subscribe(channel)
     } catch (error) {
-      client.off('message', onMessage)
+      client.off('message', listener)
       throw error
     }
-    client.on('close', broken)
+    client.on('close', onBreak)
     client.on('ready', onReady)
     return () => {
-      client.off('message', onMessage)
-      client.off('close', broken)
+      client.off('message', listener)
+      client.off('close', onBreak)
       client.off('ready', onReady)
       return client.unsubscribe(channel)
     }

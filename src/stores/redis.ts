@@ -7,8 +7,8 @@ import { checkOptions } from '../session/options.ts'
 import { type Departure, markRecord, seen, type SessionRecord } from '../session/record.ts'
 import type { KeyedStore } from '../session/store.ts'
 import { skewOf } from './clock-skew.ts'
-import { isSubscriber, redisLine, type RedisSubscriber } from './redis-notices.ts'
-import { changeOf, changesData, Teller } from './telling.ts'
+import { changeMessage, changesData, ChannelNotices } from './notice-channel.ts'
+import { isSubscriber, redisChannel, type RedisSubscriber } from './redis-notices.ts'
 
 /**
  * What the store uses of a client, or a cluster client, of the package `redis`. Set
@@ -90,8 +90,8 @@ export function redisStore(
   }
   const run = runner(client)
   const channel = `${prefix}notices`
-  const send = (text: string) => run(scripts.tell, prefix + text, [channel, text])
-  const notices = subscriber && new Teller(live, redisLine(subscriber, channel, send))
+  const publish = (text: string) => run(scripts.tell, prefix + text, [channel, text])
+  const notices = subscriber && new ChannelNotices(live, redisChannel(subscriber, channel, publish))
   // A failed call rejects anyway. Without a listener the client's `error` event would end the process.
   client.on('error', () => {})
 
@@ -106,8 +106,10 @@ export function redisStore(
     },
     async commit(id, changes, now) {
       const tells = changes.expiresAt !== undefined || (live && changesData(changes))
-      const news = tells ? [channel, id, live && changesData(changes) ? changeOf(id) : ''] : ['', '', '']
-      return toOutcome(await run(scripts.commit, prefix + id, toArguments(changes, now, news)))
+      const notice = tells
+        ? [channel, id, live && changesData(changes) ? changeMessage(id) : '']
+        : ['', '', '']
+      return toOutcome(await run(scripts.commit, prefix + id, toArguments(changes, now, notice)))
     },
     async delete(id, now, mark) {
       const left = mark ? [String(mark.until), ...toFields(markRecord(mark))] : []
@@ -120,15 +122,15 @@ export function redisStore(
         info = await run(scripts.info, `${prefix}check`, [])
         return Number(/^now:(\d+)/.exec(String(info))?.[1])
       })
-      return [...judge(info), ...skew, ...(notices ? await deafness(notices, channel) : [])]
+      return [...judge(info), ...skew, ...(notices ? await undelivered(notices, channel) : [])]
     },
     ...(notices && { notices }),
   }
 }
 
-/** Tells where this process does not hear what it sends. */
-async function deafness(notices: Teller, channel: string): Promise<string[]> {
-  if (await notices.hearsItself()) return []
+/** Tells where this process does not receive what it publishes. */
+async function undelivered(notices: ChannelNotices, channel: string): Promise<string[]> {
+  if (await notices.receivesItsOwn()) return []
   return [
     `Redis does not tell of sessions that ended, so that those with an open stream are read every second: what is published to ${channel} does not arrive. Connect the subscriber to the same Redis, and allow SUBSCRIBE, PUBLISH and the channel.`,
   ]
@@ -140,6 +142,9 @@ async function deafness(notices: Teller, channel: string): Promise<string[]> {
  * emptied session alive, since Redis deletes an empty hash, and spares `limit` from reading every entry.
  * `places` counts up, for the order in which keys were first set. The mark that a session leaves is such a hash
  * without entries, with a policy that begins with `>`.
+ *
+ * A script answers with the whole hash as one text, after a line that says so, with each name and each field on a line of
+ * its own: no key, policy or JSON has a line feed, and drivers take their time for each text of a list.
  *
  * Instants stay text, as Lua would print a large number as 4.1e+12. A script writes nothing before the
  * verdict: when Redis is out of memory it refuses the first write of a script, and so the whole change, but
@@ -162,10 +167,10 @@ const scripts = {
     redis.call('PEXPIREAT', KEYS[1], ARGV[1])
     return 'created'`),
 
-  read: script(`return redis.call('HGETALL', KEYS[1])`),
+  read: script(`return 'hash\\n' .. table.concat(redis.call('HGETALL', KEYS[1]), '\\n')`),
 
   delete: script(`
-    local last = redis.call('HGETALL', KEYS[1])
+    local last = 'hash\\n' .. table.concat(redis.call('HGETALL', KEYS[1]), '\\n')
     local expiresAt, policy = string.match(redis.call('HGET', KEYS[1], '') or '', '^%S+ (%S+) %S+ %S+ (.*)$')
     local isAlive = expiresAt and tonumber(expiresAt) > tonumber(ARGV[3])
     if isAlive and string.sub(policy, 1, 1) == '>' then return last end
@@ -182,11 +187,13 @@ const scripts = {
     return type(reply) == 'table' and 'denied' or 'told'`),
 
   commit: script(`
-    local id, now, clear, newPolicy, newExpiresAt, under = KEYS[1], ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4], ARGV[5]
-    local maxKeys, maxBytes = tonumber(ARGV[6]), tonumber(ARGV[7])
-    local activeUntil, lifetime, step = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-    local channel, ended, changed = ARGV[11], ARGV[12], ARGV[13]
-    local expectEnd = 14 + 2 * ARGV[14]
+    local id = KEYS[1]
+    local now, clear, newExpiresAt, maxKeys, maxBytes, activeUntil, lifetime, step, expected, newPolicy, under =
+      string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)\\n(.*)\\n(.*)$')
+    clear = clear == '1'
+    maxKeys, maxBytes = tonumber(maxKeys), tonumber(maxBytes)
+    activeUntil, lifetime, step = tonumber(activeUntil), tonumber(lifetime), tonumber(step)
+    local expectEnd = 4 + 2 * expected
 
     local head = redis.call('HGET', id, '')
     if not head then return 'gone' end
@@ -199,7 +206,7 @@ const scripts = {
       if field then return string.match(field, '^(%d+) (.*)$') end
     end
 
-    for i = 15, expectEnd, 2 do
+    for i = 5, expectEnd, 2 do
       local _, text = held(ARGV[i])
       if (text or '') ~= ARGV[i + 1] then return 'conflict' end
     end
@@ -224,7 +231,7 @@ const scripts = {
     if maxKeys and (keys > maxKeys or bytes > maxBytes) then return 'full' end
 
     if newPolicy ~= '' then policy = string.sub(newPolicy, 2) elseif clear then policy = '' end
-    local moves = newExpiresAt ~= '' and (under == '' or string.sub(under, 2) == policy)
+    local moves = newExpiresAt ~= '-' and (under == '' or string.sub(under, 2) == policy)
     if moves then
       expiresAt = newExpiresAt
     elseif activeUntil and policy == '' then
@@ -243,9 +250,9 @@ const scripts = {
       if write[2] then redis.call('HSET', id, write[1], write[2]) else redis.call('HDEL', id, write[1]) end
     end
     if moves or clear then redis.call('PEXPIREAT', id, expiresAt) end
-    local news = changed
-    if moves and tonumber(expiresAt) <= tonumber(now) then news = ended end
-    if news ~= '' then redis.pcall('PUBLISH', channel, news) end
+    local message = ARGV[4]
+    if moves and tonumber(expiresAt) <= tonumber(now) then message = ARGV[3] end
+    if message ~= '' then redis.pcall('PUBLISH', ARGV[2], message) end
     return 'committed'`),
 
   // A user may lack the right to INFO. Sessions do not need it, so that it is not an error.
@@ -269,30 +276,21 @@ function script(text: string): Script {
 }
 
 /**
- * Writes a change set as arguments of the script. An absent or deleted entry is the empty text, and the text of
- * one that comes last begins with ">": neither is JSON. A policy begins with "=", so that the empty policy differs
- * from none.
+ * Writes a change set as arguments of the script. What need not be an argument of its own is one text, as a driver takes
+ * its time for each argument: numbers, "-" where there is none, then the policies on lines of their own. A policy begins
+ * with "=", so that the empty policy differs from none. An absent or deleted entry is the empty text, and the text of
+ * one that comes last begins with ">": neither is JSON.
  */
-function toArguments(changes: ChangeSet, now: number, news: readonly string[]): string[] {
-  const { expect, clear, entries, last, policy, expiresAt, under, activity, limit } = changes
-  const expected = [...expect].flatMap(([key, text]) => [key, text ?? ''])
-  const wanted = [...entries].flatMap(([key, text]) => [key, (last?.has(key) ? '>' : '') + (text ?? '')])
-  return [
-    String(now),
-    clear ? '1' : '',
-    policy === undefined ? '' : `=${policy}`,
-    String(expiresAt ?? ''),
-    under === undefined ? '' : `=${under}`,
-    String(limit?.keys ?? ''),
-    String(limit?.bytes ?? ''),
-    String(activity?.until ?? ''),
-    String(activity?.lifetime ?? ''),
-    String(activity?.step ?? ''),
-    ...news,
-    String(expect.size),
-    ...expected,
-    ...wanted,
-  ]
+function toArguments(changes: ChangeSet, now: number, notice: readonly string[]): string[] {
+  const { expect, clear, entries, last, policy, expiresAt = '-', under, activity, limit } = changes
+  const { keys = '-', bytes = '-' } = limit ?? {}
+  const { until = '-', lifetime = '-', step = '-' } = activity ?? {}
+  const numbers = `${now} ${clear ? 1 : 0} ${expiresAt} ${keys} ${bytes} ${until} ${lifetime} ${step} ${expect.size}`
+  const policies = `${policy === undefined ? '' : `=${policy}`}\n${under === undefined ? '' : `=${under}`}`
+  const texts = [`${numbers}\n${policies}`, ...notice]
+  for (const [key, text] of expect) texts.push(key, text ?? '')
+  for (const [key, text] of entries) texts.push(key, (last?.has(key) ? '>' : '') + (text ?? ''))
+  return texts
 }
 
 /** Writes a record as the fields of its hash, each with its name before it. */
@@ -321,17 +319,17 @@ function toOutcome(reply: unknown): Outcome {
 }
 
 function toRecord(reply: unknown, now: number): SessionRecord | Departure | null {
-  if (!Array.isArray(reply) || reply.some((each) => typeof each !== 'string')) throw strange()
-  const flat = reply as string[]
+  if (typeof reply !== 'string' || !reply.startsWith('hash\n')) throw strange()
+  if (reply === 'hash\n') return null
+  const flat = reply.split('\n')
   const placed: { place: number; key: string; text: string }[] = []
   let head: string | undefined
-  for (let at = 0; at < flat.length; at += 2) {
+  for (let at = 1; at < flat.length; at += 2) {
     const [key, field] = [flat[at]!, flat[at + 1]!]
     const space = field.indexOf(' ')
     if (key === '') head = field
     else placed.push({ place: Number(field.slice(0, space)), key, text: field.slice(space + 1) })
   }
-  if (flat.length === 0) return null
   if (head === undefined) throw strange()
   const [createdAt, expiresAt, , , ...policy] = head.split(' ')
   if (!(Number(expiresAt) > now)) return null

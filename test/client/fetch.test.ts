@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { sessionFetch } from '../../src/client/fetch.ts'
 import { listen } from '../support/harness.ts'
 import { answering, refused } from './answering.ts'
@@ -59,27 +59,80 @@ it('hands on what is no answer of GraphQL', async () => {
   expect(await response.json()).toBe('text')
 })
 
-it('goes on with another stream where the first event of one is a refusal', async () => {
-  const streams = [
-    `:\n\nevent: next\ndata: ${JSON.stringify(moved)}\n\nevent: complete\ndata:\n\n`,
-    `:\n\nevent: next\ndata: {"data":{"a":1}}\n\nevent: next\ndata: ${JSON.stringify(moved)}\n\nevent: complete\ndata:\n\n`,
-  ]
-  let asked = 0
-  const { url, close } = await listen(async (request: IncomingMessage, response: ServerResponse) => {
-    await text(request)
-    response.setHeader('content-type', 'text/event-stream')
-    const stream = streams[asked++]!
-    // In pieces, as a network may cut them.
-    for (const part of stream.match(/[^]{1,7}/g)!) {
-      response.write(part)
-      await new Promise(setImmediate)
-    }
-    response.end()
+describe('an event stream', () => {
+  const event = (answer: unknown): string => `event: next\ndata: ${JSON.stringify(answer)}\n\n`
+  const complete = 'event: complete\ndata:\n\n'
+  const [first, second] = [1, 2].map((number) => event({ data: { a: number } }))
+  const refused = `:\n\n${event(moved)}${complete}`
+
+  /** Asks a server that answers with one stream after the other, and leaves comments out of what it told. */
+  async function ask(query: string, streams: readonly string[]) {
+    let asked = 0
+    const { url, close } = await listen(async (request: IncomingMessage, response: ServerResponse) => {
+      await text(request)
+      response.setHeader('content-type', 'text/event-stream')
+      // In pieces, as a network may cut them.
+      for (const part of streams[asked++]?.match(/[^]{1,7}/g) ?? []) {
+        response.write(part)
+        await new Promise(setImmediate)
+      }
+      response.end()
+    })
+    onTestFinished(close)
+    const response = await sessionFetch({ timer })(url, post({ query }))
+    const told = (await response.text()).replaceAll(/^:\n\n/gm, '')
+    return { told, asked }
+  }
+
+  it.each(['subscription { a }', '{ a }'])('goes on by another one after a refusal: %s', async (query) => {
+    const last = `${first}${second}${complete}`
+    expect(await ask(query, [refused, `:\n\n${last}`])).toEqual({ told: last, asked: 2 })
   })
-  onTestFinished(close)
-  const response = await sessionFetch({ timer })(url, post({ query: 'subscription { a }' }))
-  expect(await response.text()).toBe(streams[1])
-  expect(asked).toBe(2)
+
+  it.each([`:\n\n${first}`, `${first}:\n\n:\n\n`])(
+    'of a subscription goes on by another one after a later refusal, too: %j',
+    async (begun) => {
+      const streams = [`${begun}${event(moved)}${complete}`, refused, `${second}${complete}`]
+      expect(await ask('subscription { a }', streams)).toEqual({
+        told: `${first}${second}${complete}`,
+        asked: 3,
+      })
+    },
+  )
+
+  it('of a query has its later refusals handed on', async () => {
+    const stream = `${first}${event(moved)}${complete}`
+    expect(await ask('{ a }', [stream])).toEqual({ told: stream, asked: 1 })
+  })
+
+  it('begins again three times in a row, and anew once it has gone on', async () => {
+    const again = [refused, refused, refused]
+    const [begun, moves] = [`${first}${event(moved)}`, `${second}${event(moved)}`]
+    const end = `${event(moved)}${complete}`
+    expect(await ask('subscription { a }', [begun, ...again])).toEqual({ told: `${first}${end}`, asked: 4 })
+    // One that is refused after each event would otherwise go on for as long as its cookie stays the old one.
+    const streams = [begun, ...again.slice(1), moves, ...again]
+    expect(await ask('subscription { a }', streams)).toEqual({
+      told: `${first}${second}${event(moved)}`,
+      asked: 4,
+    })
+    const now = vi.spyOn(performance, 'now')
+    onTestFinished(() => now.mockRestore())
+    let time = 0
+    now.mockImplementation(() => (time += 6000))
+    expect(await ask('subscription { a }', [begun, moves, moves, moves, moves, complete])).toEqual({
+      told: `${first}${second!.repeat(4)}${complete}`,
+      asked: 6,
+    })
+  })
+
+  it('hands an event on that has data beside the refusal', async () => {
+    const partial = event({ ...moved, data: { a: 1, b: null } })
+    expect(await ask('subscription { a b }', [`${partial}${complete}`])).toEqual({
+      told: `${partial}${complete}`,
+      asked: 1,
+    })
+  })
 })
 
 describe('of a mutation that is sent by its id', () => {

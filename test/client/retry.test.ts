@@ -58,9 +58,20 @@ describe.each(clients)('%s', (_, connect) => {
     expect(waits).toEqual([1])
   })
 
-  it.each(['SESSION_GONE', 'SESSION_CONFLICT'])('sends nothing again for %s', async (code) => {
-    const { url, received } = await answering(refused(code), { data: dark })
-    await expect(connect(url, patience())(GetSessionKeyDocument, key)).rejects.toEqual([code])
+  it('asks a query again whose session has ended, and sends no mutation again', async () => {
+    const ended = refused('SESSION_GONE')
+    const { url, received } = await answering(ended, ended, { data: dark })
+    const { waits, timer } = patience()
+    expect(await connect(url, { timer })(GetSessionKeyDocument, key)).toEqual(dark)
+    expect([waits, received.length]).toEqual([[50, 150], 3])
+    const logout = await answering(refused('SESSION_GONE', 'logout'), { data: { logout: null } })
+    await expect(connect(logout.url, { timer })(LogoutDocument)).rejects.toEqual(['SESSION_GONE'])
+    expect(logout.received).toHaveLength(1)
+  })
+
+  it('sends nothing again for SESSION_CONFLICT', async () => {
+    const { url, received } = await answering(refused('SESSION_CONFLICT'), { data: dark })
+    await expect(connect(url, patience())(GetSessionKeyDocument, key)).rejects.toEqual(['SESSION_CONFLICT'])
     expect(received).toHaveLength(1)
   })
 

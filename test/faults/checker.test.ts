@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { type Send, toAnswer } from './caller.ts'
+import { noAnswer, type Send, toAnswer } from './caller.ts'
 import { check, count } from './checker.ts'
 import type { Violation } from './checks.ts'
 import { type Kind, type Operation, operation } from './history.ts'
 import { naiveStore } from './naive.ts'
 import config from './server.config.ts'
 import { report } from './size.ts'
+import { hear } from './verbs.ts'
 import { Workload } from './workload.ts'
 
 const inProcess = (store: KeyedStore): Send => {
@@ -103,6 +104,7 @@ describe('a history that cannot be', () => {
     ['resurrection', 'the old cookie is good after a rotation', [rotate, read({})]],
     ['resurrection', 'a session is back that was seen dead', [{ ...logout, ...unknown }, { ...read({}), ...dead }, read({})]], // prettier-ignore
     ['resurrection', 'a session is rotated that was gone', [{ ...logout, ...unknown }, { kind: 'set', isDead: true, status: 'refused' }, rotate]], // prettier-ignore
+    ['resurrection', 'a session is back whose rotation failed half way', [{ ...rotate, ...unknown, isDead: true }, read({})]], // prettier-ignore
     ['stale read', 'a value that was set is not read', [set, read({})]],
     ['stale read', 'a value that was set is not found', [set, popNothing]],
     ['stale read', 'an older value is read', [write(1), write(2), read({ 'own:1': 1 })]],
@@ -145,8 +147,33 @@ describe('a history that can be', () => {
     ['a session ended', [set, logout, { ...read({}), ...dead }]],
     ['a session may have ended', [set, { ...logout, ...unknown }, read({ 'once:1': 7 }), { ...read({}), ...dead }]], // prettier-ignore
     ['a session ended during a read', [{ ...logout, ended: 15 }, read({})]],
+    ['a rotation failed half way', [set, { ...rotate, ...unknown, isDead: true }, { ...read({}), ...dead }]],
     ['a session was rotated', [set, rotate, { ...read({ 'once:1': 7 }, true), ...second }, { ...read({}, true), ...dead }]], // prettier-ignore
   ])('%s', (_, parts) => {
     expect(found(...parts)).toEqual(none)
+  })
+})
+
+describe('an answer that the store failed', () => {
+  const failed = (token: string | null) => ({
+    ...noAnswer(false),
+    status: 503,
+    retryAfter: '1',
+    token,
+    codes: ['SESSION_STORE_UNAVAILABLE'],
+  })
+
+  it('tells of a rotation with a deleted cookie that the session has ended', () => {
+    expect(hear('rotate', 'old', failed(''))).toMatchObject({ status: 'unknown', isDead: true })
+    expect(hear('rotate', 'old', failed(null))).toMatchObject({ status: 'unknown', isDead: false })
+  })
+
+  it.each<[what: string, kind: Kind, sent: string | null, token: string]>([
+    ['a new cookie of a rotation', 'rotate', 'old', 'new'],
+    ['a deleted cookie of a logout', 'logout', 'old', ''],
+    ['a deleted cookie of a write', 'set', 'old', ''],
+    ['a deleted cookie where none was sent', 'rotate', null, ''],
+  ])('must not have %s', (_, kind, sent, token) => {
+    expect(() => hear(kind, sent, failed(token))).toThrow('no failure explains')
   })
 })

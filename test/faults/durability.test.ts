@@ -6,13 +6,14 @@ import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.ts'
 import type { Answer } from './caller.ts'
 import { Fleet } from './fleet.ts'
+import { startWithTable } from './mariadb.ts'
 import { startCluster } from './postgres.ts'
 import { isFull, report } from './size.ts'
 import { queries } from './verbs.ts'
 
 const writes = isFull ? 10_000 : 2000
 const keysInSession = 100
-const writers = 8
+const usualWriters = 8
 
 interface Written {
   readonly token: string
@@ -22,7 +23,12 @@ interface Written {
 const isAcked = ({ status, codes }: Answer): boolean => status === 200 && codes.length === 0
 
 /** Writes through a server, to which something happens three times on the way; then compares. */
-async function survive(name: string, fleet: Fleet, strike: () => Promise<void>): Promise<void> {
+async function survive(
+  name: string,
+  fleet: Fleet,
+  strike: () => Promise<void>,
+  writers = usualWriters,
+): Promise<void> {
   const sessions: Written[] = []
   const done = { begun: 0, unknown: 0, struck: 0 }
   let strikes = Promise.resolve()
@@ -35,7 +41,7 @@ async function survive(name: string, fleet: Fleet, strike: () => Promise<void>):
     const answer = await fleet.send({ query: queries.set, variables: { key, value: 1 }, token })
     if (isAcked(answer)) return answer
     done.unknown++
-    await setTimeout(50)
+    await setTimeout(6 * writers)
     return answer
   }
   const writer = async (): Promise<void> => {
@@ -77,7 +83,8 @@ describe('every acknowledged write is there', { timeout: 300_000 }, () => {
     const folder = await mkdtemp(join(tmpdir(), 'graphql-session-durability-'))
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: `sqlite:${join(folder, 'sessions.db')}` })
-      await survive('SQLite, server killed', fleet, killing(fleet))
+      // So many that their changes are made together.
+      await survive('SQLite, server killed', fleet, killing(fleet), 64)
     } finally {
       await rm(folder, { recursive: true })
     }
@@ -94,6 +101,20 @@ describe('every acknowledged write is there', { timeout: 300_000 }, () => {
       })
     } finally {
       await store.server.stop()
+    }
+  })
+
+  it('on MySQL after a kill -9 of the server, and of MySQL', needs('ownMariadb'), async () => {
+    const store = await startWithTable()
+    try {
+      await using fleet = await Fleet.start(1, { SESSION_STORE: store.url })
+      await survive('MySQL, server killed', fleet, killing(fleet))
+      await survive('MySQL killed', fleet, async () => {
+        await store.kill()
+        await store.restart()
+      })
+    } finally {
+      await store.stop()
     }
   })
 })

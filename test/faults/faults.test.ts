@@ -7,6 +7,7 @@ import { startRedis } from '../support/servers.ts'
 import { check, count } from './checker.ts'
 import { Fleet } from './fleet.ts'
 import type { Operation, Status } from './history.ts'
+import { startWithTable } from './mariadb.ts'
 import { startCluster } from './postgres.ts'
 import { FaultyProxy } from './proxy.ts'
 import { isFull, report } from './size.ts'
@@ -74,6 +75,18 @@ describe('nothing acknowledged is lost, delivered twice or brought back, whateve
       await judge('PostgreSQL', { fleet, proxy, store })
     } finally {
       await store.server.stop()
+    }
+  })
+
+  it('three servers on MySQL', { timeout, ...needs('ownMariadb') }, async () => {
+    const store = await startWithTable()
+    try {
+      await using proxy = await FaultyProxy.to(store.port)
+      const url = `mysql://root@127.0.0.1:${proxy.port}/test`
+      await using fleet = await Fleet.start(3, { ...env, SESSION_STORE: url })
+      await judge('MySQL', { fleet, proxy, store })
+    } finally {
+      await store.stop()
     }
   })
 

@@ -5,6 +5,7 @@ import { needs } from '../support/needs.ts'
 import { startRedis } from '../support/servers.ts'
 import type { Answer } from './caller.ts'
 import { Fleet } from './fleet.ts'
+import { startWithTable } from './mariadb.ts'
 import { startCluster } from './postgres.ts'
 import { isFull, report } from './size.ts'
 import { queries } from './verbs.ts'
@@ -187,6 +188,19 @@ describe('floods and streams while the store is away', { timeout: 60_000 }, () =
     } finally {
       await store.signal('SIGCONT')
       await store.server.stop()
+    }
+  })
+
+  it('MySQL, stopped', needs('ownMariadb'), async () => {
+    const store = await startWithTable()
+    try {
+      await using fleet = await Fleet.start(1, { ...env, SESSION_STORE: store.url })
+      await besiege('MySQL, stopped,', fleet, {
+        begin: () => store.process.kill('SIGSTOP'),
+        end: () => store.process.kill('SIGCONT'),
+      })
+    } finally {
+      await store.stop()
     }
   })
 })

@@ -4,6 +4,7 @@ import { needs } from '../support/needs.ts'
 import { startRedis } from '../support/servers.ts'
 import type { Answer, Send } from './caller.ts'
 import { Fleet } from './fleet.ts'
+import { startWithTable } from './mariadb.ts'
 import { startCluster } from './postgres.ts'
 import { isFull, report } from './size.ts'
 import { queries } from './verbs.ts'
@@ -102,6 +103,16 @@ describe('a store that stops is an error within the deadline, and nothing else',
     try {
       await using fleet = await Fleet.start(1, { SESSION_STORE: store.url })
       await outage('Redis', fleet.send, (name) => store.process.kill(name))
+    } finally {
+      await store.stop()
+    }
+  })
+
+  it('MySQL', needs('ownMariadb'), async () => {
+    const store = await startWithTable()
+    try {
+      await using fleet = await Fleet.start(1, { SESSION_STORE: store.url })
+      await outage('MySQL', fleet.send, (name) => store.process.kill(name))
     } finally {
       await store.stop()
     }

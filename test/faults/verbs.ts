@@ -34,8 +34,12 @@ export function hear(kind: Kind, sent: string | null, answer: Answer): Heard {
   const { status, isUnsent, token, data, codes } = answer
   if (status === null) return { ...nothing, status: isUnsent ? 'refused' : 'unknown' }
   if (codes.some((code) => code.startsWith('SESSION_STORE_'))) {
-    if (status !== 503 || answer.retryAfter === null || token !== null) throw unheardOf(kind, answer)
-    return { ...nothing, status: 'unknown' }
+    // A rotation that had deleted the session, and could not store it again, deletes the cookie.
+    const isDead = kind === 'rotate' && sent !== null && token === ''
+    if (status !== 503 || answer.retryAfter === null || (token !== null && !isDead)) {
+      throw unheardOf(kind, answer)
+    }
+    return { ...nothing, status: 'unknown', isDead }
   }
   if (codes.includes('SESSION_GONE') || codes.includes('SESSION_MOVED')) return dead(kind)
   if (codes.includes('SESSION_CONFLICT')) return { ...nothing, status: 'refused' }
@@ -59,5 +63,5 @@ export function hear(kind: Kind, sent: string | null, answer: Answer): Heard {
 
 const unheardOf = (kind: Kind, { token, ...answer }: Answer): Error =>
   new Error(
-    `An answer to ${kind} that no failure explains: ${JSON.stringify(answer)}, ${token === null ? 'no' : 'a'} cookie`,
+    `An answer to ${kind} that no failure explains: ${JSON.stringify(answer)}, ${token === null ? 'no' : token === '' ? 'a deleted' : 'a'} cookie`,
   )

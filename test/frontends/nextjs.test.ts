@@ -1,24 +1,23 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
-import { basename, delimiter, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { parseSetCookie } from 'cookie'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { CookieJar } from 'tough-cookie'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import config from '../../examples/storefront/session.config.ts'
-import packageJson from '../../package.json' with { type: 'json' }
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { publishedBy } from '../../src/server/published.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { chromiumArgs } from '../support/chromium.ts'
 import { given, listen } from '../support/harness.ts'
 import { chromiumPath, needs, skippedIf } from '../support/needs.ts'
+import { pack, run } from '../support/packed.ts'
 import { showIfFailed } from '../support/process-log.ts'
 import { freePort } from '../support/servers.ts'
 
@@ -38,29 +37,6 @@ let built: string
 let url: string
 /** The headers of each request that the GraphQL server got. */
 const asked: IncomingHttpHeaders[] = []
-
-async function run(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
-  const all = { ...process.env, ...env, PATH }
-  const options = { cwd, env: all, timeout: 150_000 }
-  const { stdout, stderr } = await promisify(execFile)(args[0]!, args.slice(1), options)
-  return stdout + stderr
-}
-
-/** Packs what `npm pack` would, without a build in the repository, which other tests read. @returns the tarball */
-async function pack(): Promise<string> {
-  const own = join(folder, 'package')
-  await mkdir(own)
-  const dist = ['--outDir', join(own, 'dist')]
-  await Promise.all([
-    run([process.execPath, 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...dist], root),
-    ...['package.json', 'schema', 'CHANGELOG.md'].map((part) =>
-      cp(join(root, part), join(own, part), { recursive: true }),
-    ),
-  ])
-  await run(['npm', 'pack', '--ignore-scripts', '--pack-destination', folder], own)
-  return join(folder, `${packageJson.name}-${packageJson.version}.tgz`)
-}
 
 it('are made with the documents that the command prints', async () => {
   const documents = await publishedBy('print-documents', join(root, 'examples/storefront/session.config.ts'))
@@ -89,7 +65,7 @@ describe('pages that Next.js renders in the name of their visitors', inCI, () =>
       recursive: true,
       filter: (path) => !made.has(basename(path)),
     })
-    const [tarball] = await Promise.all([pack(), run([...npm, 'ci'], app)])
+    const [tarball] = await Promise.all([pack(folder), run([...npm, 'ci'], app)])
     await run([...npm, 'install', '--no-save', tarball], app)
     const bin = [process.execPath, join(app, 'node_modules/next/dist/bin/next')] as const
     const env = { ...process.env, ...production, SESSION_URL: graphqlUrl }

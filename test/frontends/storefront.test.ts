@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+  type Request,
+  type Route,
+} from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import config from '../../examples/storefront/session.config.ts'
 import { assembleServer } from '../../src/server/create-session-server.ts'
@@ -285,6 +292,44 @@ describe('the storefront in Chromium', needs('chromium'), () => {
     // The answer to the sign-out may be on its way to the tab that has sent it.
     await soon(async () => (await handleOf(one)) === (await handleOf(two))).toBe(true)
   })
+
+  it(
+    'shows the answer to a sign-out also where a query fails that was under way with it',
+    onlyInCI,
+    async () => {
+      const { context, open } = await visitor()
+      const page = await open()
+      await signIn(page)
+      await page.getByRole('button', { name: 'Ada Lovelace' }).waitFor()
+      const cookie = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ')
+      const isQuery = (request: Request): boolean => request.postData()?.includes('query Storefront') ?? false
+      const held = Promise.withResolvers<Route>()
+      let isHeld = false
+      await page.route(/graphql/, (route) => {
+        if (isHeld || !isQuery(route.request())) return route.continue()
+        isHeld = true
+        return held.resolve(route)
+      })
+      await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
+      const query = await held.promise
+      const before = await handleOf(page)
+      await page.getByRole('button', { name: 'Ada Lovelace' }).click()
+      await Promise.all([
+        page.waitForResponse((response) => response.request().postData()?.includes('SignOut') ?? false),
+        page.getByRole('button', { name: 'Sign out', exact: true }).click(),
+      ])
+      const late = await fetch(`${url}graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', cookie },
+        body: query.request().postData(),
+      })
+      const body = await late.text()
+      expect(body).toContain('SESSION_GONE')
+      await query.fulfill({ status: late.status, contentType: 'application/json', body })
+      await page.getByRole('button', { name: 'Sign in' }).first().waitFor()
+      expect(await handleOf(page)).not.toBe(before)
+    },
+  )
 
   it('has a second tab that is told of what changes, and asks for nothing', async () => {
     const { open } = await visitor()

@@ -1,6 +1,8 @@
 import { getIntrospectionQuery, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { OperationJudge, type OperationLimits } from '../../src/graphql/complexity.ts'
+import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
 
 const excess = (query: string, limits: Partial<OperationLimits> = {}): string | null => {
   const judge = new OperationJudge(limits)
@@ -151,5 +153,34 @@ describe('what an operation consists of', () => {
     for (const text of ['{ "unterminated', '{ \u0000 }', '', '}}}}', '{ a']) {
       expect(new OperationJudge().excessOfText(text)).toBeNull()
     }
+  })
+})
+
+describe('where the limits are higher than the stack', () => {
+  const much = 1e7
+  const server = createSessionServer({
+    store: memoryStore({ max: 10 }),
+    graphiql: false,
+    logging: false,
+    maxRequestBodySize: much,
+    operationLimits: { characters: much, tokens: much, depth: much, literalDepth: much, parts: much, fragments: much, comparisons: much }, // prettier-ignore
+  })
+
+  it.each([
+    ['fields', nested(20_000, '{ a ', '}')],
+    ['lists', `{ a(b: ${nested(20_000, '[', ']')}) }`],
+    [
+      'fragments',
+      `{ ...f0 } ${times(4000, (index) => `fragment f${index} on Query { ...f${index + 1} }`)} fragment f4000 on Query { __typename }`,
+    ],
+  ])('an operation of %s that are nested too deeply is refused', async (_, query) => {
+    const answer = await server.fetch('http://shop.example/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
+      body: JSON.stringify({ query }),
+    })
+    const { errors } = await answer.json()
+    expect(errors).toMatchObject([{ extensions: { code: 'OPERATION_TOO_COMPLEX' } }])
+    expect(answer.status).toBe(400)
   })
 })

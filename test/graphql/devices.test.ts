@@ -1,16 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
-import { createSessionServer } from '../../src/server/create-session-server.ts'
+import { endDevices } from '../../src/server/devices.ts'
+import { ownerKey } from '../../src/session/owner.ts'
+import type { KeyedStore } from '../../src/session/store.ts'
+import { mint } from '../../src/session/token.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client } from '../support/harness.ts'
+import { makeServer } from '../support/make-server.ts'
 
-const make = (
-  store = freshStore() as Parameters<typeof createSessionServer>[0]['store'],
-  more: object = {},
-) =>
-  createSessionServer({
+const make = (store = freshStore() as Parameters<typeof makeServer>[0]['store'], more: object = {}) =>
+  makeServer({
     store,
     keys: { cart: { client: ['read', 'write'], onSignIn: 'keep' }, planted: { client: ['read', 'write'] } },
     logging: false,
@@ -167,6 +168,116 @@ it('rotateSession of a client leaves the device signed in', async () => {
   await client.run('mutation { rotateSession { session { id } } }')
   expect((await listed(client)).map((each) => each.id)).toEqual([id])
   expect(await me(client)).toBe(user)
+})
+
+describe('a session that is given up after it has moved', () => {
+  const owned = freshStore()
+  const makeWith = (more: Partial<KeyedStore>, options: object = {}): typeof server =>
+    make({ ...owned, ...more }, options)
+  /** A server whose store does something before it stores whose a session is. */
+  const makeAtBind = (atBind: () => Promise<unknown>, options?: object): typeof server =>
+    makeWith(
+      {
+        async commit(id, changes, now) {
+          if (changes.entries.has(ownerKey)) await atBind()
+          return owned.commit(id, changes, now)
+        },
+      },
+      options,
+    )
+  const fail = (): Promise<never> => Promise.reject(new Error('The store is down.'))
+  const failures: readonly (readonly [() => Promise<unknown>, string])[] = [
+    [() => endDevices(owned, user), 'SESSION_GONE'],
+    [fail, 'SESSION_STORE_UNAVAILABLE'],
+  ]
+  const signsIn = (): string => `mutation { login(user: "${user}") }`
+  const rotates = (): string => 'mutation { rotateSession { session { id } } }'
+  const fill = 'mutation { updateSession(data: { cart: [1] }) { session { id } } }'
+  const visit = async (): Promise<Client> => {
+    const client = new Client(make(owned))
+    expect((await client.run(fill)).codes).toEqual([])
+    return client
+  }
+  const signedIn = (): Promise<Client> => signIn('laptop', user, make(owned))
+  /** The same browser before another server. */
+  const before = (at: typeof server, { cookies }: Client): Client => {
+    const client = new Client(at)
+    for (const [name, value] of cookies) client.cookies.set(name, value)
+    return client
+  }
+
+  it.each([
+    ['a visitor signs in', visit, signsIn],
+    ['somebody signs in again', signedIn, signsIn],
+    ['somebody rotates it', signedIn, rotates],
+  ])('leaves its browser a visitor at once: %s', async (_, begin, query) => {
+    for (const [atBind, code] of failures) {
+      const known = await begin()
+      const client = before(makeAtBind(atBind), known)
+      expect((await client.run(query())).codes).toEqual([code])
+      expect(client.cookies.size).toBe(0)
+      expect((await known.run('{ me }')).codes).toEqual(['SESSION_MOVED'])
+    }
+  })
+
+  it('leaves its browser a visitor at once: it was deleted, and could not be stored again', async () => {
+    const known = await visit()
+    const client = before(makeWith({ create: fail }), known)
+    expect((await client.run(rotates())).codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+    expect(client.cookies.size).toBe(0)
+    expect((await known.run('{ me }')).codes).toEqual(['SESSION_MOVED'])
+  })
+
+  it('keeps its cookie where it is still there', async () => {
+    const known = await visit()
+    const client = before(makeWith({ delete: fail }), known)
+    expect((await client.run(rotates())).codes).toEqual(['SESSION_STORE_UNAVAILABLE'])
+    expect((await before(make(owned), client).run('{ session { keys } }')).data.session.keys).toEqual([
+      'cart',
+    ])
+  })
+
+  it('deletes no cookie where no mark refuses the old one, as another tab may have got a new one', async () => {
+    for (const [atBind, code] of failures) {
+      const client = before(makeAtBind(atBind, { handOverTimeout: 0 }), await visit())
+      const { codes, setCookies } = await client.run(signsIn())
+      expect([codes, setCookies]).toEqual([[code], []])
+    }
+  })
+
+  it.each([
+    ['alone', false],
+    ['beside another request of its page', true],
+  ])('gives no cookie, and deletes none, where a first sign-in has failed %s', async (_, isJoined) => {
+    for (const [atBind, code] of failures) {
+      const headers = isJoined ? { 'session-join': mint() } : {}
+      if (isJoined) await new Client(make(owned)).run(fill, {}, headers)
+      const { codes, setCookies } = await new Client(makeAtBind(atBind)).run(signsIn(), {}, headers)
+      expect([codes, setCookies]).toEqual([[code], []])
+    }
+  })
+
+  it('gives no cookie to a first sign-in that was made and not acknowledged', async () => {
+    const at = makeWith({
+      async commit(id, changes, now) {
+        const outcome = await owned.commit(id, changes, now)
+        return changes.entries.has(ownerKey) ? fail() : outcome
+      },
+    })
+    const headers = { 'session-join': mint() }
+    await new Client(make(owned)).run(fill, {}, headers)
+    for (const own of [{}, headers]) {
+      const { codes, setCookies } = await new Client(at).run(signsIn(), {}, own)
+      expect([codes, setCookies]).toEqual([['SESSION_STORE_UNAVAILABLE'], []])
+    }
+  })
+
+  it('deletes no cookie where a first sign-in is refused', async () => {
+    const { ticket } = (await new Client(make(owned)).run(`mutation { ticket(user: "${user}") }`)).data
+    await endDevices(owned, user)
+    const late = await new Client(make(owned)).run(`mutation { login(user: "${user}", ticket: "${ticket}") }`)
+    expect([late.codes, late.setCookies]).toEqual([['SESSION_SIGN_IN_ENDED'], []])
+  })
 })
 
 it.each(['clearSession { session { id } }', 'logout(flush: false) { flushed }'])(

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { sessionFetch } from '../../src/client/fetch.ts'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
 import { listen } from '../../src/http/listen.ts'
-import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
+import type { SessionServerOptions } from '../../src/server/create-session-server.ts'
 import { distant } from '../support/distant.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client, given } from '../support/harness.ts'
+import { makeServer } from '../support/make-server.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
 const upTo = (milliseconds: number): Promise<void> => wait(Math.random() * milliseconds)
@@ -85,7 +86,7 @@ const setKey = 'mutation ($key: String!) { setSessionKey(key: $key, value: true)
 async function openServer(
   options: Partial<SessionServerOptions<ShopData>> = {},
 ): Promise<{ url: string } & Disposable> {
-  const server = createSessionServer<ShopData>({
+  const server = makeServer<ShopData>({
     store: distant(freshStore(), () => upTo(1)),
     // On a busy machine, the store is slow for other reasons.
     storeTimeout: 20_000,

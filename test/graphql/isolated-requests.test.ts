@@ -10,7 +10,7 @@ import { createSessionServer } from '../../src/server/create-session-server.ts'
 import type { KeyedStore, SessionStore } from '../../src/session/store.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { listen } from '../support/harness.ts'
+import { Client, listen } from '../support/harness.ts'
 
 /*
  * The runtime of Cloudflare, workerd, lets no request run code on behalf of another one: what continues after a promise
@@ -101,4 +101,38 @@ describe.each(stores)('requests that run at once over %s', (_, make) => {
     expect(statuses).toEqual(Array.from({ length: count }, () => 200))
     expect(watch.shared).toBe(0)
   })
+})
+
+it('a stream begins and ends with its session where timers are numbers, as in Cloudflare’s runtime', async () => {
+  const timers = new Map<number, NodeJS.Timeout>()
+  const numbered =
+    (begin: (act: () => void, wait?: number) => NodeJS.Timeout) =>
+    (act: () => void, wait?: number): number => {
+      const timer = begin(act, wait)
+      timers.set(Number(timer), timer)
+      return Number(timer)
+    }
+  vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+  vi.stubGlobal('setTimeout', numbered(globalThis.setTimeout))
+  vi.stubGlobal('setInterval', numbered(globalThis.setInterval))
+  const yoga = createYoga({
+    schema: makeExecutableSchema({ typeDefs: sessionTypeDefs, resolvers: sessionResolvers }),
+    plugins: [useSession({ store: memoryStore({ max: 10 }), keys }), useSessionGate()],
+    cors: false,
+    maxRequestBodySize: false,
+  })
+  const client = new Client(yoga)
+  await client.post(JSON.parse(body))
+  const stream = await yoga.fetch('http://shop.example/graphql', {
+    method: 'POST',
+    headers: { ...init.headers, accept: 'text/event-stream', cookie: client.cookie },
+    body: JSON.stringify({ query: 'subscription { sessionChanged { isNew } }' }),
+  })
+  let text = ''
+  for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (chunk.includes('"isNew":false')) await client.run('mutation { logout { flushed } }')
+  }
+  expect(text).toMatch(/"isNew":false[^]*"sessionChanged":null/)
+  for (const timer of timers.values()) clearTimeout(timer)
 })

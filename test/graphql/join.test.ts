@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { distant } from '../support/distant.ts'
 import { freshStore } from '../support/fresh-store.ts'
 import { Client, listen } from '../support/harness.ts'
+import { makeServer } from '../support/make-server.ts'
 import { shop } from '../support/shop.ts'
 
 const page = () => ({ 'session-join': randomBytes(32).toString('base64url') })
@@ -110,8 +110,8 @@ describe('first writes of one page at once', () => {
     const store = cookieStore({ keys: [randomBytes(32).toString('base64')] })
     const all = { '*': { client: ['write'] } } as const
     for (const yoga of [
-      createSessionServer({ store, keys: all, logging: false }),
-      createSessionServer({ store: memoryStore({ max: 9 }), keys: all, handOverTimeout: 0, logging: false }),
+      makeServer({ store, keys: all, logging: false }),
+      makeServer({ store: memoryStore({ max: 9 }), keys: all, handOverTimeout: 0, logging: false }),
     ]) {
       const headers = page()
       const clients = [new Client(yoga), new Client(yoga)]
@@ -128,7 +128,7 @@ describe('a sign-in beside first writes of its page', () => {
   async function openLate(random: () => number) {
     const store = distant(memoryStore({ max: 1000 }), () => wait(random() * 3))
     const server = await listen(
-      createSessionServer({
+      makeServer<Record<string, any>>({
         store,
         logging: false,
         keys: keysOf,
@@ -208,7 +208,7 @@ it('a session that takes long to begin is waited for', async () => {
       return create(...args)
     },
   }
-  const server = await listen(createSessionServer({ store, logging: false, keys: { 'pref:*': { client: ['read', 'write'] } } })) // prettier-ignore
+  const server = await listen(makeServer({ store, logging: false, keys: { 'pref:*': { client: ['read', 'write'] } } })) // prettier-ignore
   onTestFinished(server.close)
   const headers = page()
   const clients = preferences.map(() => new Client(server.url))

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { makeExecutableSchema } from '@graphql-tools/schema'
-import { createSchema, createYoga, type Plugin } from 'graphql-yoga'
+import { createSchema, createYoga, type FetchAPI, type Plugin } from 'graphql-yoga'
 import { describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
 import { sessionResolvers, sessionTypeDefs } from '../../src/graphql/resolvers.ts'
+import { useSessionGate } from '../../src/graphql/use-gate.ts'
 import { type SessionContext, useSession } from '../../src/graphql/use-session.ts'
 import type { Session } from '../../src/session/session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -47,6 +51,23 @@ const schema = () =>
     },
   })
 
+/** Asks for the visits, over one connection that is kept. */
+function visitsOver(url: string): () => Promise<IncomingMessage> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  return async () => {
+    const headers = { 'content-type': 'application/json' }
+    const sent = request(`${url}/graphql`, { method: 'POST', agent, headers }).end('{"query":"{ visits }"}')
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    expect(JSON.parse(await text(answer))).toMatchObject({ data: { visits: 0 } })
+    return answer
+  }
+}
+
+/** What a plugin of an application makes all of its answers of. */
+const oneObject: Record<string, string> = { 'Content-Type': 'application/json' }
+let oneHeaders: Headers | undefined
+
 const yogaWith = (...plugins: Plugin[]) =>
   createYoga({
     schema: schema(),
@@ -69,15 +90,161 @@ describe('useSession in somebody’s own Yoga', () => {
     expect((await client.run('{ visits }')).data.visits).toBe(2)
   })
 
-  it('lets answers of node:http go at the end of a turn of the event loop', async () => {
+  it('lets answers of node:http go at the end of a turn of the event loop, unless they have a connection alone', async () => {
     let ended = false
-    const before: Plugin = { onResponse: () => void setImmediate(() => (ended = true)) }
+    const before: Plugin = {
+      onResponse() {
+        ended = false
+        setImmediate(() => (ended = true))
+      },
+    }
     const after: Plugin = { onResponse: ({ response }) => response.headers.set('ended', String(ended)) }
     const plugins = [before, useSession<Data>({ store: memoryStore({ max: 10 }) }), after]
     const running = await listen(createYoga({ schema: schema(), plugins }))
     onTestFinished(() => running.close())
-    const { headers } = await new Client(running.url).run('{ visits }')
-    expect(headers.get('ended')).toBe('true')
+    const ask = visitsOver(running.url)
+    const waited: unknown[] = []
+    for (let count = 0; count < 10; count++) waited.push((await ask()).headers['ended'])
+    expect(waited).toEqual([...Array.from({ length: 8 }, () => 'true'), 'false', 'false'])
+    const other = visitsOver(running.url)
+    expect((await other()).headers['ended']).toBe('true')
+    expect((await ask()).headers['ended']).toBe('true')
+  })
+
+  it('gives headers a form that is written in one call', async () => {
+    let sent: ServerResponse | undefined
+    const sees: Plugin = {
+      onResponse: ({ serverContext }) =>
+        void (sent = (serverContext as unknown as { res: ServerResponse }).res),
+    }
+    const running = await listen(yogaWith(sees))
+    onTestFinished(() => running.close())
+    await visitsOver(running.url)()
+    // Node has no list of headers that were written with the status.
+    expect(sent).toMatchObject({ headersSent: true })
+    expect(sent!.getHeaderNames()).toEqual([])
+  })
+
+  it.each<[what: string, init: (fetchAPI: FetchAPI) => HeadersInit]>([
+    ['one object', () => oneObject],
+    ['one Headers', ({ Headers: Own }) => (oneHeaders ??= new Own(oneObject))],
+  ])('gives nobody the headers of others where all answers are made of %s', async (_, init) => {
+    const makes: Plugin = {
+      onResultProcess: ({ setResultProcessor }) =>
+        setResultProcessor(
+          (result, fetchAPI) => new fetchAPI.Response(JSON.stringify(result), { headers: init(fetchAPI) }),
+          'application/json',
+        ),
+    }
+    const sets: Plugin = {
+      onResponse({ request: { headers }, serverContext }) {
+        if (headers.get('session-token') === null) return
+        ;(serverContext as unknown as { res: ServerResponse }).res.setHeader('set-cookie', 'set=1')
+      },
+    }
+    const store = memoryStore({ max: 10 })
+    const yoga = createYoga({
+      schema: schema(),
+      plugins: [
+        makes,
+        sets,
+        useSession<Data>({ store, transport: { header: 'session-token' } }),
+        useSessionGate(),
+      ],
+      cors: false,
+      maxRequestBodySize: false,
+    })
+    const running = await listen(yoga)
+    onTestFinished(() => running.close())
+    const ask = (query: string, headers: Record<string, string> = {}): Promise<Response> =>
+      fetch(`${running.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query }),
+      })
+    const first = await ask('mutation { visit }')
+    expect(first.headers.getSetCookie()).toHaveLength(1)
+    const second = await ask('mutation { visit }', { 'session-token': '' })
+    expect(second.headers.get('session-token')).toMatch(/^[\w-]{43}$/)
+    expect(second.headers.getSetCookie()).toEqual(['set=1'])
+    const third = await ask('{ visits }')
+    expect(third.headers.getSetCookie()).toEqual([])
+    expect(third.headers.get('session-token')).toBeNull()
+    expect(third.headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect((await ask('{ __typename }')).headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect(Object.keys(oneObject)).toEqual(['Content-Type', 'content-length'])
+    expect([...(oneHeaders ?? [])].map(([name]) => name.toLowerCase())).not.toContain('vary')
+  })
+
+  it.each<[what: string, headers: Record<string, string>]>([
+    ['in another case', { 'Cache-Control': 'public', Vary: 'Origin' }],
+    ['in lower case', { 'cache-control': 'public', vary: 'Origin' }],
+    ['of a result', { 'content-TYPE': 'application/json; charset=utf-8', Vary: 'Origin' }],
+  ])('sends each header once where another one has set it %s', async (_, headers) => {
+    const other: Plugin = {
+      onResultProcess: ({ setResult }) =>
+        setResult({ data: { visits: 0 }, extensions: { http: { headers } } }),
+    }
+    const running = await listen(yogaWith(other))
+    onTestFinished(() => running.close())
+    const { headersDistinct } = await visitsOver(running.url)()
+    expect(headersDistinct).toMatchObject({
+      'content-type': [expect.stringMatching(/^application\/(?:graphql-response\+)?json; charset=utf-8$/)],
+      'cache-control': ['no-store'],
+      vary: ['Origin, Cookie'],
+    })
+  })
+
+  it.each([
+    ['Set-Cookie', 'Cache-Control'],
+    ['set-cookie', 'cache-control'],
+  ])('sends what another plugin has put into an answer once: %s, %s', async (cookieName, cachingName) => {
+    const body = '{"data":{"visits":0}}'
+    const other: Plugin = {
+      onResponse({ setResponse, fetchAPI, serverContext }) {
+        ;(serverContext as unknown as { res: ServerResponse }).res.setHeader('set-cookie', 'another=1')
+        setResponse(
+          new fetchAPI.Response(body, {
+            headers: {
+              'Content-Type': 'application/json',
+              'content-length': String(body.length),
+              [cookieName]: 'other=1',
+              [cachingName]: 'public',
+            },
+          }),
+        )
+      },
+    }
+    const running = await listen(yogaWith(other))
+    onTestFinished(() => running.close())
+    const { headersDistinct } = await visitsOver(running.url)()
+    expect(headersDistinct).toMatchObject({
+      'set-cookie': ['other=1', 'another=1'],
+      'cache-control': ['no-store'],
+    })
+    const { setCookies } = await new Client(running.url).run('mutation { visit }')
+    expect(setCookies).toEqual(['other=1', 'another=1', expect.stringMatching(/^graphql-session-\d+=/)])
+  })
+
+  it.each(['before', 'after'])('sends the type that a plugin %s it has set', async (where) => {
+    const other: Plugin = {
+      onResponse: ({ response }) => response.headers.set('content-type', 'application/json; charset=UTF-8'),
+    }
+    const session = useSession<Data>({ store: memoryStore({ max: 10 }) })
+    const plugins = where === 'before' ? [other, session] : [session, other]
+    const running = await listen(createYoga({ schema: schema(), plugins }))
+    onTestFinished(() => running.close())
+    const { headersDistinct } = await visitsOver(running.url)()
+    expect(headersDistinct['content-type']).toEqual(['application/json; charset=UTF-8'])
+  })
+
+  it('sends each cookie once where a result has set others', async () => {
+    const other: Plugin = {
+      onResultProcess: ({ result, setResult }) =>
+        setResult({ ...(result as object), extensions: { http: { headers: { 'set-cookie': 'other=1' } } } }),
+    }
+    const { setCookies } = await new Client(yogaWith(other)).run('mutation { visit }')
+    expect(setCookies).toEqual(['other=1', expect.stringMatching(/^__Host-session=/)])
   })
 
   it('answers under a test’s fake timers', async () => {

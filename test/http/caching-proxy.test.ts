@@ -1,18 +1,11 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import type { Plugin } from 'graphql-yoga'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createSessionServer } from '../../src/server/create-session-server.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { type Answer, Client, listen } from '../support/harness.ts'
 import { needs } from '../support/needs.ts'
-import { findBinary, freePort } from '../support/servers.ts'
+import { type Nginx, startNginx } from '../support/nginx.ts'
 import { shop } from '../support/shop.ts'
 
 const app = 'https://app.example'
@@ -396,21 +389,9 @@ const caching = `
           proxy_cache_key $request_uri$request_body;
           add_header X-Cache-Status $upstream_cache_status always;`
 
-async function startProxy(upstream: string, directive: string | null) {
-  const folder = mkdtempSync(join(tmpdir(), 'graphql-session-nginx-'))
-  const port = await freePort()
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `
-    daemon off;
-    master_process off;
-    pid nginx.pid;
-    error_log error.log;
-    events {}
-    http {
-      access_log off;
-      ${temporary.map((name) => `${name}_temp_path ${name};`).join('\n')}
+const startProxy = (upstream: string, directive: string | null): Promise<Nginx> =>
+  startNginx(
+    (port) => `
       proxy_cache_path cache keys_zone=answers:1m;
       server {
         listen 127.0.0.1:${port};
@@ -418,36 +399,5 @@ async function startProxy(upstream: string, directive: string | null) {
           proxy_pass ${upstream};
           ${directive === null ? '' : `${caching} ${directive}`}
         }
-      }
-    }`,
+      }`,
   )
-  const child = spawn(findBinary('nginx')!, ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'])
-  const ended = once(child, 'exit')
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
-  const deadline = Date.now() + 10_000
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`nginx did not start:\n${said}`)
-    await setTimeout(20)
-  }
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-      rmSync(folder, { recursive: true })
-    },
-  }
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}

@@ -1,4 +1,5 @@
-// This runs the tests in a copy of this tree, with the lowest version of each peer that package.json declares.
+// This runs the tests in a copy of this tree, with the lowest version of each peer that package.json declares, also
+// over the servers that take no newer graphql.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
@@ -13,11 +14,14 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { installedElsewhere, installedWithGraphql16 } from '../support/documents/recipe.ts'
 
 /** The suites that meet a peer. Others are about the package as it is built, and the machine around it. */
 const meetPeers = ['session', 'graphql', 'http', 'server', 'stores', 'client', 'codegen', 'frontends', 'long']
 /** Folders under test, with those in them; otherwise all of those. */
 const suites = process.argv.length > 2 ? process.argv.slice(2) : meetPeers
+
+const projects = ['memory', 'short', 'graphql-http', 'apollo', 'mercurius']
 
 /** Files of them that are left out, and why. */
 const without = new Map([
@@ -35,7 +39,13 @@ const without = new Map([
 ])
 
 /** What a skipped test may say. In CI a program that is missing is an error, see needs.ts. */
-const acceptable = [/^not installed /, /^macOS /, /^(?:graphql 16|redis 5) has no /]
+const acceptable = [
+  /^not installed /,
+  /^macOS /,
+  /^(?:graphql 16|redis 5) has no /,
+  // What these servers cannot do is listed in test/support/lacks.ts.
+  /^(?:apollo|graphql-http|mercurius) /,
+]
 
 interface Results {
   readonly testResults: readonly {
@@ -53,11 +63,13 @@ const copy = realpathSync(mkdtempSync(join(tmpdir(), 'graphql-session-lowest-pee
 try {
   copyTree()
   const peers = lowestPeers()
-  const packages = Object.entries(peers).map(([name, version]) => `${name}@${version}`)
+  const servers = { ...installedWithGraphql16, fastify: installedElsewhere['fastify']! }
+  const added = Object.entries({ ...peers, ...servers })
+  const packages = added.map(([name, version]) => `${name}@${version}`)
   print(`with ${packages.join(' ')}`)
   const flags = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
   execFileSync('npm', ['install', '--prefix', copy, ...flags, ...packages], { cwd: copy, stdio: 'inherit' })
-  for (const [name, version] of Object.entries(peers)) {
+  for (const [name, version] of added) {
     if (versionOf(name) !== version) throw new Error(`${name} is ${versionOf(name)}, not ${version}.`)
   }
   process.exitCode = passes() ? 0 : 1
@@ -109,7 +121,8 @@ function passes(): boolean {
   const { status } = spawnSync(
     process.execPath,
     [
-      [vitest, ...'run --project memory --project short --reporter ./test/support/reporter.ts'.split(' ')],
+      [vitest, 'run', ...projects.flatMap((project) => ['--project', project])],
+      ['--reporter', './test/support/reporter.ts'],
       ['--reporter', 'json', '--outputFile.json', output],
       files,
     ].flat(),

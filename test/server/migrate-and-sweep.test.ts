@@ -64,8 +64,8 @@ describe('graphql-session migrate', () => {
 const key = randomBytes(32).toString('base64')
 
 describe.each([
-  ['migrate', 'postgres://USER@HOST:PORT/DATABASE'],
-  ['sweep', 'postgres://USER@HOST:PORT/DATABASE or sqlite:PATH'],
+  ['migrate', 'postgres://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE'],
+  ['sweep', 'postgres://USER@HOST:PORT/DATABASE, mysql://USER@HOST:PORT/DATABASE or sqlite:PATH'],
 ])('graphql-session %s without a store that needs it', (command, remedy) => {
   const told = (what: string) => new RegExp(`${what}.* to ${remedy}\\.`)
 
@@ -102,9 +102,8 @@ describe('sweeping', () => {
     const file = join(folder, name)
     const store = sqliteStore(file)
     const blank = { entries: new Map<string, string>(), createdAt: 0, policy: '' }
-    for (let made = 0; made < ended; made++) {
-      await store.create(digest(mint()), { ...blank, expiresAt: Date.now() - day })
-    }
+    const past = { ...blank, expiresAt: Date.now() - day }
+    await Promise.all(Array.from({ length: ended }, () => store.create(digest(mint()), past)))
     await store.create(digest(mint()), { ...blank, expiresAt: Date.now() + day })
     store.close()
     return {

@@ -6,7 +6,7 @@ import { memoryStore } from '../../src/stores/memory.ts'
 import { Client, listen } from '../support/harness.ts'
 
 const write = 'mutation Write { setSessionKey(key: "dark_mode", value: "canary") { created } }'
-const forbidden = 'mutation Forbidden { setSessionKey(key: "user_id", value: 1) { created } }'
+const forbidden = 'mutation Forbidden { setSessionKey(key: "visits", value: 1) { created } }'
 
 async function visit(config: SessionServerOptions): Promise<string> {
   const server = await listen(createSessionServer(config))
@@ -48,6 +48,6 @@ it('OpenTelemetry has events in the spans of operations', async () => {
   const names = spans.map(({ name }) => name)
   expect(names).toEqual(expect.arrayContaining(['mutation.Write', 'session.created', 'session.committed', 'session.refused'])) // prettier-ignore
   const within = spans.find(({ name }) => name === 'mutation.Forbidden')!.events
-  expect(within[0]).toMatchObject({ name: 'session.forbidden', attributes: { 'session.key': 'user_id' } })
+  expect(within[0]).toMatchObject({ name: 'session.forbidden', attributes: { 'session.key': 'visits' } })
   expect(JSON.stringify(spans.map(({ attributes, events }) => [attributes, events]))).not.toContain('canary')
 })

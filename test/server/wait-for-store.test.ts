@@ -18,18 +18,20 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
       ['serve', 'redis+cluster', 'no connection'],
       ['sweep', 'postgres', 'ECONNREFUSED'],
       ['migrate', 'postgres', 'ECONNREFUSED'],
+      ['serve', 'mysql', 'ECONNREFUSED'],
     ] as const
     const address = `127.0.0.1:${await freePort()}`
     const began = performance.now()
     const told = cases.map(async ([command, scheme]) => {
-      const child = start([command], { SESSION_STORE: `${scheme}://user:hunter2@${address}` })
+      const database = scheme === 'mysql' ? '/shop' : ''
+      const child = start([command], { SESSION_STORE: `${scheme}://user:hunter2@${address}${database}` })
       const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
       expect(code).toBe(1)
       return said.trimEnd().split('\n')
     })
     for (const [index, lines] of (await Promise.all(told)).entries()) {
       const [command, scheme, reason] = cases[index]!
-      const what = `(?:Redis|Redis Cluster|PostgreSQL) at ${address}`
+      const what = `(?:Redis|Redis Cluster|PostgreSQL|MySQL) at ${address}(?:/shop)?`
       expect(lines.pop(), `${command} ${scheme}`).toMatch(
         new RegExp(`^graphql-session: SESSION_STORE: cannot use ${what}: ${reason}\\.$`),
       )
@@ -57,9 +59,13 @@ describe('a store that cannot be reached', { timeout: 60_000 }, () => {
 
   it('for a wrong password is told at once', needs('ownRedis'), async () => {
     const { port } = await own(startRedis(['--requirepass', 'right']))
-    await expectRefusal(['serve'], { SESSION_STORE: `redis://:hunter2@127.0.0.1:${port}` }, /WRONGPASS/)
-    await expectRefusal(['serve'], { SESSION_STORE: `redis://127.0.0.1:${port}` }, /NOAUTH/)
-    await expectRefusal(['serve'], { SESSION_STORE: `redis+cluster://127.0.0.1:${port}` }, /NOAUTH/)
+    const refused = (url: string, reason: RegExp): Promise<void> =>
+      expectRefusal(['serve'], { SESSION_STORE: `${url}127.0.0.1:${port}` }, reason)
+    await Promise.all([
+      refused('redis://:hunter2@', /WRONGPASS/),
+      refused('redis://', /NOAUTH/),
+      refused('redis+cluster://', /NOAUTH/),
+    ])
     expect(await expectToKeep({ SESSION_STORE: `redis://:right@127.0.0.1:${port}` })).not.toContain('right')
   })
 

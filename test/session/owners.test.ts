@@ -141,16 +141,39 @@ describe('identify', () => {
     }
   })
 
-  it('carries nothing of another owner whose session a version without owners has rotated', async () => {
-    const token = await signIn(other)
+  it.each([0, 1, 2])(
+    'carries nothing of another owner whose session a version without owners has rotated, and this one %i times since',
+    async (times) => {
+      const token = await signIn(other)
+      const session = open(token)
+      session.set('secret', 1)
+      await session.save()
+      let moved = mint()
+      await store.create(digestOf(moved), (await store.read(digestOf(token), now)) as SessionRecord)
+      for (let time = 0; time < times; time++) {
+        const rotating = open(moved)
+        await rotating.rotate()
+        expect([await rotating.owner(), await rotating.keys()]).toEqual([null, ['secret']])
+        moved = rotating.token!
+      }
+      const login = open(moved)
+      await login.identify(user, { keep: ['secret'] })
+      expect([await login.owner(), await login.keys()]).toEqual([user, []])
+    },
+  )
+
+  it('carries only what is kept of a session to which a version without owners may have signed in somebody else', async () => {
+    const token = await signIn()
     const session = open(token)
-    session.set('secret', 1)
+    session.merge({ cart: 1, user_id: user })
     await session.save()
     const moved = mint()
-    await store.create(digestOf(moved), (await store.read(digestOf(token), now)) as SessionRecord)
+    const found = (await store.read(digestOf(token), now)) as SessionRecord
+    const entries = new Map([...found.entries, ['user_id', JSON.stringify(other)]])
+    await store.create(digestOf(moved), { ...found, entries })
     const login = open(moved)
-    await login.identify(user, { keep: ['secret'] })
-    expect([await login.owner(), await login.keys()]).toEqual([user, []])
+    await login.identify(user, { keep: ['cart'] })
+    expect([await login.owner(), await login.keys()]).toEqual([user, ['cart']])
   })
 
   it('carries what is kept, and nothing of another owner, of what the page has begun meanwhile', async () => {
@@ -211,6 +234,11 @@ describe('identify', () => {
     expect(await codeOf(nobody.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
     await nobody.save()
     expect(nobody.token).toBeNull()
+    const begun = open()
+    begun.set('cart', 1)
+    expect(await codeOf(begun.identify(user, { ticket }))).toBe('SESSION_SIGN_IN_ENDED')
+    await begun.save()
+    expect(await open(begun.token).entries()).toEqual([['cart', 1]])
   })
 
   it('leaves somebody else signed in where it is refused', async () => {
@@ -406,6 +434,18 @@ describe('devices', () => {
     expect(await open(token, seconds).owner()).toBeNull()
   })
 
+  it('are none any more that a request has cleared without reading it, so that their end spares who comes after', async () => {
+    const token = await signIn()
+    const blind = open(token)
+    blind.clear()
+    await blind.save()
+    const visitor = open(token)
+    visitor.set('cart', 1)
+    await visitor.save()
+    await endDevices(store, user, { clock: () => now })
+    expect(await open(token).keys()).toEqual(['cart'])
+  })
+
   it('are none that a version without owners has rotated, until somebody signs in again', async () => {
     const token = await signIn()
     const found = await store.read(digestOf(token), now)
@@ -494,6 +534,18 @@ describe('an end', () => {
     }
   })
 
+  it('counts those that were signed in, and neither what is gone nor what was cleared', async () => {
+    const [here, gone, cleared] = [await signIn(), await signIn(), await signIn()]
+    await signIn()
+    await store.delete(digestOf(gone), now)
+    const empty = open(cleared)
+    empty.clear()
+    await empty.save()
+    const session = open(here)
+    expect(await session.endOtherDevices()).toBe(1)
+    expect(await session.devices()).toHaveLength(1)
+  })
+
   it('of all can be done again where the store has failed', async () => {
     const [token, other] = [await signIn(), await signIn()]
     let isDown = true
@@ -560,6 +612,22 @@ describe('an end', () => {
     expect([rotating.token, await rotating.owner()]).toEqual([null, null])
   })
 
+  it('deletes the cookie where a rotation finds the session past its absolute timeout', async () => {
+    const day = 24 * hour
+    const visitor = open(null, { idleTimeout: (30 * day) / 1000, absoluteTimeout: (90 * day) / 1000 })
+    visitor.set('cart', 1)
+    await visitor.save()
+    const session = open(visitor.token, {
+      idleTimeout: (20 * day) / 1000,
+      absoluteTimeout: (20 * day) / 1000,
+    })
+    expect(await session.get('cart')).toBe(1)
+    now += 21 * day
+    expect(await codeOf(session.rotate())).toBe('SESSION_GONE')
+    expect(session.setCookie(sessionCookie())).toContain('Max-Age=0')
+    expect(await open(visitor.token).keys()).toEqual([])
+  })
+
   it('of one device signs that out, and no other', async () => {
     const [first, second] = [await signIn(user, {}, 'first'), await signIn(user, {}, 'second')]
     const session = open(first)
@@ -623,6 +691,45 @@ describe('an end', () => {
     )
     expect(await endDevices(store, user, { clock })).toBe(1)
     expect(await endDevices(store, user, { clock })).toBe(0)
+  })
+
+  it('that was interrupted lets its device neither end others nor go on under another secret', async () => {
+    const failing: KeyedStore = { ...store, delete: () => Promise.reject(new Error('The store is down.')) }
+    const [ended, token] = [await signIn(user, {}, 'ended'), await signIn()]
+    const { id } = (await open(token).devices()).find(({ label }) => label === 'ended')!
+    const session = openSession(failing, token, settings)
+    expect(await codeOf(session.endDevice(id))).toBe('SESSION_STORE_UNAVAILABLE')
+    expect(await ownerOf(ended)).toBe(user)
+    expect(await codeOf(open(ended).rotate())).toBe('SESSION_GONE')
+    expect(await Promise.all([ended, token].map(ownerOf))).toEqual([null, user])
+
+    const another = await signIn(user, {}, 'another')
+    const next = (await open(token).devices()).find(({ label }) => label === 'another')!
+    expect(await codeOf(openSession(failing, token, settings).endDevice(next.id))).toBe(
+      'SESSION_STORE_UNAVAILABLE',
+    )
+    expect(await codeOf(open(another).endOtherDevices())).toBe('SESSION_GONE')
+    expect(await Promise.all([another, token].map(ownerOf))).toEqual([null, user])
+  })
+
+  it('of all reaches whoever signs in while it looks who is there', async () => {
+    await signIn()
+    const login = open()
+    const ticket = await login.ticket(user)
+    let isFirst = true
+    const slow: KeyedStore = {
+      ...store,
+      async read(id, at) {
+        const found = await store.read(id, at)
+        if (isFirst && id === indexOf(user)) {
+          isFirst = false
+          await login.identify(user, { ticket }).catch(() => {})
+        }
+        return found
+      },
+    }
+    await endDevices(slow, user, { clock: () => now })
+    expect([isFirst, await login.owner()]).toEqual([false, null])
   })
 
   it('that was interrupted is finished by whoever lists or ends next', async () => {

@@ -176,7 +176,7 @@ it(
         const model: Model = { stored: null, seen: new Map(), cleared: false }
         await fc.asyncModelRun(() => ({ model, real }), history)
       }),
-      { numRuns: runs(300, 10_000) },
+      { numRuns: runs(process.env['CI'] ? 300 : 100, 10_000) },
     )
   },
 )

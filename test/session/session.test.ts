@@ -159,6 +159,11 @@ describe('the order of the keys', () => {
       await next()
       await session.setDefault('old', 1)
     },
+    'held old': async (session, next) => {
+      await session.delete('old')
+      await next()
+      await session.update('old', () => 2)
+    },
     'b old': async (session, next) => {
       session.clear()
       await next()

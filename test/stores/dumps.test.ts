@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { createPool } from 'mysql2/promise'
 import pg from 'pg'
 import { describe, expect, it, type TestOptions } from 'vitest'
 import type { SessionContext } from '../../src/graphql/use-session.ts'
@@ -11,12 +12,13 @@ import type { KeyedStore, SessionStore } from '../../src/session/store.ts'
 import { mint } from '../../src/session/token.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { mysqlSchema, mysqlStore } from '../../src/stores/mysql.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { Client, given } from '../support/harness.ts'
-import { needs } from '../support/needs.ts'
-import { startPostgres, startRedis } from '../support/servers.ts'
+import { needs, needsInCI } from '../support/needs.ts'
+import { startMariadb, startPostgres, startRedis } from '../support/servers.ts'
 import { shop, type ShopData } from '../support/shop.ts'
 
 interface Kept extends AsyncDisposable {
@@ -29,6 +31,7 @@ const backends: [name: string, needed: TestOptions, open: () => Promise<Kept>][]
   ['memoryStore', {}, openMemory],
   ['redisStore', needs('ownRedis'), openRedis],
   ['postgresStore', needs('ownPostgres'), openPostgres],
+  ['mysqlStore', needsInCI('MariaDB takes seconds to start, and is tried in CI', 'ownMariadb'), openMysql],
   ['sqliteStore', {}, openSqlite],
 ]
 
@@ -83,6 +86,37 @@ async function openPostgres(): Promise<Kept> {
         'log of every statement and its parameters': Buffer.from(server.output()),
       }
     },
+    async [Symbol.asyncDispose]() {
+      await pool.end()
+      await server.stop()
+    },
+  }
+}
+
+async function openMysql(): Promise<Kept> {
+  const server = await startMariadb(['general-log', 'general-log-file=said.log', 'log-bin'])
+  const pool = createPool(server.url)
+  await pool.query(mysqlSchema())
+  const data = join(server.folder, 'data')
+  return {
+    store: mysqlStore(pool),
+    dump: async () => ({
+      'every row of the table': Buffer.from(
+        JSON.stringify(
+          (
+            await pool.query(
+              'SELECT id, version, expires_at, CONVERT(record USING utf8mb4) AS record FROM graphql_session',
+            )
+          )[0],
+        ),
+      ),
+      'log of every statement and its parameters': readFileSync(join(data, 'said.log')),
+      'binary log and redo log': Buffer.concat(
+        readdirSync(data)
+          .filter((name) => /-bin\.\d+$|^ib_logfile/.test(name))
+          .map((name) => readFileSync(join(data, name))),
+      ),
+    }),
     async [Symbol.asyncDispose]() {
       await pool.end()
       await server.stop()

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cluster } from 'ioredis'
+import { createPool, type Pool } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { KeyedStore } from '../../src/session/store.ts'
+import { mysqlSchema, mysqlStore } from '../../src/stores/mysql.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { type RunningCluster, startCluster } from '../support/cluster.ts'
-import { needs, skippedIf } from '../support/needs.ts'
+import { needsInCI } from '../support/needs.ts'
 import { judged, type Races } from '../support/owner-races.ts'
 import { runs } from '../support/runs.ts'
+import { type RunningServer, startMariadb } from '../support/servers.ts'
 import { StoreProcess } from '../support/store-process.ts'
 
 /** Seconds that both of a long run may take together, 20 minutes. */
@@ -43,26 +46,43 @@ describe('what is ended stays ended', () => {
     )
   })
 
+  describe('in a Redis Cluster', needsInCI('a cluster takes seconds, and is tried in CI', 'ownRedis'), () => {
+    let cluster: RunningCluster
+    let client: Cluster
+    beforeAll(async () => {
+      cluster = await startCluster()
+      client = new Cluster(cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })))
+    }, 60_000)
+    afterAll(async () => {
+      client.disconnect()
+      await cluster.stop()
+    }, 60_000)
+
+    it.each(races)('$title', ({ title, ...given }) =>
+      judged(`Redis Cluster, ${title}`, redisStore(client), { ...given, seconds }),
+    )
+  })
+
   describe(
-    'in a Redis Cluster',
-    process.env['CI'] || process.env['LONG']
-      ? needs('ownRedis')
-      : skippedIf(true, 'a cluster takes seconds, and is tried in CI'),
+    'in MySQL, through three pools',
+    needsInCI('MariaDB takes seconds to start, and is tried in CI', 'ownMariadb'),
     () => {
-      let cluster: RunningCluster
-      let client: Cluster
+      let server: RunningServer
+      const pools: Pool[] = []
       beforeAll(async () => {
-        cluster = await startCluster()
-        client = new Cluster(cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })))
+        server = await startMariadb()
+        pools.push(...[1, 2, 3].map(() => createPool(server.url)))
+        await pools[0]!.query(mysqlSchema())
       }, 60_000)
       afterAll(async () => {
-        client.disconnect()
-        await cluster.stop()
+        await Promise.all(pools.map((pool) => pool.end()))
+        await server.stop()
       }, 60_000)
 
-      it.each(races)('$title', ({ title, ...given }) =>
-        judged(`Redis Cluster, ${title}`, redisStore(client), { ...given, seconds }),
-      )
+      it.each(races)('$title', ({ title, ...given }) => {
+        const stores = pools.map((pool) => mysqlStore(pool))
+        return judged(`MySQL, three pools, ${title}`, inTurns(stores), { ...given, seconds })
+      })
     },
   )
 })

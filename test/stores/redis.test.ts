@@ -147,7 +147,7 @@ describe('the check of Redis', needs('ownRedis'), () => {
   })
 })
 
-it.each(['+astray', ':0', '$-1', '*-1', '$4\r\nlost', '*2\r\n+k\r\n+1 7'])(
+it.each(['+astray', ':0', '$-1', '*-1', '$4\r\nlost', '$10\r\nhash\nk\n1 7', '*2\r\n+k\r\n+1 7'])(
   'takes the reply %j for a broken store',
   async (reply) => {
     const server = createServer((socket) => {

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterAll, describe, expect, it } from 'vitest'
+import { changeSet } from '../../src/session/changes.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { guarantees } from '../../src/stores/suite/suite.ts'
 import { recordOf } from '../support/record-of.ts'
@@ -89,7 +91,8 @@ describe('a SQLite file', () => {
     expect(await store.read('busy-a', 0)).toBeNull()
 
     const waiting = store.create('busy-a', record)
-    setTimeout(() => other.exec('COMMIT'), 50)
+    await setTimeout(50)
+    other.exec('COMMIT')
     await waiting
     expect(await store.read('busy-a', 0)).toEqual(record)
     other.close()
@@ -101,19 +104,27 @@ describe('a SQLite file', () => {
     const store = sqliteStore(db)
     expect('close' in store).toBe(false)
     expect(await store.read('a', 0)).toBeNull()
+    const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
+    const change = changeSet({ entries: new Map([['a', '1']]) })
+    await store.create('a', record)
+    expect(await store.commit('a', change, 0)).toBe('committed')
+    // Nobody but its owner can have done that unseen.
+    db.exec('DELETE FROM graphql_session')
+    expect(await store.commit('a', change, 0)).toBe('gone')
     db.close()
   })
 
   it('that was open already keeps a transaction of the application, which verbs wait for', async () => {
     const db = new DatabaseSync(join(folder, 'lent.db'))
     db.exec('PRAGMA journal_mode = WAL; CREATE TABLE orders (id INTEGER)')
-    const store = sqliteStore(db, { busyTimeout: 60 })
+    const store = sqliteStore(db, { busyTimeout: 200 })
     const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
     db.exec('BEGIN; INSERT INTO orders VALUES (1)')
     await expect(store.create('a', record)).rejects.toThrow('transaction')
     await expect(store.sweep!(1)).rejects.toThrow('transaction')
     expect(db.isTransaction).toBe(true)
     const waiting = store.create('a', record)
+    await setTimeout(10)
     db.exec('COMMIT')
     await waiting
     expect(db.prepare('SELECT count(*) AS n FROM orders').get()).toEqual({ n: 1 })
@@ -141,6 +152,7 @@ describe('a SQLite file', () => {
     const store = sqliteStore(own)
     const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
     await store.create('a', record)
+    expect(await store.read('a', 0)).toEqual(record)
     rmSync(own + suffix)
     await expect(store.create('b', record)).rejects.toThrow('deleted or replaced')
     await expect(store.read('a', 0)).rejects.toThrow('deleted or replaced')
@@ -148,6 +160,34 @@ describe('a SQLite file', () => {
     await expect(store.delete('a', 0)).rejects.toThrow('deleted or replaced')
     await expect(store.check!()).rejects.toThrow('deleted or replaced')
     store.close()
+  })
+
+  it('is missed where it was deleted before the first change, and no other one is made', async () => {
+    const own = join(folder, 'unborn.db')
+    const store = sqliteStore(own)
+    rmSync(own)
+    const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
+    await expect(store.create('a', record)).rejects.toThrow('deleted or replaced')
+    expect(existsSync(own)).toBe(false)
+    store.close()
+  })
+
+  it('tells of what others write, and not of what the store writes itself', async () => {
+    const [store, other] = [sqliteStore(path), sqliteStore(path)]
+    let gaps = 0
+    const stop = await store.notices!.listen(
+      () => {},
+      () => gaps++,
+    )
+    const record = { entries: new Map<string, string>(), createdAt: 0, expiresAt: 1, policy: '' }
+    await store.create('told', record)
+    await setTimeout(250)
+    expect(gaps).toBe(0)
+    await other.delete('told', 0)
+    await expect.poll(() => gaps).toBeGreaterThan(0)
+    await stop()
+    store.close()
+    other.close()
   })
 
   it.each([{ busyTimeout: -1 }, { busyTimeout: '1s' }, { busyTimout: 1 }])('refuses %o', (options) => {

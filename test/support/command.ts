@@ -35,7 +35,8 @@ export function start(args: string[], env: Environment = {}, timeout?: number) {
 }
 
 export async function run(args: string[], env?: Environment) {
-  const child = start(args, env, 10_000)
+  // On a busy disk a command takes ten seconds now and then.
+  const child = start(args, env, 25_000)
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

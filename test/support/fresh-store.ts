@@ -10,6 +10,7 @@ import { afterAll, beforeEach, inject } from 'vitest'
 import type { KeyedStore, SessionStore } from '../../src/session/store.ts'
 import { cookieStore } from '../../src/stores/cookie.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { mysqlSchema, mysqlStore } from '../../src/stores/mysql.ts'
 import { postgresSchema, postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
@@ -34,6 +35,13 @@ const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
     await pool.query(`BEGIN; SELECT pg_advisory_xact_lock(1); ${postgresSchema()} COMMIT`)
     return postgresStore(pool, { notices: true })
   },
+  async mysql() {
+    const { createPool } = await import('mysql2/promise')
+    const pool = createPool({ uri: inject('mysqlUrl')! })
+    afterAll(() => pool.end())
+    await pool.query(mysqlSchema())
+    return mysqlStore(pool)
+  },
   sqlite() {
     const folder = mkdtempSync(join(tmpdir(), 'graphql-session-sqlite-'))
     const store = sqliteStore(join(folder, 'sessions.db'))
@@ -45,8 +53,8 @@ const makers: Record<string, () => KeyedStore | Promise<KeyedStore>> = {
   },
 }
 
-const { skip = false, meta } =
-  storeName === 'redis' ? needs('sharedRedis') : storeName === 'postgres' ? needs('sharedPostgres') : {}
+const servers = { redis: 'sharedRedis', postgres: 'sharedPostgres', mysql: 'sharedMysql' } as const
+const { skip = false, meta } = storeName in servers ? needs(servers[storeName as keyof typeof servers]) : {}
 if (skip) beforeEach((test) => test.skip(meta?.whySkipped))
 
 const shared = skip ? null : ((await makers[storeName]?.()) ?? null)

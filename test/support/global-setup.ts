@@ -1,7 +1,7 @@
-// This starts the Redis and the PostgreSQL that all test files share, before the first of them runs.
+// This starts the servers that all test files of a project share, before the first of them runs.
 
 import type { TestProject } from 'vitest/node'
-import { findBinary, type RunningServer, startPostgres, startRedis } from './servers.ts'
+import { findBinary, type RunningServer, startMariadb, startPostgres, startRedis } from './servers.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -9,6 +9,8 @@ declare module 'vitest' {
     redisUrl: string | null
     /** `null` if PostgreSQL is neither given by DATABASE_URL nor installed. */
     postgresUrl: string | null
+    /** `null` if MySQL is neither given by MYSQL_URL nor MariaDB installed, or where the project `mysql` does not run. */
+    mysqlUrl: string | null
   }
 }
 
@@ -18,7 +20,7 @@ declare module 'vitest' {
  * @throws {Error} in CI if a server is neither named nor installed
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { REDIS_URL = null, DATABASE_URL = null, CI } = process.env
+  const { REDIS_URL = null, DATABASE_URL = null, MYSQL_URL = null, CI } = process.env
   const started: RunningServer[] = []
   const provideOrSkip = async (
     given: string | null,
@@ -36,6 +38,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('redisUrl', await provideOrSkip(REDIS_URL, 'redis-server', startRedis))
   project.provide('postgresUrl', await provideOrSkip(DATABASE_URL, 'postgres', startPostgres))
+  // Where that project does not run, few tests need it, and start it themselves: it takes three seconds.
+  const isOver = project.vitest.projects.some(({ name }) => name === 'mysql')
+  project.provide('mysqlUrl', isOver ? await provideOrSkip(MYSQL_URL, 'mariadbd', startMariadb) : null)
   return async () => {
     await Promise.all(started.map((server) => server.stop()))
   }

@@ -2,10 +2,12 @@
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
+import { createServer as createServerByTls, request as requestByTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import type { KeyedStore } from '../../src/session/store.ts'
+import { certificate, type Tls } from './certificate.ts'
 
 /** Every token that a server gave to a client. no-secrets.ts looks for them in `seen`. */
 export const given = new Set<string>()
@@ -33,23 +35,32 @@ export interface Answer {
 type Fetch = (url: string, init: RequestInit) => Promise<Response> | Response
 
 /**
- * How requests reach a server: by its method `fetch`, which Yoga answers, or in the project `short` through a
- * socket, since only requests of node:http can take the short way.
+ * How requests reach a server: by its method `fetch`, which Yoga answers, or in other projects through a socket, since
+ * only requests of node:http can take the short way, and other servers have no such method.
  */
 const fetchOf = (server: { fetch: unknown }): Fetch =>
-  process.env['TEST_WAY'] === 'short' && typeof server === 'function'
+  (process.env['TEST_WAY'] ?? 'yoga') !== 'yoga' && typeof server === 'function'
     ? overSocket(server)
     : (server.fetch as Fetch)
 
-const ports = new WeakMap<object, Promise<number>>()
+/** The ports on which a server listens, by the protocol. */
+const ports = new WeakMap<object, Map<string, Promise<number>>>()
 
-/** Listens for a server until the process ends, and does not keep the process alive. */
-async function portOf(server: Function): Promise<number> {
-  const listening = await listen((request: IncomingMessage, response: never) => {
+function portOf(server: Function, protocol: string): Promise<number> {
+  const own = ports.get(server) ?? new Map<string, Promise<number>>()
+  const port = own.get(protocol) ?? listenUntilTheEnd(server, protocol === 'https:')
+  ports.set(server, own.set(protocol, port))
+  return port
+}
+
+/** Listens for a server until the process ends, and does not keep the process alive. @returns the port */
+async function listenUntilTheEnd(server: Function, isTls: boolean): Promise<number> {
+  const handler = (request: IncomingMessage, response: never): void => {
     // The server is to see a visitor from elsewhere, who calls it by any name.
     Object.defineProperty(request.socket, 'remoteAddress', { value: '192.0.2.1', configurable: true })
     server(request, response)
-  })
+  }
+  const listening = await listen(handler, isTls ? certificate() : undefined)
   listening.server.unref()
   return Number(new URL(listening.url).port)
 }
@@ -58,14 +69,11 @@ async function portOf(server: Function): Promise<number> {
 export const overSocket =
   (server: Function): Fetch =>
   async (url, { method = 'GET', headers = {}, body = '', signal }) => {
-    const port = ports.get(server) ?? portOf(server)
-    ports.set(server, port)
     const { protocol, host, pathname, search } = new URL(url)
-    // The server here has no TLS, so that a request for https takes Yoga's way.
-    if (protocol === 'https:')
-      return (server as unknown as { fetch: Fetch }).fetch(url, { method, headers, body })
-    const outgoing = request({
-      port: await port,
+    const isTls = protocol === 'https:'
+    const outgoing = (isTls ? requestByTls : request)({
+      port: await portOf(server, protocol),
+      rejectUnauthorized: false,
       path: pathname + search,
       method,
       headers: { host, ...(headers as Record<string, string>) },
@@ -164,12 +172,15 @@ export class Client {
 /** Starts a real HTTP server on a free port of 127.0.0.1. `close` ends its connections, too. */
 export async function listen(
   handler: (request: never, response: never) => unknown,
+  tls?: Tls,
 ): Promise<{ url: string; server: Server; close(): Promise<void> }> {
-  const server = createServer((request, response) => void handler(request as never, response as never))
+  const listener = (request: unknown, response: unknown): void =>
+    void handler(request as never, response as never)
+  const server = tls ? createServerByTls(tls, listener) : createServer(listener)
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}/graphql`,
+    url: `http${tls ? 's' : ''}://127.0.0.1:${port}/graphql`,
     server,
     close: () =>
       new Promise((closed) => {

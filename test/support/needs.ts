@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { inject, type TestOptions } from 'vitest'
+import { hasGalera } from './galera.ts'
 import { findBinary } from './servers.ts'
 
 declare module 'vitest' {
@@ -18,13 +19,17 @@ const tools = {
   /** The servers that all test files share (global-setup.ts). */
   sharedRedis: [() => inject('redisUrl') !== null, 'redis-server'],
   sharedPostgres: [() => inject('postgresUrl') !== null, 'postgresql'],
+  sharedMysql: [() => inject('mysqlUrl') !== null, 'mariadb-server'],
   /** The programs, for tests that start servers of their own. */
   ownRedis: [() => findBinary('redis-server') !== null, 'redis-server'],
   ownPostgres: [() => findBinary('postgres') !== null, 'postgresql'],
+  ownMariadb: [() => findBinary('mariadbd') !== null, 'mariadb-server'],
+  galera: [hasGalera, 'mariadb-server'],
   chromium: [() => existsSync(chromiumPath), 'chromium'],
   nginx: [() => findBinary('nginx') !== null, 'nginx'],
   curl: [() => findBinary('curl') !== null, 'curl'],
   openssl: [() => findBinary('openssl') !== null, 'openssl'],
+  strace: [() => findBinary('strace') !== null, 'strace'],
 } as const satisfies Record<string, readonly [isThere: () => boolean, debian: string]>
 
 /** Options of a suite or a test that is skipped where something is not installed. In CI that is an error. */
@@ -34,6 +39,10 @@ export function needs(...names: (keyof typeof tools)[]): TestOptions {
   if (missing.size > 0 && process.env['CI']) throw new Error(`CI skips nothing: ${why}`)
   return skippedIf(missing.size > 0, why)
 }
+
+/** The same, where something takes so long to start that what it shows is left to CI and `npm run test:long`. */
+export const needsInCI = (why: string, ...names: Parameters<typeof needs>): TestOptions =>
+  process.env['CI'] || process.env['LONG'] ? needs(...names) : skippedIf(true, why)
 
 /** Options of a suite or a test that is skipped under a condition. */
 export const skippedIf = (isSkipped: boolean, why: string): TestOptions =>

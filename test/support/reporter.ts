@@ -1,6 +1,7 @@
 // This is the reporter of vitest: it prints how far a run is, what failed, and what was skipped and why.
 
 import { DefaultReporter, type TestCase, type TestModule, type TestSpecification } from 'vitest/node'
+import { isOtherServer, miscounted, onOtherServers } from './lacks.ts'
 
 /** How long all tests take, measured with nothing else running. */
 const usualTime = 'less than 8 minutes on two cores'
@@ -26,6 +27,10 @@ export default class NewsReporter extends DefaultReporter {
       const where = files.size === 1 ? [...files].join() : `${files.size} files`
       this.log(`    Skipped  ${tests.length} of ${where}: ${why}`)
     }
+    for (const problem of this.ctx.config.testNamePattern ? [] : miscounts(modules)) {
+      this.error(problem)
+      process.exitCode = 1
+    }
     super.onTestRunEnd(modules, ...rest)
   }
 
@@ -37,6 +42,21 @@ export default class NewsReporter extends DefaultReporter {
   protected override printTestCase(state: 'passed' | 'failed', test: TestCase): void {
     if (test.result().state === 'failed') super.printTestCase(state, test)
   }
+}
+
+/** What is wrong with the numbers of tests that are left out over other servers, of those that have run all of their files. */
+function miscounts(modules: readonly TestModule[]): string[] {
+  const servers = Map.groupBy(modules, ({ project }) => project.name)
+  return [...servers].flatMap(([server, own]) => {
+    const isWhole = isOtherServer(server) && own.length === onOtherServers.length
+    const tests = own.flatMap((module) => [...module.children.allTests()])
+    return isWhole ? miscounted(server, tests.map(fullName)) : []
+  })
+}
+
+/** The name of a test with those of the suites that it is in, as as-far-as-it-can.ts has it. */
+function fullName(test: TestCase): string {
+  return test.fullName.replaceAll(' > ', ' ')
 }
 
 function whySkipped(test: TestCase): string | undefined {

@@ -1,4 +1,4 @@
-// This starts real Redis and PostgreSQL servers for tests, and finds the programs for them.
+// This starts real Redis, PostgreSQL and MariaDB servers for tests, and finds the programs for them.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,6 +13,7 @@ import pg from 'pg'
 export interface RunningServer {
   readonly url: string
   readonly port: number
+  readonly folder: string
   readonly process: ChildProcess
   /** Everything that the process printed, on stdout and stderr. */
   output(): string
@@ -25,7 +26,7 @@ export interface RunningServer {
 }
 
 /**
- * The path of a program, or `null`. Besides PATH this looks where Debian has nginx and PostgreSQL, since few
+ * The path of a program, or `null`. Besides PATH this looks where Debian has nginx, PostgreSQL and MariaDB, since few
  * users have those folders in their PATH.
  */
 export function findBinary(name: string): string | null {
@@ -49,6 +50,19 @@ export async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** Whether something listens on a port of this machine. */
+export async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, 'localhost')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
 }
 
 export async function startRedis(args: readonly string[] = [], port?: number): Promise<RunningServer> {
@@ -85,7 +99,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
   if (!initdb || !postgres) throw new Error('PostgreSQL is not installed.')
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'graphql-session-postgres-'))
-  const owner = postgresOwner()
+  const owner = ownerOf('postgres')
   if (owner) chownSync(folder, owner.uid, owner.gid)
   const data = join(folder, 'data')
   const options = { ...owner, cwd: folder }
@@ -106,6 +120,35 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
     // On SIGINT PostgreSQL closes its connections; on SIGTERM it would wait for the clients to do so. After
     // SIGKILL its child processes end by themselves, and hold the port until then.
     gentle: 'SIGINT',
+  })
+}
+
+/** @param settings - options of `mariadbd`, without the dashes */
+export async function startMariadb(settings: readonly string[] = []): Promise<RunningServer> {
+  const [install, mariadbd] = [findBinary('mariadb-install-db'), findBinary('mariadbd')]
+  if (!install || !mariadbd) throw new Error('MariaDB is not installed.')
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'graphql-session-mariadb-'))
+  const owner = ownerOf('mysql')
+  if (owner) chownSync(folder, owner.uid, owner.gid)
+  // A server that starts removes what looks like its own from the folder for temporary files, also of another one.
+  const options = { ...owner, cwd: folder, env: { ...process.env, TMPDIR: folder } }
+  // Whatever else is configured on this machine, no-defaults ignores it. Small logs are quicker to make.
+  const given = ['no-defaults', `datadir=${join(folder, 'data')}`, 'innodb-log-file-size=16M']
+  const dashed = (names: readonly string[]): string[] => names.map((name) => `--${name}`)
+  execFileSync(
+    install,
+    dashed([...given, 'auth-root-authentication-method=normal', 'skip-test-db', 'skip-name-resolve']),
+    { ...options, stdio: 'pipe' },
+  )
+  const url = `mysql://root@127.0.0.1:${port}/test`
+  const network = [`port=${port}`, 'bind-address=127.0.0.1', `socket=${join(folder, 'socket')}`]
+  return run({
+    url,
+    port,
+    folder,
+    start: () => spawn(mariadbd, dashed([...given, ...network, 'max-connections=200', ...settings]), options),
+    isReady: () => answersMysql(port),
   })
 }
 
@@ -153,6 +196,7 @@ async function run({
   return {
     url,
     port,
+    folder,
     get process() {
       return child
     },
@@ -167,10 +211,10 @@ async function run({
   }
 }
 
-/** The user that Debian's package makes, for tests run as root: PostgreSQL refuses to run as root. */
-function postgresOwner(): { uid: number; gid: number } | null {
+/** The user that Debian's package makes, for tests run as root: neither server runs as root. */
+function ownerOf(name: 'postgres' | 'mysql'): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null
-  const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  const id = (flag: string): number => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
 }
 
@@ -200,5 +244,19 @@ async function answersPostgres(url: string): Promise<boolean> {
     return false
   } finally {
     await client.end().catch(() => {})
+  }
+}
+
+/** Makes the database that the URL names where it is not there yet. */
+async function answersMysql(port: number): Promise<boolean> {
+  // Few tests need it, and it takes a moment to load.
+  const { createConnection } = await import('mysql2/promise')
+  try {
+    const connection = await createConnection({ host: '127.0.0.1', port, user: 'root' })
+    await connection.query('CREATE DATABASE IF NOT EXISTS test')
+    await connection.end()
+    return true
+  } catch {
+    return false
   }
 }

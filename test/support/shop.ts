@@ -1,9 +1,10 @@
 // This makes the server that most tests over HTTP use: a shop with session keys of different rights.
 
-import { createSessionServer, type SessionServerOptions } from '../../src/server/create-session-server.ts'
+import type { SessionServerOptions } from '../../src/server/create-session-server.ts'
 import type { KeyedStore } from '../../src/session/store.ts'
 import { freshStore } from './fresh-store.ts'
 import { manualClock, watched } from './harness.ts'
+import { makeServer } from './make-server.ts'
 
 const all = { client: ['read', 'write', 'delete'] } as const
 
@@ -20,7 +21,7 @@ export interface ShopData {
 export function shop(options: Partial<SessionServerOptions<ShopData>> = {}, backend?: KeyedStore) {
   const store = watched(backend ?? freshStore())
   const clock = manualClock()
-  const yoga = createSessionServer<ShopData>({
+  const yoga = makeServer<ShopData>({
     store,
     clock,
     batching: { limit: 100 },

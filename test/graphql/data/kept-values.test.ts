@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { GraphQLScalarType } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
 import { sessionData, type SessionDataSchema } from '../../../src/graphql/data/session-data.ts'
-import { createSessionServer } from '../../../src/server/create-session-server.ts'
 import { openSession } from '../../../src/server/open-session.ts'
 import { sessionCookie } from '../../../src/session/cookie.ts'
 import { freshSessionStore, storeName } from '../../support/fresh-store.ts'
 import { Client } from '../../support/harness.ts'
+import { makeServer } from '../../support/make-server.ts'
 import { openDeclarations, type RandomField } from './declarations.ts'
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
@@ -16,7 +16,7 @@ const cookie = sessionCookie()
 /** A server for what is declared, and what the server itself finds in the session of a client. */
 function serve(data: SessionDataSchema) {
   const store = freshSessionStore()
-  const server = createSessionServer<any>({ store, data, logging: false })
+  const server = makeServer<any>({ store, data, logging: false })
   return {
     client: () => new Client(server),
     open: ({ token }: Client) => openSession<any>(store, token ?? null, { cookie, data }),

@@ -33,9 +33,12 @@ const generated = 'docs/reference/'
 /** Whether a person wrote the page. The code on generated pages is not meant to be pasted. */
 export const isWritten = ({ path }: Page): boolean => !path.startsWith(generated)
 
+/** Whether `npm run test:frameworks` tries its code, each recipe with the runtime or framework that it is for. */
+export const isTriedByTable = ({ path }: Page): boolean => path === 'docs/runtimes.md'
+
 /** Whether test/package.test.ts tries its code, in a folder like a reader's. */
-export const isTriedAsPackage = ({ path }: Page): boolean =>
-  path === 'README.md' || /^docs\/[^/]+$/.test(path)
+export const isTriedAsPackage = (page: Page): boolean =>
+  !isTriedByTable(page) && (page.path === 'README.md' || /^docs\/[^/]+$/.test(page.path))
 
 /** Every page for readers: those in the root, docs, decisions, examples and bench. */
 export function allPages(): Page[] {

@@ -2,12 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { delimiter, dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Client } from '../harness.ts'
-import { freePort } from '../servers.ts'
+import { accepts, freePort } from '../servers.ts'
 import type { Fence } from './page.ts'
 import type { Recipe, Step } from './recipe.ts'
 import { run, save, type Workshop } from './workshop.ts'
@@ -143,16 +142,4 @@ function matches(actual: unknown, expected: unknown, isPart = false): boolean {
     isWhole &&
     Object.entries(wanted).every(([name, value]) => matches(given[name], value, isPart || name === 'errors'))
   )
-}
-
-export async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, 'localhost')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

@@ -114,6 +114,21 @@ export function recipesOf(page: Page): Recipe[] {
   }))
 }
 
+/** The files under a heading of a page in docs, for example of `runtimes.md#Bun`. */
+export function filesUnder(place: string): Map<string, string> {
+  const [name, heading] = place.split('#')
+  const path = `docs/${name}`
+  const lines = readFileSync(join(root, path), 'utf8').split('\n')
+  const isHeading = (line: string): boolean => /^##+ /.test(line)
+  const start = lines.findIndex((line) => isHeading(line) && line.replace(/^#+ /, '') === heading)
+  if (start < 0) throw new Error(`There is no ${place}.`)
+  const after = lines.findIndex((line, index) => index > start && isHeading(line))
+  const text = lines.slice(start, after < 0 ? undefined : after).join('\n')
+  return new Map(
+    fencesOf({ path, text }).flatMap((fence) => (isFile(fence) ? [[fence.name!, fence.text]] : [])),
+  )
+}
+
 const hasSteps = ({ steps }: Recipe): boolean => steps.length > 0
 
 /** The files beside the page of an example, which the page imports without showing them. */

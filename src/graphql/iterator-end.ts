@@ -1,0 +1,3 @@
+// This is what an async iterator answers when nothing comes after it.
+
+export const over = { done: true, value: undefined } as const
