@@ -82,7 +82,9 @@ export default defineConfig({
     setupFiles: ['test/support/no-secrets.ts'],
     // Most tests wait for processes and stores more than they compute. By default two cores have one worker.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: process.env['LONG'] ? 1_800_000 : 30_000,
+    // These end what hangs, and judge no speed: a bare machine reads each file of its packages for the first time.
+    testTimeout: process.env['LONG'] ? 1_800_000 : process.env['CI'] ? 120_000 : 30_000,
+    hookTimeout: 60_000,
     projects: [
       over('memory', ['test/**/*.test.ts']),
       // The hostile requests over Redis are for CI: half a minute, for what they do over the memory store, too.

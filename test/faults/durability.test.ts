@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.ts'
 import type { Answer } from './caller.ts'
@@ -41,7 +40,8 @@ async function survive(
     const answer = await fleet.send({ query: queries.set, variables: { key, value: 1 }, token })
     if (isAcked(answer)) return answer
     done.unknown++
-    await setTimeout(6 * writers)
+    // Until the server is back, which takes a slow machine seconds: what is refused meanwhile would use up the writes.
+    await strikes
     return answer
   }
   const writer = async (): Promise<void> => {

@@ -90,7 +90,7 @@ const elapsed = async (work: () => Promise<unknown>): Promise<number> => {
 }
 
 /** What node:http takes until it looks at its connections, and what a busy machine takes. */
-const slack = 1500
+const slack = 3000
 
 describe('a client that is slow', () => {
   it.each([
@@ -123,7 +123,8 @@ describe('a client that is slow', () => {
     const [socket] = await connected
     client.socket.pause()
     client.send(post(json('{ big }')))
-    expect(await elapsed(() => once(socket, 'close'))).toBeLessThan(400 + slack)
+    // The text of the answer takes a slow machine seconds. Without the option the socket would stay for 30 s.
+    expect(await elapsed(() => once(socket, 'close'))).toBeLessThan(400 + 4 * slack)
   })
 
   it('to read, but reads, gets the whole of its answer', async () => {

@@ -46,7 +46,7 @@ export async function start(workshop: Workshop, name: string, recipe: Recipe): P
     const PATH = [dirname(node), process.env['PATH']].join(delimiter)
     // vitest sets NODE_ENV to `test`, which it is in no reader's shell.
     const env = { ...process.env, PATH, PORT: port, NODE_ENV: 'development' }
-    const child = spawn(node, args, { cwd: folder, env, timeout: 60_000, killSignal: 'SIGKILL' })
+    const child = spawn(node, args, { cwd: folder, env, timeout: 120_000, killSignal: 'SIGKILL' })
     children.push(child)
     const keep = (chunk: Buffer): void => void (output += chunk)
     child.stdout.on('data', keep)
