@@ -78,6 +78,6 @@ it('reads a stream without an end for half a second, and never cancels it', asyn
   const request = new Request('http://a', { method: 'POST', duplex: 'half', body } as RequestInit)
   const began = performance.now()
   expect(await readRequest(request, limit)).toMatchObject({ refusal: { status: 413 } })
-  expect(performance.now() - began).toBeLessThan(1000)
+  expect(performance.now() - began).toBeLessThan(3000)
   expect(isCancelled).toBe(false)
 })

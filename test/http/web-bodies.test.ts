@@ -118,7 +118,7 @@ describe.each([
       const began = performance.now()
       await send(client, method, path, { ...headers, 'content-length': '400000' }, 'x'.repeat(200_000))
       expect((await client.answer())?.status).toBe(status)
-      expect(performance.now() - began).toBeLessThan(1500)
+      expect(performance.now() - began).toBeLessThan(4000)
     },
   )
 
